@@ -1,0 +1,1 @@
+//! Instance and parts to a plan.

@@ -1,0 +1,1 @@
+//! Which platform is this, by which policy.

@@ -1,0 +1,1 @@
+//! JSON, read into and written from a [].

@@ -1,0 +1,57 @@
+//! cloudseed's thinking half: from the facts of a machine to the files its real root will find under /run.
+//!
+//! ```text
+//!       sys reads                              sys carries                              sys writes
+//!   /sys  /proc  block devices            frames to the metadata                    /run/cloudseed
+//!                                         service, or a volume                      (and /run/cloud-init,
+//!           │                                      ▲ │                               /run/systemd, …)
+//!  ─────────┼──────────────────────────────────────┼─┼───────────────────────────────────────┼──────────
+//!           ▼                                      │ ▼                                       │ hand over
+//!         probe ─Machine─► identify ─Platform─►   fetch ─Instance─► decode ─Parts──► compile ─Plan
+//!                             ▲                     ▲
+//!                             │ rule                │ recipe
+//!                             └─────────────────────┘
+//!                               one file per platform: core/platform/hetzner.rs
+//! ```
+//!
+//! Six verbs, a noun between each two. **main tells, core thinks, sys touches.**
+//!
+//! What this crate never does:
+//! - it opens no file and no socket, it reads no clock and draws no random number: all of these are arguments;
+//! - it contains no `unsafe` code and does not need `std`;
+//! - it does not panic on any input: user text gives `(T, Vec<Warning>)`, a cloud's broken answer gives an [`warning::Error`];
+//! - it names no path outside the directories a [`plan::RunPath`] can spell.
+//!
+//! The modules, in the order in which a boot meets them:
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod warning;
+
+pub mod machine;
+
+pub mod rule;
+
+pub mod identify;
+
+pub mod platform;
+
+pub mod fetch;
+
+pub mod net;
+
+pub mod value;
+
+pub mod json;
+
+pub mod yaml;
+
+pub mod instance;
+
+pub mod userdata;
+
+pub mod plan;
+
+pub mod compile;

@@ -1,0 +1,2 @@
+//! The one integration-test program.
+#![allow(clippy::unwrap_used, missing_docs)]
