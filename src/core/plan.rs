@@ -41,9 +41,8 @@ impl RunPath {
             path.strip_prefix(*room)
                 .is_some_and(|rest| rest.starts_with('/'))
         };
-        let fits = path.len() <= PATH_BYTES_MAX
-            && path.split('/').all(plain)
-            && ROOMS.iter().any(|room| inside(&room));
+        let fits =
+            path.len() <= PATH_BYTES_MAX && path.split('/').all(plain) && ROOMS.iter().any(inside);
         fits.then(|| RunPath(String::from(path)))
     }
 
