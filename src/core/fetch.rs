@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use crate::machine::{Files, Machine};
 use crate::userdata::Includes;
-use crate::warning::{Blame, Error};
+use crate::warning::{Blame, Error, Warning};
 
 /// Longest body of a metadata document, in bytes; no cloud allows user-data above 64 KiB, media go up to this.
 pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
@@ -136,6 +136,8 @@ pub struct Cloud<'a> {
     pub base: String,
     /// Headers sent with every request: tokens, flavours.
     pub headers: Vec<(&'static str, String)>,
+    /// Documents that were lost, each for a reason that does not cost the others.
+    pub warnings: Vec<Warning>,
 }
 
 impl<'a> Cloud<'a> {
@@ -185,10 +187,23 @@ impl<'a> Cloud<'a> {
         self.ask(Method::Get, path, &[], true)
     }
 
+    /// A document whose loss costs only itself: if it cannot be had, there is a warning and the rest goes on.
+    pub fn get_or_warn(&mut self, path: &str) -> Option<Vec<u8>> {
+        self.get_optional(path).unwrap_or_else(|error| {
+            self.warnings.push(error.what);
+            None
+        })
+    }
+
     /// What a PUT with these headers answers: a token.
     pub fn put(&mut self, path: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
         self.ask(Method::Put, path, headers, false)
             .map(Option::unwrap_or_default)
+    }
+
+    /// Documents by URL, within the same deadline.
+    pub fn web(&mut self) -> Web<'_> {
+        Web { files: self.machine.files, outside: self.outside, deadline: self.deadline }
     }
 
     fn remaining(&self) -> Duration {

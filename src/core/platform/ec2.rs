@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::Platform;
 use crate::fetch::{Cloud, Network};
-use crate::instance::{Documents, Hostname, Instance, InstanceId, SshKey};
+use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::rule::{Rule, Verdict};
@@ -136,10 +136,10 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     };
     let meta_data = crawl(cloud, version)?;
     let identity = match relative {
-        Relative::Aws => identity(cloud, version)?,
+        Relative::Aws => identity(cloud, version),
         _ => None,
     };
-    let user_data = cloud.get_optional(&format!("/{version}/user-data"))?;
+    let user_data = cloud.get_or_warn(&format!("/{version}/user-data"));
     read(cloud, relative, meta_data, identity, user_data)
 }
 
@@ -211,7 +211,7 @@ fn leaf(body: &[u8]) -> Value {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_end_matches('\n');
     if text.trim_start().starts_with('{') {
-        if let Ok(value) = crate::json::parse(text) {
+        if let Ok(value) = crate::json::read(text.as_bytes()) {
             return value;
         }
     }
@@ -230,15 +230,18 @@ struct Identity {
     availability_zone: Option<heapless::String<64>>,
 }
 
-fn identity(cloud: &mut Cloud, version: &str) -> Result<Option<Identity>, Error> {
+/// The identity document, if it is there and is one; without it the tree says the same less surely.
+fn identity(cloud: &mut Cloud, version: &str) -> Option<Identity> {
     let path = format!("/{version}/dynamic/instance-identity/document");
-    let Some(document) = cloud.get_optional(&path)? else {
-        return Ok(None);
-    };
+    let document = cloud.get_or_warn(&path)?;
     let mut unescaped = [0; 1024];
     match serde_json_core::from_slice_escaped::<Identity>(&document, &mut unescaped) {
-        Ok((identity, _)) => Ok(Some(identity)),
-        Err(error) => Err(broken(cloud, &path, "an instance identity document", error)),
+        Ok((identity, _)) => Some(identity),
+        Err(error) => {
+            let warning = broken(cloud, &path, "an instance identity document", error).what;
+            cloud.warnings.push(warning);
+            None
+        }
     }
 }
 
@@ -273,20 +276,11 @@ fn read(
         hostname: text("local-hostname").as_deref().and_then(Hostname::new),
         region: region.or_else(|| placement("region")),
         availability_zone: zone.or_else(|| placement("availability-zone")),
-        ssh_keys: keys(meta_data.get("public-keys")),
+        ssh_keys: meta_data.get("public-keys").map(instance::ssh_keys).unwrap_or_default(),
         launch_index: text("ami-launch-index").and_then(|index| index.parse().ok()),
         documents: Documents { user_data: user_data.map(super::decoded), ..Documents::default() },
         meta_data: Value::Map(meta_data),
     })
-}
-
-fn keys(keys: Option<&Value>) -> Vec<SshKey> {
-    let values = keys.and_then(Value::as_map).into_iter().flat_map(Map::values);
-    let lines = values.flat_map(|value| match value {
-        Value::List(lines) => lines.clone(),
-        line => alloc::vec![line.clone()],
-    });
-    lines.filter_map(|line| line.as_text().and_then(SshKey::new)).collect()
 }
 
 fn broken(cloud: &Cloud, place: &str, expected: &str, found: impl ToString) -> Error {

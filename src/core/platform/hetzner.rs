@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::Platform;
 use crate::fetch::{Cloud, Network};
-use crate::instance::{Documents, Hostname, Instance, InstanceId, SshKey};
+use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
 use crate::value::{Map, Value};
@@ -33,9 +33,12 @@ const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     cloud.reach(PLATFORM.network, ENDPOINTS)?;
     let document = cloud.get("/hetzner/v1/metadata")?;
-    let networks = cloud.get_optional("/hetzner/v1/metadata/private-networks")?;
-    let user_data = cloud.get_optional("/hetzner/v1/userdata")?;
-    let mut meta_data = tree(cloud, "/hetzner/v1/metadata", &document)?;
+    let networks = cloud.get_or_warn("/hetzner/v1/metadata/private-networks");
+    let user_data = cloud.get_or_warn("/hetzner/v1/userdata");
+    let mut meta_data = match tree(cloud, "/hetzner/v1/metadata", &document)? {
+        Value::Map(map) => map,
+        other => return Err(broken(cloud, "/hetzner/v1/metadata", "a mapping", other.kind())),
+    };
     if let Some(networks) = networks {
         let networks = tree(cloud, "/hetzner/v1/metadata/private-networks", &networks)?;
         meta_data.insert("private-networks", networks);
@@ -45,7 +48,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
 
 fn read(
     cloud: &Cloud,
-    mut meta_data: Value,
+    mut meta_data: Map,
     document: Vec<u8>,
     user_data: Option<Vec<u8>>,
 ) -> Result<Instance, Error> {
@@ -60,7 +63,6 @@ fn read(
         return Err(broken(cloud, "instance-id", "an instance-id", format!("{id:?}")));
     };
     let vendor_data = text("vendor_data").filter(|text| !text.is_empty()).map(String::into_bytes);
-    let keys = meta_data.get("public-keys").and_then(Value::as_list).unwrap_or_default();
     let instance = Instance {
         platform: PLATFORM.name,
         source: cloud.base.clone(),
@@ -69,7 +71,7 @@ fn read(
         hostname: text("hostname").as_deref().and_then(Hostname::new),
         region: text("region"),
         availability_zone: text("availability-zone"),
-        ssh_keys: keys.iter().filter_map(|key| key.as_text().and_then(SshKey::new)).collect(),
+        ssh_keys: meta_data.get("public-keys").map(instance::ssh_keys).unwrap_or_default(),
         launch_index: None,
         documents: Documents {
             network_config: meta_data.get("network-config").map(|config| crate::yaml::write(config).into_bytes()),
@@ -80,21 +82,15 @@ fn read(
         },
         meta_data: Value::Null,
     };
-    if let Value::Map(map) = &mut meta_data {
-        alias(map);
-    }
-    Ok(Instance { meta_data, ..instance })
-}
-
-/// The original copies the host name to the key that its generic code reads.
-fn alias(meta_data: &mut Map) {
+    // The original's generic code reads the host name by another key.
     if let Some(hostname) = meta_data.get("hostname").cloned() {
         meta_data.insert("local-hostname", hostname);
     }
+    Ok(Instance { meta_data: Value::Map(meta_data), ..instance })
 }
 
 fn tree(cloud: &Cloud, path: &str, document: &[u8]) -> Result<Value, Error> {
-    crate::yaml::parse(document).map_err(|error| broken(cloud, path, "a YAML document", error))
+    crate::yaml::read(document).map_err(|error| broken(cloud, path, "a YAML document", error))
 }
 
 fn broken(cloud: &Cloud, place: &str, expected: &str, found: impl ToString) -> Error {
