@@ -9,8 +9,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::compile::Line;
 use crate::machine::{Files, Machine};
 use crate::userdata::Includes;
+use crate::value::Value;
 use crate::warning::{Blame, Error, Warning};
 
 /// Longest body of a metadata document, in bytes; no cloud allows user-data above 64 KiB, media go up to this.
@@ -120,6 +122,10 @@ pub trait Outside {
     fn random(&mut self) -> u32;
     /// One line for the log.
     fn note(&mut self, line: fmt::Arguments);
+    /// The lines noted so far, each with its time.
+    fn lines(&self) -> Vec<Line>;
+    /// What the network said of itself: interface, lease, routes, names; null if it was not used.
+    fn learnt(&self) -> Value;
 }
 
 /// A platform's metadata service, as its recipe sees it: paths in, documents out.
