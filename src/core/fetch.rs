@@ -161,6 +161,7 @@ impl<'a> Cloud<'a> {
             deadline,
             base: String::new(),
             headers: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
