@@ -1,1 +1,2 @@
 //! Sys.
+pub mod block;
