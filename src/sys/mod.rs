@@ -4,3 +4,5 @@ pub mod console;
 pub mod directory;
 pub mod root;
 pub mod writer;
+//! Sys.
+pub mod block;

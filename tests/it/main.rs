@@ -7,3 +7,7 @@ mod shell;
 #[allow(dead_code)]
 #[path = "../../src/sys/mod.rs"]
 mod sys;
+mod machine;
+mod smbios;
+mod tree;
+mod volumes;

@@ -49,7 +49,7 @@ impl Arguments {
             words().find(named)?;
             let (_, last) = words()
                 .filter_map(|word| beginning(name, word).ok())
-                .last()?;
+                .next_back()?;
             Some(Arguments {
                 net: name == "nocloud-net",
                 items: unique(last),
