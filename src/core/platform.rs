@@ -1,5 +1,11 @@
 //! The platforms: one file each, one line each in [`PLATFORMS`].
 
+use alloc::vec::Vec;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+
 use crate::fetch::{Cloud, Network};
 use crate::instance::Instance;
 use crate::rule::Rule;
@@ -25,3 +31,15 @@ pub struct Platform {
 
 /// Every platform; the order is the order in which those found are tried, ds-identify's own.
 pub static PLATFORMS: &[&Platform] = &[&nocloud::PLATFORM, &ec2::PLATFORM, &hetzner::PLATFORM];
+
+/// Base 64 as Python's strict decoder takes it: the whole text, padded, trailing bits of any value.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+/// User-data of clouds whose users may have encoded it: decoded if the whole of it is base 64, else as it is. No start line
+/// of a known format is made of that alphabet, so nothing recognisable is ever changed.
+pub fn decoded(document: Vec<u8>) -> Vec<u8> {
+    BASE64.decode(&document).unwrap_or(document)
+}
