@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 // Each module of the tests uses its part of sys; the program itself uses all of it.
+mod compile;
+mod shell;
 #[allow(dead_code)]
 #[path = "../../src/sys/mod.rs"]
 mod sys;
