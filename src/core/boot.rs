@@ -9,7 +9,7 @@ use crate::compile::{self, Decoded, Document, Ending, Handover, Identified, Outc
 use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
 use crate::identify::{self, Answer, settings::Settings};
 use crate::instance::Instance;
-use crate::machine::{Files, Machine};
+use crate::machine::Machine;
 use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::userdata;
@@ -36,12 +36,11 @@ pub struct Booted {
     pub well: bool,
 }
 
-/// Runs probe, identify, fetch, decode and compile.
-pub fn boot(files: &dyn Files, outside: &mut dyn Outside, options: Options) -> Booted {
-    let mut steps = Steps::default();
-    let machine = steps.run("probe", outside, |_| Machine::read(files));
+/// Runs identify, fetch, decode and compile on a machine that was probed since the program started.
+pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> Booted {
+    let mut steps = Steps::probed(outside.now());
     let found = steps.run("identify", outside, |_| {
-        identify::identify(&machine, &Settings::read(&machine))
+        identify::identify(machine, &Settings::read(machine))
     });
     for (name, verdict) in &found.verdicts {
         if !matches!(verdict, crate::rule::Verdict::No(_)) {
@@ -51,11 +50,11 @@ pub fn boot(files: &dyn Files, outside: &mut dyn Outside, options: Options) -> B
     let platforms = options.platform.map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
     let mut warnings = Vec::new();
     let fetched = steps.run("fetch", outside, |outside| {
-        fetch(&machine, outside, &platforms, &mut warnings)
+        fetch(machine, outside, &platforms, &mut warnings)
     });
     let decoded = match &fetched {
         Some(Ok(instance)) => steps.run("decode", outside, |outside| {
-            decode(&machine, outside, instance, &mut warnings)
+            decode(machine, outside, instance, &mut warnings)
         }),
         _ => Vec::new(),
     };
@@ -85,7 +84,7 @@ pub fn boot(files: &dyn Files, outside: &mut dyn Outside, options: Options) -> B
         timings: &steps.timings,
         network: outside.learnt(),
         kernel: &machine.kernel,
-        handover: options.handover.unwrap_or_else(|| handover(&machine)),
+        handover: options.handover.unwrap_or_else(|| handover(machine)),
     };
     let (plan, _) = compile::compile(&outcome);
     let well = !matches!(fetched, Some(Err(_)));
@@ -93,12 +92,16 @@ pub fn boot(files: &dyn Files, outside: &mut dyn Outside, options: Options) -> B
 }
 
 /// Measures the steps.
-#[derive(Default)]
 struct Steps {
     timings: Vec<Timing>,
 }
 
 impl Steps {
+    fn probed(took: Duration) -> Steps {
+        let probe = Timing { step: "probe", start_micros: 0, micros: micros(took) };
+        Steps { timings: alloc::vec![probe] }
+    }
+
     fn run<T>(
         &mut self,
         step: &'static str,
@@ -107,11 +110,14 @@ impl Steps {
     ) -> T {
         let start = outside.now();
         let value = run(outside);
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let took = outside.now().saturating_sub(start);
         self.timings.push(Timing { step, start_micros: micros(start), micros: micros(took) });
         value
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Fetches from the first platform that has something; what the others said becomes a warning. `None` if there is nobody
