@@ -12,17 +12,26 @@ use serde::Deserialize;
 
 use super::Platform;
 use crate::fetch::{Cloud, Network};
+use crate::identify::log::Note;
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
-use crate::rule::{Rule, Verdict};
+use crate::rule::{Inquiry, Rule, Verdict};
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
 /// Amazon EC2 and its relatives.
 pub static PLATFORM: Platform = Platform {
     name: "Ec2",
-    rule: Rule::Any(&[Rule::Seed("ec2", &["meta-data", "user-data"]), Rule::Code(known)]),
+    rule: Rule::Any(&[
+        Rule::Holds("/var/lib/cloud/seed/ec2", &["meta-data", "user-data"]),
+        Rule::Code(
+            "product_serial ends with .brightbox.com; chassis_asset_tag ends with .zstack.io; sys_vendor is e24cloud or \
+             Tilaa; product_name is 3DS Outscale VM and sys_vendor 3DS Outscale; /sys/hypervisor/uuid or product_uuid \
+             starts with ec2 (the latter also with its bytes swapped); else maybe, if strict_id is not true",
+            known,
+        ),
+    ]),
     network: Network::Any,
     asks: &[
         "PUT /latest/api/token (AWS)",
@@ -30,7 +39,7 @@ pub static PLATFORM: Platform = Platform {
         "GET /VERSION/dynamic/instance-identity/document (AWS)",
         "GET /VERSION/user-data",
     ],
-    fetch,
+    fetch: Some(fetch),
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -63,6 +72,18 @@ impl Relative {
             Relative::Outscale => "outscale",
             Relative::Tilaa => "tilaa",
             Relative::ZStack => "zstack",
+        }
+    }
+
+    /// Its name in the log, as ds-identify writes it.
+    fn title(self) -> &'static str {
+        match self {
+            Relative::Aws => "AWS",
+            Relative::Brightbox => "Brightbox",
+            Relative::E24Cloud => "E24cloud",
+            Relative::Outscale => "Outscale",
+            Relative::Tilaa => "Tilaa",
+            Relative::ZStack => "ZStack",
         }
     }
 }
@@ -116,12 +137,24 @@ fn is_ec2_uuid(uuid: &str) -> bool {
     field.starts_with("ec2") || swapped()
 }
 
-fn known(machine: &Machine) -> Verdict {
-    match relative(machine) {
-        Some((_, because)) => Verdict::Found(because),
-        None if machine.container => Verdict::No("firmware is the host's, this is a container".to_string()),
-        None => Verdict::No("no firmware string of EC2 or a relative".to_string()),
+fn known(inquiry: &mut Inquiry) -> Verdict {
+    let machine = inquiry.machine;
+    if machine.container {
+        return Verdict::No("firmware is the host's, this is a container".to_string());
     }
+    let relative = relative(machine);
+    let title = relative.as_ref().map_or("Unknown", |(relative, _)| relative.title());
+    inquiry.note(Note::Debug(1, format!("ec2 platform is '{title}'.")));
+    if let Some((_, because)) = relative {
+        return Verdict::Found(format!("{title}: {because}"));
+    }
+    let strict = &inquiry.settings.strict_id;
+    let because = format!("no firmware string of EC2 or a relative, and strict_id is {strict}");
+    if strict == "true" {
+        return Verdict::No(because);
+    }
+    inquiry.extra = Some(format!("datasource: {{Ec2: {{strict_id: \"{strict}\"}}}}"));
+    Verdict::Maybe(because)
 }
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {

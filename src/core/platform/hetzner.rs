@@ -25,7 +25,7 @@ pub static PLATFORM: Platform = Platform {
         "GET /hetzner/v1/metadata/private-networks",
         "GET /hetzner/v1/userdata",
     ],
-    fetch,
+    fetch: Some(fetch),
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]"];

@@ -17,7 +17,7 @@ use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::{self, Volume};
-use crate::rule::{Rule, Verdict};
+use crate::rule::{Inquiry, Rule, Verdict};
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -25,10 +25,16 @@ use crate::warning::{Blame, Error};
 pub static PLATFORM: Platform = Platform {
     name: "NoCloud",
     rule: Rule::Any(&[
-        Rule::Code(named),
-        Rule::Seed("nocloud", &["meta-data", "user-data"]),
-        Rule::Seed("nocloud-net", &["meta-data", "user-data"]),
+        Rule::Code("product_serial or the command line says ds=nocloud (in containers too)", named),
+        Rule::Holds("/var/lib/cloud/seed/nocloud", SEED),
+        Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud", SEED),
+        Rule::Holds("/var/lib/cloud/seed/nocloud-net", SEED),
+        Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud-net", SEED),
         Rule::Label(LABELS),
+        Rule::Code(
+            "datasource.NoCloud of /etc/cloud/cloud.cfg or its pieces has user-data and meta-data, or seedfrom",
+            configured,
+        ),
     ]),
     network: Network::None,
     asks: &[
@@ -37,14 +43,17 @@ pub static PLATFORM: Platform = Platform {
         "meta-data, user-data, vendor-data, network-config of a volume labelled cidata",
         "GET URL/meta-data, /user-data, /vendor-data, /network-config",
     ],
-    fetch,
+    fetch: Some(fetch),
 };
 
+/// What a seed directory has to hold. (Below /writable it is Ubuntu Core's, before it is mounted where it belongs.)
+const SEED: &[&str] = &["meta-data", "user-data"];
 const LABELS: &[&str] = &["cidata", "CIDATA"];
 const SEEDS: &[&str] = &["/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net"];
 
 /// The serial number is believed in containers too, as in the original.
-fn named(machine: &crate::machine::Machine) -> Verdict {
+fn named(inquiry: &mut Inquiry) -> Verdict {
+    let machine = inquiry.machine;
     let serial = machine.dmi.get(Field::ProductSerial).unwrap_or("");
     match Arguments::parse(serial) {
         Some(_) => Verdict::Found(format!("product_serial is {serial:?}")),
@@ -52,6 +61,18 @@ fn named(machine: &crate::machine::Machine) -> Verdict {
             Verdict::Found(String::from("the command line says ds=nocloud"))
         }
         None => Verdict::No(String::from("neither product_serial nor the command line says ds=nocloud")),
+    }
+}
+
+/// Does cloud-init's configuration carry the data, or say where they are?
+fn configured(inquiry: &mut Inquiry) -> Verdict {
+    let has = |key: &str| inquiry.settings.has(&["datasource", "NoCloud", key]);
+    if has("user-data") && has("meta-data") {
+        Verdict::Found(String::from("the configuration carries NoCloud's user-data and meta-data"))
+    } else if has("seedfrom") {
+        Verdict::Found(String::from("the configuration says where NoCloud's data are (seedfrom)"))
+    } else {
+        Verdict::No(String::from("the configuration says nothing of NoCloud's data"))
     }
 }
 
