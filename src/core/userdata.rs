@@ -1,5 +1,9 @@
 //! User-data: bytes in, numbered parts out, whatever the bytes are.
 
+pub mod merge;
+
+pub mod patch;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
