@@ -1,1 +1,3 @@
 //! Instance and parts to a plan.
+
+pub mod cloud_config;

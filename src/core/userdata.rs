@@ -27,6 +27,10 @@ pub mod lines;
 
 pub mod include;
 
+pub mod merge;
+
+pub mod patch;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
