@@ -11,3 +11,4 @@ mod machine;
 mod smbios;
 mod tree;
 mod volumes;
+mod formats;
