@@ -1,2 +1,1 @@
 //! Sys.
-pub mod block;
