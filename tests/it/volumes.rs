@@ -12,12 +12,14 @@ use cloudseed_core::machine::{Disk, Machine};
 use crate::tree::Tree;
 
 /// Who brings a program, for the message when it is missing.
-const PACKAGES: [(&str, &str); 9] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("genisoimage", "genisoimage"),
     ("mkfs.vfat", "dosfstools"),
     ("mcopy", "mtools"),
     ("mlabel", "mtools"),
     ("mke2fs", "e2fsprogs"),
+    ("debugfs", "e2fsprogs"),
+    ("e2fsck", "e2fsprogs"),
     ("mkfs.xfs", "xfsprogs"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mkswap", "util-linux"),
@@ -269,6 +271,57 @@ fn labels_of_iso9660() {
     }
 }
 
+#[test]
+fn a_bridge_between_udf_and_iso9660() {
+    let scratch = Scratch::new();
+    let (seed, long) = seed(&scratch);
+    let image = scratch.path("bridge.iso");
+    let label = "cidata";
+    make(
+        "genisoimage",
+        &["-quiet", "-udf", "-r", "-V", label, "-o", &image, &seed],
+    );
+    assert_eq!(read(&image).1.kind.as_deref(), Some("udf"));
+    check_seed(&image, &long, false);
+}
+
+/// An image, and some bytes written over it.
+fn overwrite(image: &str, at: u64, bytes: &[u8]) {
+    let file = fs::File::options().write(true).open(image).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+}
+
+#[test]
+fn two_file_systems_on_a_device_are_none() {
+    let scratch = Scratch::new();
+    let seed = scratch.seed(&[("meta-data", META_DATA)]);
+    let iso = scratch.path("image.iso");
+    make(
+        "genisoimage",
+        &["-quiet", "-r", "-V", "cidata", "-o", &iso, &seed],
+    );
+    let ext = scratch.image("ext", 8 << 20);
+    make("mke2fs", &["-q", "-F", "-L", "other", &ext]);
+    let superblock = fs::read(&ext).unwrap()[1024..2048].to_vec();
+    overwrite(&iso, 1024, &superblock);
+    // On a floppy disk the first of the two counts.
+    assert_eq!(read(&iso).1.kind.as_deref(), Some("ext2"));
+    fs::File::options()
+        .write(true)
+        .open(&iso)
+        .unwrap()
+        .set_len(4 << 20)
+        .unwrap();
+    assert_eq!(
+        read(&iso).1,
+        Volume {
+            name: "vda".to_owned(),
+            bytes: 4 << 20,
+            ..Volume::default()
+        }
+    );
+}
+
 /// Copies a seed on a FAT image.
 fn copy_in(image: &str, seed: &str) {
     let mut names: Vec<String> = fs::read_dir(seed)
@@ -345,6 +398,118 @@ fn ext_of_every_age() {
 }
 
 #[test]
+fn ext_with_inline_files_and_large_directories() {
+    let scratch = Scratch::new();
+    let mut files: Vec<(String, Vec<u8>)> = (0..200)
+        .map(|n| (format!("small/file-{n:03}"), vec![b'x'; n]))
+        .collect();
+    files.extend((0..6).map(|n| (format!("few/{n}"), vec![b'y'; n])));
+    files.extend((0..3000).map(|n| {
+        (
+            format!("many/a-rather-long-name-of-a-file-{n:04}"),
+            Vec::new(),
+        )
+    }));
+    // Twelve blocks, a block of blocks, a block of those.
+    files.push((
+        "blocks".to_owned(),
+        (0..1_200_000_u32).flat_map(|n| n.to_le_bytes()).collect(),
+    ));
+    let borrowed: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, content)| (name.as_str(), &content[..]))
+        .collect();
+    let seed = scratch.seed(&borrowed);
+    for options in [
+        &["-t", "ext4", "-O", "inline_data", "-I", "256"][..],
+        &[
+            "-t",
+            "ext4",
+            "-O",
+            "inline_data",
+            "-I",
+            "1024",
+            "-b",
+            "1024",
+        ],
+        &["-t", "ext2", "-b", "1024", "-O", "dir_index"],
+        &[
+            "-t",
+            "ext4",
+            "-O",
+            "sparse_super2,bigalloc,extents",
+            "-b",
+            "1024",
+        ],
+    ] {
+        let image = scratch.image("ext", 64 << 20);
+        let mut arguments = vec!["-q", "-F", "-d", &seed];
+        arguments.extend(options);
+        arguments.push(&image);
+        make("mke2fs", &arguments);
+        let (disk, volume) = read(&image);
+        for (name, content) in files.iter().step_by(7).chain(&files[files.len() - 1..]) {
+            let found = volume::read_file(disk.as_ref(), &volume, name, BYTES_MAX).unwrap();
+            assert!(found.as_ref() == Some(content), "{name} of {options:?}");
+        }
+        let list = |path: &str| volume::list(disk.as_ref(), &volume, path).unwrap();
+        assert_eq!(list("many").len(), 3000);
+        assert_eq!(list("small").len(), 200);
+        assert_eq!(list("few"), ["0", "1", "2", "3", "4", "5"]);
+    }
+}
+
+#[test]
+fn ext_with_hashed_directories_and_holes() {
+    let scratch = Scratch::new();
+    let image = scratch.image("ext", 16 << 20);
+    let names: String = (0..2000)
+        .map(|n| format!("write /dev/null dir/name-{n:04}\n"))
+        .collect();
+    let sparse = scratch.path("sparse");
+    let mut content = vec![0; 3 << 20];
+    content[2 << 20..][..4].copy_from_slice(b"data");
+    fs::File::create(&sparse)
+        .unwrap()
+        .write_all_at(b"data", 2 << 20)
+        .unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&sparse)
+        .unwrap()
+        .set_len(3 << 20)
+        .unwrap();
+    for kind in ["ext2", "ext4"] {
+        make(
+            "mke2fs",
+            &["-q", "-F", "-b", "1024", "-N", "3000", "-t", kind, &image],
+        );
+        let script = scratch.path("script");
+        fs::write(
+            &script,
+            format!("mkdir dir\n{names}write {sparse} sparse\n"),
+        )
+        .unwrap();
+        make("debugfs", &["-w", "-f", &script, &image]);
+        // Rebuilds directories, the large ones with hashes; inode flag 0x1000 says that it did.
+        run("e2fsck", &["-fyD", &image]);
+        let stat = run("debugfs", &["-R", "stat dir", &image]).stdout;
+        let hashed = ["Flags: 0x1000", "Flags: 0x81000"];
+        let stat = String::from_utf8_lossy(&stat).into_owned();
+        assert!(hashed.iter().any(|flags| stat.contains(flags)), "{stat}");
+        let (disk, volume) = read(&image);
+        assert_eq!(
+            volume::list(disk.as_ref(), &volume, "dir").unwrap().len(),
+            2000
+        );
+        let found = volume::read_file(disk.as_ref(), &volume, "dir/name-1999", BYTES_MAX);
+        assert_eq!(found.unwrap(), Some(Vec::new()));
+        let found = volume::read_file(disk.as_ref(), &volume, "sparse", BYTES_MAX).unwrap();
+        assert!(found.as_ref() == Some(&content), "{kind}");
+    }
+}
+
+#[test]
 fn superblocks_of_systems_we_only_name() {
     let scratch = Scratch::new();
     let image = scratch.image("xfs", 300 << 20);
@@ -361,6 +526,11 @@ fn superblocks_of_systems_we_only_name() {
     let image = scratch.image("swap", 1 << 20);
     make("mkswap", &["-L", "swap", &image]);
     read(&image);
+
+    for page in ["8192", "65536"] {
+        make("mkswap", &["-p", page, &image]);
+        read(&image);
+    }
 
     let image = scratch.image("empty", 1 << 20);
     assert_eq!(read(&image).1.kind, None);
