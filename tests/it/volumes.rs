@@ -539,6 +539,154 @@ fn superblocks_of_systems_we_only_name() {
 }
 
 #[test]
+fn labels_of_exfat_and_ntfs() {
+    let scratch = Scratch::new();
+    let units =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let image = scratch.image("exfat", 2 << 20);
+    overwrite(&image, 0, b"\xeb\x76\x90EXFAT   ");
+    overwrite(&image, 72, &4096_u64.to_le_bytes());
+    // Clusters from sector 256 on, 480 of them; the root's is 5; 512 bytes a sector, eight sectors a cluster.
+    overwrite(
+        &image,
+        80,
+        &[
+            128, 0, 0, 0, 8, 0, 0, 0, 0, 1, 0, 0, 224, 1, 0, 0, 5, 0, 0, 0,
+        ],
+    );
+    overwrite(
+        &image,
+        100,
+        &[0xef, 0xcd, 0xab, 0x89, 0, 1, 0, 0, 9, 3, 1, 0x80],
+    );
+    overwrite(&image, 510, &[0x55, 0xaa]);
+    let root = 256 * 512 + 3 * 4096;
+    overwrite(&image, root, &[0x81, 0]);
+    overwrite(&image, root + 32, &[0x83, 6]);
+    overwrite(&image, root + 34, &units("cidätaXX"));
+    let mut boot = fs::read(&image).unwrap();
+    boot.truncate(11 * 512);
+    boot[106..108].fill(0);
+    boot[112] = 0;
+    let sum = boot
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !matches!(at, 106 | 107 | 112));
+    let sum = sum.fold(0_u32, |sum, (_, byte)| {
+        sum.rotate_right(1).wrapping_add(u32::from(*byte))
+    });
+    overwrite(&image, 11 * 512, &sum.to_le_bytes().repeat(128));
+    assert_eq!(read(&image).1.label.as_deref(), Some("cidäta"));
+
+    let image = scratch.image("ntfs", 2 << 20);
+    overwrite(&image, 0, b"\xeb\x52\x90NTFS    \0\x02\x08");
+    overwrite(&image, 21, &[0xf8]);
+    overwrite(&image, 40, &4095_u64.to_le_bytes());
+    overwrite(&image, 48, &4_u64.to_le_bytes());
+    overwrite(&image, 56, &2_u64.to_le_bytes());
+    overwrite(
+        &image,
+        64,
+        &[0xf6, 0, 0, 0, 1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    overwrite(&image, 510, &[0x55, 0xaa]);
+    let table = 4 * 4096;
+    overwrite(&image, table, b"FILE");
+    let volume = table + 3 * 1024;
+    overwrite(&image, volume, b"FILE");
+    overwrite(&image, volume + 20, &[56, 0, 0, 0, 160, 0, 0, 0, 0, 4]);
+    overwrite(&image, volume + 56, &[0x10, 0, 0, 0, 32, 0, 0, 0]);
+    overwrite(
+        &image,
+        volume + 88,
+        &[
+            0x60, 0, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 24, 0,
+        ],
+    );
+    overwrite(&image, volume + 112, &units("config"));
+    overwrite(&image, volume + 128, &[0xff; 4]);
+    assert_eq!(read(&image).1.label.as_deref(), Some("config"));
+}
+
+/// Walks a volume and reads what it meets.
+fn walk(disk: &dyn Disk, kind: &str) {
+    let volume = Volume {
+        kind: Some(kind.to_owned()),
+        ..Volume::read("vda", disk)
+    };
+    for directory in ["", "openstack", "openstack/latest"] {
+        for name in volume::list(disk, &volume, directory)
+            .unwrap_or_default()
+            .iter()
+            .take(50)
+        {
+            let path = format!("{directory}/{name}");
+            let content = volume::read_file(disk, &volume, &path, 65536);
+            let length = content.map_or(0, |content| content.map_or(0, |content| content.len()));
+            assert!(length <= 65536, "{path}");
+        }
+    }
+}
+
+#[test]
+fn broken_volumes_are_read_as_far_as_they_go() {
+    let scratch = Scratch::new();
+    let seed = scratch.seed(&[
+        ("meta-data", META_DATA),
+        ("user-data", &[b'#'; 5000]),
+        ("openstack/latest/meta_data.json", b"{}"),
+    ]);
+    let iso = scratch.path("iso");
+    make(
+        "genisoimage",
+        &["-quiet", "-no-pad", "-J", "-r", "-o", &iso, &seed],
+    );
+    let joliet = scratch.path("joliet");
+    make(
+        "genisoimage",
+        &["-quiet", "-no-pad", "-J", "-o", &joliet, &seed],
+    );
+    let fat = scratch.image("fat", 80 << 10);
+    make("mkfs.vfat", &["-n", "CIDATA", &fat]);
+    copy_in(&fat, &seed);
+    let ext2 = scratch.image("ext2", 80 << 10);
+    make(
+        "mke2fs",
+        &["-q", "-F", "-N", "24", "-b", "1024", "-d", &seed, &ext2],
+    );
+    let ext4 = scratch.image("ext4", 80 << 10);
+    let options = "^has_journal,^resize_inode,inline_data,64bit";
+    make(
+        "mke2fs",
+        &[
+            "-q", "-F", "-t", "ext4", "-N", "24", "-b", "1024", "-I", "256", "-O", options, "-d",
+            &seed, &ext4,
+        ],
+    );
+    for (image, kind) in [
+        (iso, "iso9660"),
+        (joliet, "iso9660"),
+        (fat, "vfat"),
+        (ext2, "ext2"),
+        (ext4, "ext4"),
+    ] {
+        let whole = fs::read(&image).unwrap();
+        let end = whole.iter().rposition(|byte| *byte != 0).unwrap();
+        for length in (0..=end).step_by(61) {
+            walk(&crate::tree::Image(whole[..length].to_vec()), kind);
+        }
+        let mut disk = crate::tree::Image(whole.clone());
+        for at in (0..=end).filter(|at| whole[*at] != 0 && whole[*at] != b'#' || at % 64 == 0) {
+            for value in [whole[at] ^ 1, !whole[at], 0x7f] {
+                disk.0[at] = value;
+                walk(&disk, kind);
+            }
+            disk.0[at] = whole[at];
+        }
+    }
+}
+
+#[test]
 fn a_machine_lists_its_volumes() {
     let scratch = Scratch::new();
     let seed = scratch.seed(&[("meta-data", META_DATA)]);

@@ -7,7 +7,7 @@ use super::Disk;
 use super::bytes::{self, Bytes};
 use super::superblock::{Superblock, some};
 
-/// Where the volume recognition sequence begins, how long each of its descriptors is, and how many are looked at.
+/// Where the volume recognition sequence begins, how far apart its descriptors are, and how many are looked at.
 const RECOGNITION_AT: u64 = 32768;
 const RECOGNITION_BYTES: usize = 2048;
 const RECOGNITION_MAX: usize = 16;
@@ -52,20 +52,21 @@ pub fn superblock(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
     Some(found)
 }
 
-/// ECMA-167 2/8.3: descriptors `type id(5)`, those of iso9660 among them; `NSR02` or `NSR03` says that UDF follows.
+/// ECMA-167 2/8.3: descriptors `type id(5)`, those of iso9660 among them, one per sector but no closer than 2048 bytes;
+/// `NSR02` or `NSR03` says that UDF is here.
 fn recognised(disk: &dyn Disk) -> bool {
-    let known = [b"CD001", b"BEA01", b"NSR02", b"NSR03", b"BOOT2", b"TEA01"];
-    let mut at = RECOGNITION_AT;
-    for _ in 0..RECOGNITION_MAX {
-        let start = some(disk, at, 6);
-        match start.get(1..) {
-            Some(b"NSR02" | b"NSR03") => return true,
-            Some(id) if known.iter().any(|known| id == *known) => {}
-            _ => return false,
-        }
-        at += RECOGNITION_BYTES as u64;
+    let first = some(disk, RECOGNITION_AT, 6);
+    if !matches!(
+        first.get(1..),
+        Some(b"CD001" | b"BEA01" | b"NSR02" | b"NSR03")
+    ) {
+        return false;
     }
-    false
+    let sequence = some(disk, RECOGNITION_AT, RECOGNITION_BYTES * RECOGNITION_MAX);
+    let mut ids = sequence
+        .chunks(RECOGNITION_BYTES)
+        .filter_map(|sector| sector.get(1..6));
+    ids.any(|id| matches!(id, b"NSR02" | b"NSR03"))
 }
 
 fn descriptor(disk: &dyn Disk, sector_bytes: u64, sector: u64) -> alloc::vec::Vec<u8> {
