@@ -5,3 +5,4 @@ pub mod console;
 pub mod directory;
 pub mod root;
 pub mod writer;
+//! Sys.
