@@ -12,3 +12,10 @@ mod smbios;
 mod tree;
 mod volumes;
 mod formats;
+#[path = "../cloud/cable.rs"]
+mod cable;
+#[path = "../cloud/mod.rs"]
+mod cloud;
+
+#[path = "cloud.rs"]
+mod the_cloud_itself;
