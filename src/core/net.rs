@@ -1,7 +1,50 @@
 //! Packets without sockets: addresses, names and connections over frames that somebody else carries.
+//!
+//! A [`Net`] has a lane per interface: DHCP, a link-local claim, neighbours, routes, and smoltcp for TCP and UDP. All lanes
+//! live in one loop, [`Net::drive`], so that they race: whoever answers first wins, and an interface without a cable costs
+//! nothing. Time comes from [`Wires`], and every wait has an end.
+//!
+//! ```text
+//!   sys/http.rs ──► Net ──► lane ──► neighbours, routes ──► Wires ──► packet socket, or the simulated cloud
+//! ```
 
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use smoltcp::iface::SocketHandle;
 use smoltcp::phy::Device;
-use smoltcp::time::Instant;
+use smoltcp::socket::tcp;
+use smoltcp::time::{Duration, Instant};
+
+use crate::fetch::{Failure, Network};
+
+pub mod dhcp;
+pub mod frame;
+pub mod hasten;
+mod lane;
+pub mod linklocal;
+mod lookup;
+pub mod names;
+pub mod neighbours;
+mod race;
+pub mod route;
+
+use lane::Lane;
+
+/// A hardware address.
+pub type Mac = [u8; 6];
+
+/// Bytes of a TCP receive buffer: the largest window that needs no scaling.
+const RECEIVE_BYTES: usize = 65_535;
+/// Bytes of a TCP send buffer: requests are small.
+const SEND_BYTES: usize = 8_192;
+/// How long a closed connection may take to say good-bye.
+const CLOSING: Duration = Duration::from_millis(500);
+/// The shortest wait; work that is due again and again does not stop the clock.
+const STEP: Duration = Duration::from_millis(1);
 
 /// The cables that lead out of the machine, and the clock beside them.
 ///
@@ -16,4 +59,338 @@ pub trait Wires: Send + 'static {
     fn now(&self) -> Instant;
     /// Returns when a frame may have arrived at any port, or at `until`.
     fn wait(&mut self, until: Instant);
+    /// False while the cable at this port is known to be unplugged: nothing is sent there, and everything starts afresh
+    /// when it is plugged in.
+    fn plugged(&self, port: usize) -> bool {
+        let _ = port;
+        true
+    }
+}
+
+/// An interface, as the stack needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nic {
+    /// Its name, for people.
+    pub name: String,
+    /// Its index, for those who act on it later.
+    pub index: u32,
+    /// Its hardware address.
+    pub mac: Mac,
+    /// Its MTU in bytes, without the Ethernet header.
+    pub mtu: u32,
+}
+
+/// Random numbers that need not be secret: xorshift (Marsaglia), seeded from outside.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// A generator; any seed will do.
+    pub fn new(seed: u64) -> Random {
+        Random(seed ^ 0x9E37_79B9_7F4A_7C15 | 1)
+    }
+
+    /// The next number.
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 32) as u32
+    }
+}
+
+/// A TCP connection of a [`Net`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conn {
+    lane: usize,
+    handle: SocketHandle,
+    /// The other end.
+    pub peer: SocketAddr,
+}
+
+/// How a connection ended before it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The other side reset it.
+    Reset,
+    /// Time was up.
+    Late,
+}
+
+/// The network of this boot.
+pub struct Net<W: Wires> {
+    wires: W,
+    lanes: Vec<Lane>,
+    plugged: Vec<bool>,
+    random: Random,
+    closing: Vec<(Conn, Instant)>,
+    warm: Option<Conn>,
+    known: BTreeMap<String, Vec<IpAddr>>,
+    wanted: Option<Network>,
+    /// When a race wants to be asked again even if nothing arrives.
+    alarm: Option<Instant>,
+}
+
+impl<W: Wires> Net<W> {
+    /// A network over `wires`, whose ports belong to `nics` in this order. Nothing is sent until [`Net::reach`].
+    pub fn new(wires: W, nics: Vec<Nic>, seed: u64) -> Net<W> {
+        let mut random = Random::new(seed);
+        let now = wires.now();
+        let lanes: Vec<Lane> = nics
+            .into_iter()
+            .map(|nic| Lane::new(nic, &mut random, now))
+            .collect();
+        Net {
+            wires,
+            plugged: alloc::vec![false; lanes.len()],
+            lanes,
+            random,
+            closing: Vec::new(),
+            warm: None,
+            known: BTreeMap::new(),
+            wanted: None,
+            alarm: None,
+        }
+    }
+
+    /// The time on the clock of the wires.
+    pub fn now(&self) -> Instant {
+        self.wires.now()
+    }
+
+    /// A random number.
+    pub fn random(&mut self) -> u32 {
+        self.random.next()
+    }
+
+    /// What happened since the last call, a line each.
+    pub fn notes(&mut self) -> Vec<String> {
+        self.lanes
+            .iter_mut()
+            .flat_map(|lane| core::mem::take(&mut lane.notes))
+            .collect()
+    }
+
+    /// The leases of all interfaces.
+    pub fn leases(&self) -> impl Iterator<Item = (&Nic, &dhcp::Lease)> {
+        self.lanes
+            .iter()
+            .filter_map(|lane| Some((&lane.nic, &lane.lease.as_ref()?.1)))
+    }
+
+    /// Lets every lane work until `done` says so or time is up.
+    pub fn drive<T>(
+        &mut self,
+        until: Instant,
+        mut done: impl FnMut(&mut Net<W>) -> Option<T>,
+    ) -> Option<T> {
+        let mut restless = false;
+        loop {
+            self.poll();
+            if let Some(result) = done(self) {
+                self.poll();
+                return Some(result);
+            }
+            let now = self.now();
+            if now >= until {
+                return None;
+            }
+            let due = self.next(now).unwrap_or(until).min(until);
+            if due > now {
+                restless = false;
+                self.wires.wait(due);
+            } else if restless {
+                self.wires.wait((now + STEP).min(until));
+            } else {
+                restless = true;
+            }
+        }
+    }
+
+    /// Waits, and answers the link meanwhile.
+    pub fn pause(&mut self, until: Instant) {
+        self.drive(until, |_| None::<()>);
+    }
+
+    fn poll(&mut self) {
+        let now = self.wires.now();
+        for index in 0..self.lanes.len() {
+            let plugged = self.wires.plugged(index);
+            let fresh = plugged && !core::mem::replace(&mut self.plugged[index], plugged);
+            let (Some(lane), Some(port)) =
+                (self.lanes.get_mut(index), self.wires.ports().get_mut(index))
+            else {
+                continue;
+            };
+            if let (true, Some(network)) = (fresh, self.wanted) {
+                lane.want(network, now, &mut self.random);
+            }
+            if plugged {
+                lane.poll(now, port, &mut self.random);
+            }
+        }
+        self.reap(now);
+    }
+
+    fn next(&mut self, now: Instant) -> Option<Instant> {
+        let lanes = self.lanes.iter_mut().zip(&self.plugged);
+        lanes
+            .filter(|(_, plugged)| **plugged)
+            .filter_map(|(lane, _)| lane.next(now))
+            .chain(self.alarm)
+            .min()
+    }
+
+    fn socket(&mut self, conn: Conn) -> Option<&mut tcp::Socket<'static>> {
+        let lane = self.lanes.get_mut(conn.lane)?;
+        Some(lane.sockets.get_mut(conn.handle))
+    }
+
+    /// Sends all of `bytes`.
+    pub fn send(&mut self, conn: Conn, bytes: &[u8], until: Instant) -> Result<(), Cut> {
+        let mut sent = 0;
+        let done = self.drive(until, |net| {
+            let socket = net.socket(conn)?;
+            if !socket.may_send() {
+                return Some(Err(Cut::Reset));
+            }
+            let rest = bytes.get(sent..).unwrap_or(&[]);
+            sent += socket.send_slice(rest).unwrap_or(0);
+            (sent >= bytes.len()).then_some(Ok(()))
+        });
+        done.unwrap_or(Err(Cut::Late))
+    }
+
+    /// Receives into `buffer`; 0 at the end of the stream.
+    pub fn receive(&mut self, conn: Conn, buffer: &mut [u8], until: Instant) -> Result<usize, Cut> {
+        let done = self.drive(until, |net| {
+            let socket = net.socket(conn)?;
+            match socket.recv_slice(buffer) {
+                Ok(0) => None,
+                Ok(count) => Some(Ok(count)),
+                Err(tcp::RecvError::Finished) => Some(Ok(0)),
+                Err(tcp::RecvError::InvalidState) => Some(Err(Cut::Reset)),
+            }
+        });
+        done.unwrap_or(Err(Cut::Late))
+    }
+
+    /// True if the connection can carry another request: established, and nothing unread in it.
+    pub fn is_open(&mut self, conn: Conn) -> bool {
+        self.poll();
+        self.socket(conn)
+            .is_some_and(|socket| socket.state() == tcp::State::Established && !socket.can_recv())
+    }
+
+    /// Closes the connection; its last frames go out with the next work.
+    pub fn close(&mut self, conn: Conn) {
+        let until = self.now() + CLOSING;
+        if let Some(socket) = self.socket(conn) {
+            socket.close();
+            self.closing.push((conn, until));
+        }
+        self.poll();
+    }
+
+    /// Waits until closed connections have said good-bye, briefly.
+    pub fn finish(&mut self) {
+        if let Some(conn) = self.warm.take() {
+            self.close(conn);
+        }
+        let until = self.now() + CLOSING;
+        self.drive(until, |net| net.closing.is_empty().then_some(()));
+    }
+
+    fn reap(&mut self, now: Instant) {
+        let mut closing = core::mem::take(&mut self.closing);
+        closing.retain(|(conn, until)| {
+            let over = self.socket(*conn).is_none_or(|socket| {
+                let quiet = matches!(socket.state(), tcp::State::Closed | tcp::State::TimeWait);
+                if !quiet && now >= *until {
+                    socket.abort();
+                }
+                quiet || now >= *until
+            });
+            if over && let Some(lane) = self.lanes.get_mut(conn.lane) {
+                lane.sockets.remove(conn.handle);
+            }
+            !over
+        });
+        self.closing = closing;
+    }
+
+    /// Brings up what `network` needs on every interface at once and connects to each of `endpoints`; the index of the first
+    /// that answers. Its connection is kept for the first request.
+    pub fn reach(
+        &mut self,
+        network: Network,
+        endpoints: &[(&str, u16)],
+        until: Instant,
+    ) -> Result<usize, Failure> {
+        let now = self.now();
+        if self.lanes.is_empty() {
+            return Err(Failure {
+                again: false,
+                found: String::from("no usable network interface"),
+            });
+        }
+        self.wanted = Some(network);
+        for (lane, plugged) in self.lanes.iter_mut().zip(&self.plugged) {
+            if *plugged {
+                lane.want(network, now, &mut self.random);
+            }
+        }
+        let mut targets = Vec::new();
+        for (index, (host, port)) in endpoints.iter().enumerate() {
+            match names::literal(host) {
+                Some(address) => targets.push((index, SocketAddr::new(address, *port))),
+                None => {
+                    let addresses = self.resolve(host, until)?;
+                    targets.extend(
+                        addresses
+                            .into_iter()
+                            .map(|address| (index, SocketAddr::new(address, *port))),
+                    );
+                }
+            }
+        }
+        let addresses: Vec<SocketAddr> = targets.iter().map(|(_, address)| *address).collect();
+        let conn = self.race(&addresses, until, true)?;
+        if let Some(old) = self.warm.replace(conn) {
+            self.close(old);
+        }
+        let winner = targets.iter().find(|(_, address)| *address == conn.peer);
+        Ok(winner.map_or(0, |(index, _)| *index))
+    }
+
+    /// A connection to one of `addresses`: the one kept by [`Net::reach`] if it fits, else a new one.
+    pub fn connect(&mut self, addresses: &[SocketAddr], until: Instant) -> Result<Conn, Failure> {
+        if let Some(conn) = self.warm.take_if(|conn| addresses.contains(&conn.peer)) {
+            if self.is_open(conn) {
+                return Ok(conn);
+            }
+            self.close(conn);
+        }
+        self.race(addresses, until, false)
+    }
+}
+
+/// A TCP socket with our buffers, without delays.
+fn socket() -> tcp::Socket<'static> {
+    let mut socket = tcp::Socket::new(
+        tcp::SocketBuffer::new(alloc::vec![0; RECEIVE_BYTES]),
+        tcp::SocketBuffer::new(alloc::vec![0; SEND_BYTES]),
+    );
+    socket.set_nagle_enabled(false);
+    socket.set_ack_delay(None);
+    socket
+}
+
+/// A span of time in words: `4 s`, `850 ms`.
+fn span(duration: Duration) -> String {
+    match duration.total_millis() {
+        millis @ 0..1000 => format!("{millis} ms"),
+        millis => format!("{} s", millis / 1000),
+    }
 }
