@@ -20,6 +20,7 @@ use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 
 use crate::fetch::{Failure, Network};
+use crate::machine::Link;
 
 pub mod dhcp;
 pub mod frame;
@@ -78,6 +79,56 @@ pub struct Nic {
     pub mac: Mac,
     /// Its MTU in bytes, without the Ethernet header.
     pub mtu: u32,
+}
+
+/// The interfaces worth asking on, by index, and why the others are not: only physical Ethernet, no members of bonds and
+/// bridges, and of two with the same hardware address (Azure's virtual functions) only the synthetic one.
+pub fn candidates(links: &[Link]) -> (Vec<Nic>, Vec<String>) {
+    let (mut nics, mut left_out) = (Vec::new(), Vec::new());
+    for link in links {
+        match unfit(link, links) {
+            Some(why) => left_out.push(format!("{}: left out: {why}", link.name)),
+            None => nics.extend(link.mac.map(|mac| Nic {
+                name: link.name.clone(),
+                index: link.index,
+                mac,
+                mtu: link.mtu,
+            })),
+        }
+    }
+    (nics, left_out)
+}
+
+/// The ARPHRD_* numbers of Ethernet, InfiniBand and the loopback.
+const ETHERNET: u32 = 1;
+const INFINIBAND: u32 = 32;
+const LOOPBACK: u32 = 772;
+
+fn unfit(link: &Link, links: &[Link]) -> Option<&'static str> {
+    const SYNTHETIC: &str = "hv_netvsc";
+    let driver = |link: &Link| link.driver.as_deref() == Some(SYNTHETIC);
+    let twin = |other: &Link| {
+        other.index != link.index && other.mac == link.mac && driver(other) && !driver(link)
+    };
+    match link.hardware {
+        ETHERNET => {}
+        INFINIBAND => return Some("InfiniBand is not Ethernet"),
+        LOOPBACK => return Some("the loopback leads nowhere"),
+        _ => return Some("not Ethernet"),
+    }
+    if link.mac.is_none_or(|mac| mac[0] & 1 == 1 || mac == [0; 6]) {
+        return Some("no hardware address");
+    }
+    if !link.physical {
+        return Some("virtual");
+    }
+    if link.master.is_some() {
+        return Some("a member of another interface");
+    }
+    links
+        .iter()
+        .any(twin)
+        .then_some("the virtual function of another interface")
 }
 
 /// Random numbers that need not be secret: xorshift (Marsaglia), seeded from outside.
@@ -387,10 +438,60 @@ fn socket() -> tcp::Socket<'static> {
     socket
 }
 
-/// A span of time in words: `4 s`, `850 ms`.
+/// A span of time in words, to ten milliseconds: `12 s`, `1.5 s`, `850 ms`.
 fn span(duration: Duration) -> String {
-    match duration.total_millis() {
+    match (duration.total_millis() + 5) / 10 * 10 {
         millis @ 0..1000 => format!("{millis} ms"),
+        millis @ 1000..10_000 if millis / 100 % 10 != 0 => {
+            format!("{}.{} s", millis / 1000, millis / 100 % 10)
+        }
         millis => format!("{} s", millis / 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(name: &str, index: u32) -> Link {
+        Link {
+            name: String::from(name),
+            index,
+            mac: Some([2, 0, 0, 0, 0, index as u8]),
+            hardware: ETHERNET,
+            mtu: 1500,
+            driver: None,
+            physical: true,
+            master: None,
+            carrier: None,
+        }
+    }
+
+    #[test]
+    fn only_physical_ethernet_is_asked() {
+        let mut lo = link("lo", 1);
+        (lo.hardware, lo.physical) = (LOOPBACK, false);
+        let mut ib0 = link("ib0", 2);
+        (ib0.hardware, ib0.mac) = (INFINIBAND, None);
+        let mut br0 = link("br0", 3);
+        br0.physical = false;
+        let mut member = link("eth1", 4);
+        member.master = Some(String::from("bond0"));
+        let (nics, left_out) = candidates(&[lo, ib0, br0, member, link("eth0", 5)]);
+        let names: Vec<&str> = nics.iter().map(|nic| nic.name.as_str()).collect();
+        assert_eq!(names, ["eth0"]);
+        assert_eq!(left_out.len(), 4);
+        assert_eq!(left_out[1], "ib0: left out: InfiniBand is not Ethernet");
+    }
+
+    #[test]
+    fn of_twins_the_synthetic_one_is_asked() {
+        let mut function = link("eth1", 1);
+        let mut synthetic = link("eth0", 2);
+        function.mac = synthetic.mac;
+        synthetic.driver = Some(String::from("hv_netvsc"));
+        let (nics, _) = candidates(&[function, synthetic]);
+        assert_eq!(nics.len(), 1);
+        assert_eq!(nics[0].name, "eth0");
     }
 }

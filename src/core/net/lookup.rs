@@ -86,25 +86,11 @@ impl<W: Wires> Net<W> {
                 again: false,
                 found: format!("no address of {host}"),
             }),
-            None => Err(self.unanswered(host, &questions, started)),
-        }
-    }
-
-    fn unanswered(&self, host: &str, questions: &[Question], started: Instant) -> Failure {
-        let waited = span(self.now() - started);
-        let asked: usize = questions.iter().map(|question| question.asked).sum();
-        let code = questions.iter().find_map(|question| match question.answer {
-            Some(Answer::Unable(code)) => Some(format!("name server error {code} for {host}")),
-            Some(Answer::Truncated) => Some(format!("a truncated answer for {host}")),
-            _ => None,
-        });
-        let silence = match asked {
-            0 => format!("no name server to ask for {host} in {waited}"),
-            _ => format!("no answer to {asked} DNS questions for {host} in {waited}"),
-        };
-        Failure {
-            again: true,
-            found: code.unwrap_or(silence),
+            None => Err(unanswered(
+                host,
+                &questions,
+                self.now().min(until) - started,
+            )),
         }
     }
 
@@ -188,6 +174,25 @@ impl<W: Wires> Net<W> {
                 }
             }
         }
+    }
+}
+
+/// Why there is no address, when time is up.
+fn unanswered(host: &str, questions: &[Question], waited: Duration) -> Failure {
+    let waited = span(waited);
+    let asked: usize = questions.iter().map(|question| question.asked).sum();
+    let code = questions.iter().find_map(|question| match question.answer {
+        Some(Answer::Unable(code)) => Some(format!("name server error {code} for {host}")),
+        Some(Answer::Truncated) => Some(format!("a truncated answer for {host}")),
+        _ => None,
+    });
+    let silence = match asked {
+        0 => format!("no name server to ask for {host} in {waited}"),
+        _ => format!("no answer to {asked} DNS questions for {host} in {waited}"),
+    };
+    Failure {
+        again: true,
+        found: code.unwrap_or(silence),
     }
 }
 

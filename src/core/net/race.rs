@@ -56,7 +56,7 @@ impl<W: Wires> Net<W> {
         self.alarm = None;
         let found = outcome.flatten();
         if found.is_none() {
-            let waited = self.now() - started;
+            let waited = self.now().min(until) - started;
             let failure = self.explain(addresses, &runners, waited);
             self.leave(&runners, None);
             return Err(failure);
