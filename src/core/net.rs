@@ -26,6 +26,7 @@ pub mod dhcp;
 pub mod frame;
 pub mod hasten;
 mod lane;
+pub mod learnt;
 pub mod linklocal;
 mod lookup;
 pub mod names;
@@ -34,6 +35,7 @@ mod race;
 pub mod route;
 
 use lane::Lane;
+use learnt::Learnt;
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -179,6 +181,8 @@ pub struct Net<W: Wires> {
     warm: Option<Conn>,
     known: BTreeMap<String, Vec<IpAddr>>,
     wanted: Option<Network>,
+    /// The lane of the last connection.
+    winner: Option<usize>,
     /// When a race wants to be asked again even if nothing arrives.
     alarm: Option<Instant>,
 }
@@ -201,6 +205,7 @@ impl<W: Wires> Net<W> {
             warm: None,
             known: BTreeMap::new(),
             wanted: None,
+            winner: None,
             alarm: None,
         }
     }
@@ -215,19 +220,23 @@ impl<W: Wires> Net<W> {
         self.random.next()
     }
 
-    /// What happened since the last call, a line each.
-    pub fn notes(&mut self) -> Vec<String> {
-        self.lanes
-            .iter_mut()
+    /// What happened since the last call, in the order of time.
+    pub fn notes(&mut self) -> Vec<(Instant, String)> {
+        let notes = self.lanes.iter_mut();
+        let mut notes: Vec<(Instant, String)> = notes
             .flat_map(|lane| core::mem::take(&mut lane.notes))
-            .collect()
+            .collect();
+        notes.sort_by_key(|(at, _)| *at);
+        notes
     }
 
-    /// The leases of all interfaces.
-    pub fn leases(&self) -> impl Iterator<Item = (&Nic, &dhcp::Lease)> {
-        self.lanes
-            .iter()
-            .filter_map(|lane| Some((&lane.nic, &lane.lease.as_ref()?.1)))
+    /// What was learnt on every interface that has an address; the one that carried the last connection first.
+    pub fn learnt(&self) -> Vec<Learnt> {
+        let mut order: Vec<usize> = (0..self.lanes.len()).collect();
+        order.sort_by_key(|index| Some(*index) != self.winner);
+        let lanes = order.into_iter().filter_map(|index| self.lanes.get(index));
+        let all = lanes.map(Lane::learnt);
+        all.filter(|learnt| !learnt.addresses.is_empty()).collect()
     }
 
     /// Lets every lane work until `done` says so or time is up.
@@ -379,19 +388,7 @@ impl<W: Wires> Net<W> {
         endpoints: &[(&str, u16)],
         until: Instant,
     ) -> Result<usize, Failure> {
-        let now = self.now();
-        if self.lanes.is_empty() {
-            return Err(Failure {
-                again: false,
-                found: String::from("no usable network interface"),
-            });
-        }
-        self.wanted = Some(network);
-        for (lane, plugged) in self.lanes.iter_mut().zip(&self.plugged) {
-            if *plugged {
-                lane.want(network, now, &mut self.random);
-            }
-        }
+        self.want(network)?;
         let mut targets = Vec::new();
         for (index, (host, port)) in endpoints.iter().enumerate() {
             match names::literal(host) {
@@ -415,8 +412,30 @@ impl<W: Wires> Net<W> {
         Ok(winner.map_or(0, |(index, _)| *index))
     }
 
-    /// A connection to one of `addresses`: the one kept by [`Net::reach`] if it fits, else a new one.
+    /// Starts what `network` asks for and what does not run yet. What was started is not stopped.
+    pub(crate) fn want(&mut self, network: Network) -> Result<(), Failure> {
+        if self.lanes.is_empty() {
+            return Err(Failure {
+                again: false,
+                found: String::from("no usable network interface"),
+            });
+        }
+        let now = self.now();
+        self.wanted = Some(self.wanted.map_or(network, |old| wider(old, network)));
+        for (lane, plugged) in self.lanes.iter_mut().zip(&self.plugged) {
+            if *plugged {
+                lane.want(network, now, &mut self.random);
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection to one of `addresses`: the one kept by [`Net::reach`] if it fits, else a new one. What lies beyond the link
+    /// needs more than a link-local address.
     pub fn connect(&mut self, addresses: &[SocketAddr], until: Instant) -> Result<Conn, Failure> {
+        if self.wanted.is_none() || addresses.iter().any(|address| !is_link_local(address.ip())) {
+            self.want(Network::Any)?;
+        }
         if let Some(conn) = self.warm.take_if(|conn| addresses.contains(&conn.peer)) {
             if self.is_open(conn) {
                 return Ok(conn);
@@ -424,6 +443,24 @@ impl<W: Wires> Net<W> {
             self.close(conn);
         }
         self.race(addresses, until, false)
+    }
+}
+
+/// Of two needs the one that includes the other.
+fn wider(a: Network, b: Network) -> Network {
+    let rank = |network| match network {
+        Network::None => 0,
+        Network::LinkLocal4 => 1,
+        Network::Dhcp4 => 2,
+        Network::Any => 3,
+    };
+    if rank(a) >= rank(b) { a } else { b }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 

@@ -5,9 +5,13 @@ use std::fmt;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use cloudseed_core::compile::Line;
 use cloudseed_core::fetch::{Failure, Network, Outside, Request, Response};
 use cloudseed_core::machine::Link;
+use cloudseed_core::net::learnt::Learnt;
 use cloudseed_core::net::{self, Net, Wires};
+use cloudseed_core::value::Value;
+use smoltcp::time::Instant;
 use ureq::Agent;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::TcpConnector;
@@ -16,33 +20,153 @@ use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
 use super::{clock, random};
 
-/// Where the lines of the log go.
-pub type Journal = Box<dyn FnMut(fmt::Arguments) + Send>;
+/// The log of this boot: its lines and when they were written.
+#[derive(Debug)]
+pub struct Journal {
+    started: Instant,
+    lines: Vec<Line>,
+}
 
-/// The outside of this machine: our own stack on its interfaces, or the kernel's.
-pub fn open(links: &[Link], mut journal: Journal) -> Box<dyn Outside> {
+impl Journal {
+    /// A journal that begins now, on the machine's clock.
+    pub fn new() -> Journal {
+        Journal::since(clock::now())
+    }
+
+    /// A journal that began at `started`, on whichever clock that is.
+    pub fn since(started: Instant) -> Journal {
+        Journal {
+            started,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Writes a line.
+    pub fn note(&mut self, now: Instant, text: impl fmt::Display) {
+        self.lines.push(Line {
+            micros: (now - self.started).total_micros(),
+            text: text.to_string(),
+        });
+    }
+
+    fn passed(&self, now: Instant) -> Duration {
+        Duration::from_micros((now - self.started).total_micros())
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal::new()
+    }
+}
+
+/// The outside of this machine. Nothing is touched before the first connection is asked for.
+pub fn open(links: &[Link], journal: Journal) -> Box<dyn Outside> {
+    Box::new(Lazy {
+        links: links.to_vec(),
+        journal,
+        outside: None,
+    })
+}
+
+/// An outside that is opened when it is needed.
+struct Lazy {
+    links: Vec<Link>,
+    /// The journal until then.
+    journal: Journal,
+    outside: Option<Box<dyn Outside>>,
+}
+
+impl Lazy {
+    fn opened(&mut self) -> &mut dyn Outside {
+        let (links, journal) = (&self.links, &mut self.journal);
+        let outside = self
+            .outside
+            .get_or_insert_with(|| choose(links, std::mem::take(journal)));
+        &mut **outside
+    }
+}
+
+/// Our own stack on the interfaces worth asking on, or the kernel's where it has an address already: it would answer our
+/// connections with resets.
+fn choose(links: &[Link], mut journal: Journal) -> Box<dyn Outside> {
     let (nics, left_out) = net::candidates(links);
     for line in left_out {
-        journal(format_args!("{line}"));
+        journal.note(clock::now(), line);
     }
     if link::kernel_has_addresses(&nics) {
-        journal(format_args!(
-            "the kernel has an address already, using its sockets"
-        ));
+        journal.note(
+            clock::now(),
+            "the kernel has an address already, using its sockets",
+        );
         return Box::new(Kernel::new(journal));
     }
     match PacketWires::open(&nics) {
         Ok((wires, nics, trouble)) => {
             for line in trouble {
-                journal(format_args!("{line}"));
+                journal.note(clock::now(), line);
             }
-            Box::new(World::new(Net::new(wires, nics, random::seed()), journal))
+            let net = Net::new(wires, nics, random::seed());
+            Box::new(World::new(net, journal))
         }
         Err(error) => {
-            journal(format_args!(
-                "no packet sockets ({error}), using the kernel's sockets"
-            ));
+            let line = format!("no packet sockets ({error}), using the kernel's sockets");
+            journal.note(clock::now(), line);
             Box::new(Kernel::new(journal))
+        }
+    }
+}
+
+impl Outside for Lazy {
+    fn reach(
+        &mut self,
+        network: Network,
+        endpoints: &[&str],
+        timeout: Duration,
+    ) -> Result<usize, Failure> {
+        self.opened().reach(network, endpoints, timeout)
+    }
+
+    fn http(&mut self, request: &Request) -> Result<Response, Failure> {
+        self.opened().http(request)
+    }
+
+    fn now(&self) -> Duration {
+        match &self.outside {
+            Some(outside) => outside.now(),
+            None => self.journal.passed(clock::now()),
+        }
+    }
+
+    fn pause(&mut self, time: Duration) {
+        match &mut self.outside {
+            Some(outside) => outside.pause(time),
+            None => std::thread::sleep(time),
+        }
+    }
+
+    fn random(&mut self) -> u32 {
+        random::seed() as u32
+    }
+
+    fn note(&mut self, line: fmt::Arguments) {
+        match &mut self.outside {
+            Some(outside) => outside.note(line),
+            None => self.journal.note(clock::now(), line),
+        }
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        match &self.outside {
+            Some(outside) => outside.lines(),
+            None => self.journal.lines.clone(),
+        }
+    }
+
+    fn learnt(&self) -> Value {
+        match &self.outside {
+            Some(outside) => outside.learnt(),
+            None => Value::Null,
         }
     }
 }
@@ -52,26 +176,23 @@ pub struct World<W: Wires> {
     handle: Handle<W>,
     agent: Agent,
     journal: Journal,
-    started: smoltcp::time::Instant,
 }
 
 impl<W: Wires> World<W> {
-    /// An outside over `net`.
+    /// An outside over `net`, whose clock is the journal's.
     pub fn new(net: Net<W>, journal: Journal) -> World<W> {
-        let started = net.now();
         let handle = Handle::new(net);
         World {
             agent: handle.agent(),
             handle,
             journal,
-            started,
         }
     }
 
     fn tell(&mut self) {
         let notes = self.handle.lock().net.notes();
-        for note in notes {
-            (self.journal)(format_args!("{note}"));
+        for (at, note) in notes {
+            self.journal.note(at, note);
         }
     }
 }
@@ -99,8 +220,7 @@ impl<W: Wires> Outside for World<W> {
     }
 
     fn now(&self) -> Duration {
-        let passed = self.handle.lock().net.now() - self.started;
-        Duration::from_micros(passed.total_micros())
+        self.journal.passed(self.handle.lock().net.now())
     }
 
     fn pause(&mut self, time: Duration) {
@@ -116,7 +236,18 @@ impl<W: Wires> Outside for World<W> {
     }
 
     fn note(&mut self, line: fmt::Arguments) {
-        (self.journal)(line);
+        let now = self.handle.lock().net.now();
+        self.journal.note(now, line);
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        self.journal.lines.clone()
+    }
+
+    fn learnt(&self) -> Value {
+        let learnt = self.handle.lock().net.learnt();
+        let learnt: Vec<Value> = learnt.iter().map(Learnt::value).collect();
+        learnt.into()
     }
 }
 
@@ -146,7 +277,6 @@ const AGAIN: Duration = Duration::from_millis(250);
 pub struct Kernel {
     agent: Agent,
     journal: Journal,
-    started: smoltcp::time::Instant,
 }
 
 impl Kernel {
@@ -156,7 +286,6 @@ impl Kernel {
         Kernel {
             agent: Agent::with_parts(http::config(), connector, resolver),
             journal,
-            started: clock::now(),
         }
     }
 }
@@ -193,7 +322,7 @@ impl Outside for Kernel {
     }
 
     fn now(&self) -> Duration {
-        Duration::from_micros((clock::now() - self.started).total_micros())
+        self.journal.passed(clock::now())
     }
 
     fn pause(&mut self, time: Duration) {
@@ -205,7 +334,15 @@ impl Outside for Kernel {
     }
 
     fn note(&mut self, line: fmt::Arguments) {
-        (self.journal)(line);
+        self.journal.note(clock::now(), line);
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        self.journal.lines.clone()
+    }
+
+    fn learnt(&self) -> Value {
+        Value::Null
     }
 }
 

@@ -6,13 +6,12 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cloudseed_core::fetch::{Method, Network, Outside, Request};
 use cloudseed_core::machine::Link;
 
-use crate::sys::world;
+use crate::sys::world::{self, Journal};
 
 /// The metadata service: keep-alive, a token, a tree, a slow document, a reset, and its own port in an answer.
 const SERVICE: &str = r#"
@@ -169,25 +168,20 @@ impl Lab {
 
     /// Runs `work` in the near namespace with an outside on its interface; what it gave, and the log.
     fn inside<T: Send>(&self, work: impl FnOnce(&mut dyn Outside) -> T + Send) -> (T, Vec<String>) {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = Arc::clone(&log);
         let links = [self.link()];
         let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
-        let result = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let thread = scope.spawn(move || {
                 // SAFETY: no pointers; the descriptor is open. Only this thread changes its namespace.
                 let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
                 assert_eq!(entered, 0, "cannot enter a network namespace");
-                let journal = move |line: std::fmt::Arguments| {
-                    lines.lock().unwrap().push(line.to_string());
-                };
-                let mut outside = world::open(&links, Box::new(journal));
-                work(&mut *outside)
+                let mut outside = world::open(&links, Journal::new());
+                let result = work(&mut *outside);
+                let lines = outside.lines().into_iter().map(|line| line.text);
+                (result, lines.collect())
             });
             thread.join().unwrap()
-        });
-        let log = log.lock().unwrap().clone();
-        (result, log)
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
@@ -24,6 +25,7 @@ use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 use super::dhcp::{self, Lease};
 use super::frame::{self, Arp, Frame};
 use super::hasten::Hasten;
+use super::learnt::Learnt;
 use super::linklocal::{self, Claim};
 use super::names::Kind;
 use super::neighbours::Neighbours;
@@ -50,7 +52,7 @@ pub(super) struct Lane {
     pub lease: Option<(Instant, Lease)>,
     pub claim: Option<Claim>,
     pub hosts: Neighbours,
-    pub notes: Vec<String>,
+    pub notes: Vec<(Instant, String)>,
     stack: Interface,
     pipe: Pipe,
     routes: Routes,
@@ -100,6 +102,47 @@ impl Lane {
         let mac = self.nic.mac;
         self.claim
             .get_or_insert_with(|| Claim::new(mac, random.next(), now));
+    }
+
+    fn note(&mut self, now: Instant, line: fmt::Arguments) {
+        self.notes.push((now, format!("{}: {line}", self.nic.name)));
+    }
+
+    /// What was learnt here so far.
+    pub fn learnt(&self) -> Learnt {
+        let mut addresses = Vec::new();
+        if let Some((_, lease)) = &self.lease {
+            addresses.push((IpAddr::V4(lease.address), lease.prefix));
+        }
+        addresses.extend(
+            self.claimed()
+                .map(|claimed| (IpAddr::V4(claimed), linklocal::PREFIX)),
+        );
+        Learnt {
+            nic: self.nic.clone(),
+            mtu: self.pipe.mtu,
+            addresses,
+            routes: self.routes.iter().copied().collect(),
+            names: self.name_servers(),
+            search: self.search(),
+            lease: self.lease.as_ref().map(|(_, lease)| lease.clone()),
+        }
+    }
+
+    /// True once there is nothing more to hope for than what there is.
+    pub fn settled(&self) -> bool {
+        self.lease.is_some() || self.dhcp.is_none() && self.claimed().is_some()
+    }
+
+    /// The domains in which short names are looked for.
+    pub fn search(&self) -> Vec<String> {
+        let Some((_, lease)) = &self.lease else {
+            return Vec::new();
+        };
+        match lease.search.is_empty() {
+            true => lease.domain.iter().cloned().collect(),
+            false => lease.search.clone(),
+        }
     }
 
     /// Our addresses from which a packet may go to `to`, best first.
@@ -227,21 +270,21 @@ impl Lane {
     }
 
     fn leased(&mut self, now: Instant, event: dhcp::Event) {
-        let name = &self.nic.name;
         match event {
             dhcp::Event::Offered(address, server) => {
-                self.notes
-                    .push(format!("{name}: {address} offered by {server}"));
+                self.note(now, format_args!("{address} offered by {server}"));
             }
             dhcp::Event::Refused(server, words) => {
-                self.notes
-                    .push(format!("{name}: refused by {server}: {words}"));
+                self.note(now, format_args!("refused by {server}: {words}"));
             }
             dhcp::Event::Leased(lease) => {
-                self.notes.push(format!(
-                    "{name}: {}/{} leased by {}",
-                    lease.address, lease.prefix, lease.server
-                ));
+                let Lease {
+                    address,
+                    prefix,
+                    server,
+                    ..
+                } = &lease;
+                self.note(now, format_args!("{address}/{prefix} leased by {server}"));
                 self.out
                     .push_back(linklocal::announcement(self.nic.mac, lease.address));
                 self.lease = Some((now, lease));
@@ -321,13 +364,16 @@ impl Lane {
             return;
         }
         let [a, b, c, d, e, f] = arp.from.0;
-        self.notes.push(format!(
-            "{}: {} is in use by {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}, declined",
-            self.nic.name, lease.address
-        ));
+        let address = lease.address;
         if let Some(client) = &mut self.dhcp {
             client.decline(now, lease, self.seed as u32);
         }
+        self.note(
+            now,
+            format_args!(
+                "{address} is in use by {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}, declined"
+            ),
+        );
         self.lease = None;
         self.fallback = Some(now + FALLBACK);
         self.configure(now);
@@ -356,10 +402,10 @@ impl Lane {
         if self.fallback.is_some_and(|at| now >= at) {
             self.fallback = None;
             if self.lease.is_none() {
-                let name = &self.nic.name;
-                self.notes.push(format!(
-                    "{name}: no lease yet, claiming a link-local address"
-                ));
+                self.note(
+                    now,
+                    format_args!("no lease yet, claiming a link-local address"),
+                );
                 self.claim_one(now, random);
             }
         }
@@ -368,8 +414,7 @@ impl Lane {
             self.out.extend(claim.poll(now, random.next()));
         }
         if let Some(address) = self.claimed().filter(|_| self.claimed() != before) {
-            self.notes
-                .push(format!("{}: {address} claimed", self.nic.name));
+            self.note(now, format_args!("{address} claimed"));
             self.configure(now);
         }
         for address in self.hosts.poll(now) {

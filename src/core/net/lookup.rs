@@ -12,7 +12,7 @@ use smoltcp::wire::IpAddress;
 
 use super::names::{self, Answer, Kind};
 use super::{Net, Wires, span};
-use crate::fetch::Failure;
+use crate::fetch::{Failure, Network};
 
 /// The pause before the next server is asked, or the same again.
 const RESEND: Duration = Duration::from_millis(400);
@@ -52,6 +52,7 @@ impl<W: Wires> Net<W> {
                 found: format!("{host:?}, which is no host name"),
             });
         }
+        self.want(Network::Any)?;
         let started = self.now();
         let until = until.min(started + LOOKUP_MAX);
         let mut questions = Vec::new();

@@ -50,7 +50,8 @@ impl<W: Wires> Net<W> {
                 return winner.map(Some);
             }
             let refused = |runner: &Runner| matches!(runner.state, State::Refused(_));
-            let over = !patient && runners.iter().all(refused);
+            let settled = !runners.is_empty() || net.is_settled();
+            let over = !patient && settled && runners.iter().all(refused);
             over.then_some(None)
         });
         self.alarm = None;
@@ -62,7 +63,14 @@ impl<W: Wires> Net<W> {
             return Err(failure);
         }
         self.leave(&runners, found);
+        self.winner = found.map(|conn| conn.lane);
         found.ok_or_else(|| self.explain(addresses, &runners, Duration::ZERO))
+    }
+
+    /// True if no interface has anything left to wait for.
+    fn is_settled(&self) -> bool {
+        let mut lanes = self.lanes.iter().zip(&self.plugged);
+        lanes.all(|(lane, plugged)| *plugged && lane.settled())
     }
 
     /// Sends a runner along every way that has become possible.
