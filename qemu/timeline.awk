@@ -12,6 +12,7 @@ function line(from, to, what) { printf "  %7.3f  %+7.3f  %-44s %s\n", from, to -
 
 $1 == "@firmware" { firmware = $2 }
 $1 == "@mark" { at = $2; $1 = $2 = ""; sub(/^ +/, ""); time[++marks] = at + firmware; name[marks] = $0 }
+# Busybox takes the kernel's kilobytes for pages, and so multiplies them by four.
 $1 == "@agent" { peak = $3 / 4 }
 $1 == "@log" { sub(/^@log /, ""); log_line[++logs] = $0 }
 
@@ -29,10 +30,12 @@ END {
     before = firmware
     for (i = 1; i <= marks; i++) {
         line(before, time[i], name[i] in does ? does[name[i]] : name[i])
-        if (name[i] == "agent done")
+        if (name[i] == "agent done") {
+            took = time[i] - before
             for (j = 1; j <= logs; j++) print "             | " log_line[j]
+        }
         before = time[i]
     }
     printf "  %7.3f           the end\n", before
-    printf "  peak memory of the agent: %d KB\n", peak
+    printf "cloudseed boot took %.2f s, and %d KB of memory at its peak\n", took, peak
 }

@@ -1,2 +1,4 @@
 //! The one integration-test program.
 #![allow(clippy::unwrap_used, missing_docs)]
+
+mod tidy;
