@@ -13,10 +13,8 @@ check() {
 depends() { return 0; }
 
 installkernel() {
-    local -a drivers
-    mapfile -t drivers < <(grep -v '^#' "$moddir/drivers")
-    # All of them, whatever this machine has: images travel.
-    hostonly='' instmods -c "${drivers[@]}" || true
+    # All of them, whatever this machine has: images travel. Without arguments instmods reads the names from its input.
+    grep -v '^#' "$moddir/drivers" | hostonly='' instmods
 }
 
 install() {
