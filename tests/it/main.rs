@@ -20,3 +20,5 @@ mod sys;
 mod the_cloud_itself;
 mod tree;
 mod volumes;
+
+mod tidy;
