@@ -8,6 +8,7 @@ mod command;
 
 mod commands;
 mod compile;
+mod handlers;
 mod shell;
 #[allow(dead_code)]
 #[path = "../../src/sys/mod.rs"]
