@@ -31,6 +31,10 @@ pub mod archive;
 
 pub mod launch;
 
+pub mod compose;
+
+pub mod advice;
+
 pub mod merge;
 
 pub mod patch;

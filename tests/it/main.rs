@@ -14,3 +14,4 @@ mod shell;
 #[allow(dead_code)]
 #[path = "../../src/sys/mod.rs"]
 mod sys;
+mod tools;
