@@ -6,6 +6,7 @@ mod cable;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 // Each module of the tests uses its part of the program; the program itself uses all of it.
+// Each module of the tests uses its part of sys; the program itself uses all of it.
 #[allow(dead_code)]
 #[path = "../../src/command/mod.rs"]
 mod command;
@@ -26,3 +27,4 @@ mod the_cloud_itself;
 mod tidy;
 mod tree;
 mod volumes;
+mod tools;
