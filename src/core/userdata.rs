@@ -31,6 +31,8 @@ pub mod merge;
 
 pub mod patch;
 
+pub mod template;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
