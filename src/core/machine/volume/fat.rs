@@ -16,6 +16,8 @@ const FAT16_CLUSTERS_MAX: u64 = 65524;
 const FAT32_CLUSTERS_MAX: u64 = 0x0fff_fff6;
 /// Bytes of the table read at once.
 const WINDOW_BYTES: usize = 1024;
+/// How far the root directory is searched for the label; it is the first entry wherever a tool made the volume.
+const LABEL_SEARCH_BYTES_MAX: usize = 1 << 16;
 /// Most pieces of a long name; each has 13 characters.
 const PIECES_MAX: usize = 20;
 /// What both labels say when there is none.
@@ -189,7 +191,7 @@ pub fn superblock(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
     let serial = head
         .array::<4>(extension + 1)
         .filter(|serial| matches!(signature, 0x28 | 0x29) && *serial != [0; 4]);
-    let root = fat.root_content(DIRECTORY_BYTES_MAX).unwrap_or_default();
+    let root = fat.root_content(LABEL_SEARCH_BYTES_MAX).unwrap_or_default();
     Some(Superblock {
         kind: "vfat",
         label: root_label(&root),
