@@ -6,6 +6,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 pub mod cmdline;
 pub mod firmware;
@@ -55,6 +56,12 @@ pub trait Files {
     /// The hypervisor's name in CPUID leaf 0x4000_0000, if the processor has that leaf and these are the files of the
     /// machine that runs us.
     fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        None
+    }
+
+    /// When the file at `path` was last written, since the epoch; `None` where that is not known.
+    fn modified(&self, path: &str) -> Option<Duration> {
+        let _ = path;
         None
     }
 

@@ -17,7 +17,10 @@ pub fn hypervisor_vendor() -> Option<[u8; 12]> {
     }
     let leaf = __cpuid(VENDOR);
     let mut vendor = [0; 12];
-    for (place, register) in vendor.chunks_exact_mut(4).zip([leaf.ebx, leaf.ecx, leaf.edx]) {
+    for (place, register) in vendor
+        .chunks_exact_mut(4)
+        .zip([leaf.ebx, leaf.ecx, leaf.edx])
+    {
         place.copy_from_slice(&register.to_le_bytes());
     }
     Some(vendor)

@@ -1,8 +1,29 @@
 //! The one integration-test program.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../cloud/cable.rs"]
+mod cable;
+#[path = "../cloud/mod.rs"]
+mod cloud;
+// Each module of the tests uses its part of the program; the program itself uses all of it.
+#[allow(dead_code)]
+#[path = "../../src/command/mod.rs"]
+mod command;
+mod commands;
+mod compile;
+mod formats;
+mod handlers;
 mod late;
 mod machine;
+mod net;
+mod netns;
+mod shell;
 mod smbios;
+#[allow(dead_code)]
+#[path = "../../src/sys/mod.rs"]
+mod sys;
+#[path = "cloud.rs"]
+mod the_cloud_itself;
+mod tidy;
 mod tree;
 mod volumes;
