@@ -186,6 +186,10 @@ impl Files for Root {
         };
         honoured.then(real).flatten().or_else(own)
     }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        self.is_real().then(super::cpu::hypervisor_vendor).flatten()
+    }
 }
 
 /// A disk that is open for reading.

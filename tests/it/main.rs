@@ -14,6 +14,7 @@ mod commands;
 mod compile;
 mod formats;
 mod handlers;
+mod late;
 mod machine;
 mod net;
 mod netns;
