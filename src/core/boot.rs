@@ -47,7 +47,9 @@ pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> B
             outside.note(format_args!("identify: {name}: {}", verdict.because()));
         }
     }
-    let platforms = options.platform.map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
+    let platforms = options
+        .platform
+        .map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
     let mut warnings = Vec::new();
     let fetched = steps.run("fetch", outside, |outside| {
         fetch(machine, outside, &platforms, &mut warnings)
@@ -88,7 +90,12 @@ pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> B
     };
     let (plan, _) = compile::compile(&outcome);
     let well = !matches!(fetched, Some(Err(_)));
-    Booted { plan, line, instance: fetched.and_then(Result::ok), well }
+    Booted {
+        plan,
+        line,
+        instance: fetched.and_then(Result::ok),
+        well,
+    }
 }
 
 /// Measures the steps.
@@ -98,8 +105,14 @@ struct Steps {
 
 impl Steps {
     fn probed(took: Duration) -> Steps {
-        let probe = Timing { step: "probe", start_micros: 0, micros: micros(took) };
-        Steps { timings: alloc::vec![probe] }
+        let probe = Timing {
+            step: "probe",
+            start_micros: 0,
+            micros: micros(took),
+        };
+        Steps {
+            timings: alloc::vec![probe],
+        }
     }
 
     fn run<T>(
@@ -111,7 +124,11 @@ impl Steps {
         let start = outside.now();
         let value = run(outside);
         let took = outside.now().saturating_sub(start);
-        self.timings.push(Timing { step, start_micros: micros(start), micros: micros(took) });
+        self.timings.push(Timing {
+            step,
+            start_micros: micros(start),
+            micros: micros(took),
+        });
         value
     }
 }
@@ -128,7 +145,9 @@ pub fn fetch(
     platforms: &[&'static Platform],
     warnings: &mut Vec<Warning>,
 ) -> Option<Result<Instance, Error>> {
-    let limit = machine.setting("deadline").and_then(|seconds| seconds.parse().ok());
+    let limit = machine
+        .setting("deadline")
+        .and_then(|seconds| seconds.parse().ok());
     let deadline = outside.now() + Duration::from_secs(limit.unwrap_or(FETCH_SECONDS_MAX));
     let mut failed: Option<Error> = None;
     for platform in platforms {
@@ -172,7 +191,11 @@ pub fn decode(
     .into_iter()
     .filter_map(|(document, bytes)| {
         let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty())?;
-        let mut web = crate::fetch::Web { files: machine.files, outside, deadline };
+        let mut web = crate::fetch::Web {
+            files: machine.files,
+            outside,
+            deadline,
+        };
         let (parts, found) = userdata::decode(bytes, document.name(), &mut web);
         warnings.extend(found);
         Some(Decoded { document, parts })
@@ -203,7 +226,9 @@ fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duratio
             match warnings {
                 [] => format!("found: {what}"),
                 [only] => format!("degraded: {what}; {only}"),
-                [first, more @ ..] => format!("degraded: {what}; {first} (and {} more)", more.len()),
+                [first, more @ ..] => {
+                    format!("degraded: {what}; {first} (and {} more)", more.len())
+                }
             }
         }
         Ending::Failed(error) => format!("failed: {error}"),

@@ -210,7 +210,11 @@ impl<'a> Cloud<'a> {
 
     /// Documents by URL, within the same deadline.
     pub fn web(&mut self) -> Web<'_> {
-        Web { files: self.machine.files, outside: self.outside, deadline: self.deadline }
+        Web {
+            files: self.machine.files,
+            outside: self.outside,
+            deadline: self.deadline,
+        }
     }
 
     fn remaining(&self) -> Duration {
@@ -349,19 +353,29 @@ pub struct Web<'a> {
 impl Web<'_> {
     /// The document behind `url`: `http://`, `https://`, `file://` or an absolute path. `Ok(None)` if it is not there.
     pub fn read(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
-        match url.strip_prefix("file://").or_else(|| url.starts_with('/').then_some(url)) {
+        match url
+            .strip_prefix("file://")
+            .or_else(|| url.starts_with('/').then_some(url))
+        {
             Some(path) => Ok(self.files.read(path, RESPONSE_BYTES_MAX)),
             None => self.request(url),
         }
     }
 
     fn request(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
-        let failed = |blame, found: &str| Error::new(blame, "fetch", format!("GET {url}"), "status 200", found);
+        let failed = |blame, found: &str| {
+            Error::new(blame, "fetch", format!("GET {url}"), "status 200", found)
+        };
         let Some(origin) = origin(url) else {
-            return Err(failed(Blame::Unable, "an address that is not http://, https://, file:// or /path"));
+            return Err(failed(
+                Blame::Unable,
+                "an address that is not http://, https://, file:// or /path",
+            ));
         };
         let now = self.outside.now();
-        let deadline = self.deadline.min(now + Duration::from_secs(INCLUDE_SECONDS_MAX));
+        let deadline = self
+            .deadline
+            .min(now + Duration::from_secs(INCLUDE_SECONDS_MAX));
         let remaining = |outside: &dyn Outside| deadline.saturating_sub(outside.now());
         let timeout = remaining(self.outside);
         self.outside
@@ -372,9 +386,18 @@ impl Web<'_> {
         loop {
             tries += 1;
             let timeout = remaining(self.outside).min(Duration::from_secs(TRY_SECONDS_MAX));
-            let request = Request { method: Method::Get, url, headers: &[], bytes_max: RESPONSE_BYTES_MAX, timeout, redirects: REDIRECTS_MAX };
+            let request = Request {
+                method: Method::Get,
+                url,
+                headers: &[],
+                bytes_max: RESPONSE_BYTES_MAX,
+                timeout,
+                redirects: REDIRECTS_MAX,
+            };
             let (found, blame, again) = match self.outside.http(&request) {
-                Ok(response) if (200..300).contains(&response.status) => return Ok(Some(response.body)),
+                Ok(response) if (200..300).contains(&response.status) => {
+                    return Ok(Some(response.body));
+                }
                 Ok(response) if response.status == 404 => return Ok(None),
                 Ok(response) => {
                     let (found, blame, again, _) = described(&response);
@@ -395,7 +418,13 @@ impl Includes for Web<'_> {
     fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {
         match self.read(url)? {
             Some(body) => Ok(body),
-            None => Err(Error::new(Blame::Broken, "fetch", url, "a document", "nothing (404, or no such file)")),
+            None => Err(Error::new(
+                Blame::Broken,
+                "fetch",
+                url,
+                "a document",
+                "nothing (404, or no such file)",
+            )),
         }
     }
 }
@@ -403,7 +432,8 @@ impl Includes for Web<'_> {
 /// The scheme, host and port of a URL of HTTP, without what follows.
 pub fn origin(url: &str) -> Option<&str> {
     let scheme = ["http://", "https://"].into_iter().find(|scheme| {
-        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        url.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     })?;
     let host = &url[scheme.len()..];
     let end = host.find(['/', '?', '#']).unwrap_or(host.len());

@@ -95,9 +95,8 @@ fn relative(machine: &Machine) -> Option<(Relative, String)> {
     }
     let dmi = |field: Field| machine.dmi.get(field).unwrap_or("");
     let vendor = dmi(Field::SysVendor);
-    let found = |relative, field: Field| {
-        Some((relative, format!("{} is {:?}", field.name(), dmi(field))))
-    };
+    let found =
+        |relative, field: Field| Some((relative, format!("{} is {:?}", field.name(), dmi(field))));
     if dmi(Field::ProductSerial).ends_with(".brightbox.com") {
         return found(Relative::Brightbox, Field::ProductSerial);
     }
@@ -113,7 +112,10 @@ fn relative(machine: &Machine) -> Option<(Relative, String)> {
     if vendor == "3DS Outscale" && dmi(Field::ProductName) == "3DS Outscale VM" {
         return found(Relative::Outscale, Field::ProductName);
     }
-    let xen = machine.files.text("/sys/hypervisor/uuid").unwrap_or_default();
+    let xen = machine
+        .files
+        .text("/sys/hypervisor/uuid")
+        .unwrap_or_default();
     if xen.starts_with("ec2") {
         return Some((Relative::Aws, format!("/sys/hypervisor/uuid is {xen:?}")));
     }
@@ -128,7 +130,11 @@ fn relative(machine: &Machine) -> Option<(Relative, String)> {
 fn is_ec2_uuid(uuid: &str) -> bool {
     let field = uuid.split('-').next().unwrap_or("").to_ascii_lowercase();
     let swapped = || {
-        let tail = field.len().checked_sub(4).and_then(|at| field.get(at..)).unwrap_or("");
+        let tail = field
+            .len()
+            .checked_sub(4)
+            .and_then(|at| field.get(at..))
+            .unwrap_or("");
         let mut letters = tail.chars();
         letters.next() == Some('2')
             && letters.next().is_some_and(|c| c.is_ascii_hexdigit())
@@ -143,7 +149,9 @@ fn known(inquiry: &mut Inquiry) -> Verdict {
         return Verdict::No("firmware is the host's, this is a container".to_string());
     }
     let relative = relative(machine);
-    let title = relative.as_ref().map_or("Unknown", |(relative, _)| relative.title());
+    let title = relative
+        .as_ref()
+        .map_or("Unknown", |(relative, _)| relative.title());
     inquiry.note(Note::Debug(1, format!("ec2 platform is '{title}'.")));
     if let Some((_, because)) = relative {
         return Verdict::Found(format!("{title}: {because}"));
@@ -185,7 +193,12 @@ fn take_token(cloud: &mut Cloud) -> Result<(), Error> {
             cloud.headers.push(("X-aws-ec2-metadata-token", token));
             Ok(())
         }
-        _ => Err(broken(cloud, "PUT /latest/api/token", "a token of printable letters", "something else")),
+        _ => Err(broken(
+            cloud,
+            "PUT /latest/api/token",
+            "a token of printable letters",
+            "something else",
+        )),
     }
 }
 
@@ -193,7 +206,10 @@ fn take_token(cloud: &mut Cloud) -> Result<(), Error> {
 fn version(cloud: &mut Cloud) -> Result<&'static str, Error> {
     let (oldest, newer) = VERSIONS.split_last().unwrap_or((&"latest", &[]));
     for version in newer {
-        if cloud.get_optional(&format!("/{version}/meta-data/instance-id"))?.is_some() {
+        if cloud
+            .get_optional(&format!("/{version}/meta-data/instance-id"))?
+            .is_some()
+        {
             return Ok(version);
         }
     }
@@ -207,22 +223,38 @@ fn crawl(cloud: &mut Cloud, version: &str) -> Result<Map, Error> {
     directory(cloud, &format!("/{version}/meta-data/"), 0, &mut entries)
 }
 
-fn directory(cloud: &mut Cloud, path: &str, depth: usize, entries: &mut usize) -> Result<Map, Error> {
+fn directory(
+    cloud: &mut Cloud,
+    path: &str,
+    depth: usize,
+    entries: &mut usize,
+) -> Result<Map, Error> {
     let mut map = Map::default();
     if depth > TREE_DEPTH_MAX {
-        return Err(broken(cloud, path, "a tree of at most 12 levels", "a deeper one"));
+        return Err(broken(
+            cloud,
+            path,
+            "a tree of at most 12 levels",
+            "a deeper one",
+        ));
     }
     let listing = cloud.get(path)?;
     for name in String::from_utf8_lossy(&listing).lines() {
         *entries += 1;
         if *entries > ENTRIES_MAX {
-            return Err(broken(cloud, path, "a tree of at most 2000 entries", "a larger one"));
+            return Err(broken(
+                cloud,
+                path,
+                "a tree of at most 2000 entries",
+                "a larger one",
+            ));
         }
         let (key, value) = match name.split_once('=') {
             _ if name.trim_end_matches('/') == "security-credentials" => continue,
-            Some((number, key)) => {
-                (key, leaf(&cloud.get(&format!("{path}{number}/openssh-key"))?))
-            }
+            Some((number, key)) => (
+                key,
+                leaf(&cloud.get(&format!("{path}{number}/openssh-key"))?),
+            ),
             None => match name.strip_suffix('/') {
                 Some(key) => {
                     let inner = directory(cloud, &format!("{path}{name}"), depth + 1, entries)?;
@@ -285,7 +317,12 @@ fn read(
     identity: Option<Identity>,
     user_data: Option<Vec<u8>>,
 ) -> Result<Instance, Error> {
-    let text = |key: &str| meta_data.get(key).and_then(Value::as_text).map(String::from);
+    let text = |key: &str| {
+        meta_data
+            .get(key)
+            .and_then(Value::as_text)
+            .map(String::from)
+    };
     let placement = |key: &str| {
         let value = meta_data.get("placement")?.get(key)?.as_text()?;
         Some(String::from(value))
@@ -295,12 +332,15 @@ fn read(
         None => text("instance-id"),
     };
     let found = id.clone().unwrap_or_default();
-    let instance_id = InstanceId::new(&found).ok_or_else(|| {
-        broken(cloud, "instance-id", "an instance-id", format!("{found:?}"))
-    })?;
-    let zone = identity.as_ref().and_then(|identity| identity.availability_zone.as_ref());
+    let instance_id = InstanceId::new(&found)
+        .ok_or_else(|| broken(cloud, "instance-id", "an instance-id", format!("{found:?}")))?;
+    let zone = identity
+        .as_ref()
+        .and_then(|identity| identity.availability_zone.as_ref());
     let zone = zone.map(|zone| String::from(zone.as_str()));
-    let region = identity.as_ref().map(|identity| String::from(identity.region.as_str()));
+    let region = identity
+        .as_ref()
+        .map(|identity| String::from(identity.region.as_str()));
     Ok(Instance {
         platform: PLATFORM.name,
         source: cloud.base.clone(),
@@ -309,15 +349,27 @@ fn read(
         hostname: text("local-hostname").as_deref().and_then(Hostname::new),
         region: region.or_else(|| placement("region")),
         availability_zone: zone.or_else(|| placement("availability-zone")),
-        ssh_keys: meta_data.get("public-keys").map(instance::ssh_keys).unwrap_or_default(),
+        ssh_keys: meta_data
+            .get("public-keys")
+            .map(instance::ssh_keys)
+            .unwrap_or_default(),
         launch_index: text("ami-launch-index").and_then(|index| index.parse().ok()),
-        documents: Documents { user_data: user_data.map(super::decoded), ..Documents::default() },
+        documents: Documents {
+            user_data: user_data.map(super::decoded),
+            ..Documents::default()
+        },
         meta_data: Value::Map(meta_data),
     })
 }
 
 fn broken(cloud: &Cloud, place: &str, expected: &str, found: impl ToString) -> Error {
-    Error::new(Blame::Broken, format!("fetch {}", cloud.name), place, expected, found)
+    Error::new(
+        Blame::Broken,
+        format!("fetch {}", cloud.name),
+        place,
+        expected,
+        found,
+    )
 }
 
 #[cfg(test)]
@@ -326,10 +378,23 @@ mod tests {
 
     #[test]
     fn a_uuid_of_ec2_is_known_in_both_byte_orders() {
-        for uuid in ["ec2abcde-1234-5678-9abc-def012345678", "EC2ABCDE-0", "45e12aec-dcd1-b213-94ed-012345ec2", "xx2fEC-1"] {
+        for uuid in [
+            "ec2abcde-1234-5678-9abc-def012345678",
+            "EC2ABCDE-0",
+            "45e12aec-dcd1-b213-94ed-012345ec2",
+            "xx2fEC-1",
+        ] {
             assert!(is_ec2_uuid(uuid), "{uuid}");
         }
-        for uuid in ["", "-ec2", "e2c00000-0", "aec2abcd-0", "2ec", "450e2aex-1", "é2aec€-0"] {
+        for uuid in [
+            "",
+            "-ec2",
+            "e2c00000-0",
+            "aec2abcd-0",
+            "2ec",
+            "450e2aex-1",
+            "é2aec€-0",
+        ] {
             assert!(!is_ec2_uuid(uuid), "{uuid}");
         }
     }
@@ -337,7 +402,10 @@ mod tests {
     #[test]
     fn a_leaf_is_text_a_list_or_an_object() {
         assert_eq!(leaf(b"ami-1\n"), Value::from("ami-1"));
-        assert_eq!(leaf(b"a\nb\n"), Value::List(alloc::vec![Value::from("a"), Value::from("b")]));
+        assert_eq!(
+            leaf(b"a\nb\n"),
+            Value::List(alloc::vec![Value::from("a"), Value::from("b")])
+        );
         assert!(leaf(b"{\"a\": 1}").get("a").is_some());
         assert_eq!(leaf(b"{broken"), Value::from("{broken"));
     }

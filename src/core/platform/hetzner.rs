@@ -37,7 +37,14 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let user_data = cloud.get_or_warn("/hetzner/v1/userdata");
     let mut meta_data = match tree(cloud, "/hetzner/v1/metadata", &document)? {
         Value::Map(map) => map,
-        other => return Err(broken(cloud, "/hetzner/v1/metadata", "a mapping", other.kind())),
+        other => {
+            return Err(broken(
+                cloud,
+                "/hetzner/v1/metadata",
+                "a mapping",
+                other.kind(),
+            ));
+        }
     };
     if let Some(networks) = networks {
         let networks = tree(cloud, "/hetzner/v1/metadata/private-networks", &networks)?;
@@ -60,9 +67,16 @@ fn read(
         return Err(broken(cloud, "instance-id", &expected, format!("{id:?}")));
     }
     let Some(instance_id) = InstanceId::new(&id) else {
-        return Err(broken(cloud, "instance-id", "an instance-id", format!("{id:?}")));
+        return Err(broken(
+            cloud,
+            "instance-id",
+            "an instance-id",
+            format!("{id:?}"),
+        ));
     };
-    let vendor_data = text("vendor_data").filter(|text| !text.is_empty()).map(String::into_bytes);
+    let vendor_data = text("vendor_data")
+        .filter(|text| !text.is_empty())
+        .map(String::into_bytes);
     let instance = Instance {
         platform: PLATFORM.name,
         source: cloud.base.clone(),
@@ -71,10 +85,15 @@ fn read(
         hostname: text("hostname").as_deref().and_then(Hostname::new),
         region: text("region"),
         availability_zone: text("availability-zone"),
-        ssh_keys: meta_data.get("public-keys").map(instance::ssh_keys).unwrap_or_default(),
+        ssh_keys: meta_data
+            .get("public-keys")
+            .map(instance::ssh_keys)
+            .unwrap_or_default(),
         launch_index: None,
         documents: Documents {
-            network_config: meta_data.get("network-config").map(|config| crate::yaml::write(config).into_bytes()),
+            network_config: meta_data
+                .get("network-config")
+                .map(|config| crate::yaml::write(config).into_bytes()),
             meta_data: Some(document),
             user_data: user_data.map(super::decoded),
             vendor_data,
@@ -86,7 +105,10 @@ fn read(
     if let Some(hostname) = meta_data.get("hostname").cloned() {
         meta_data.insert("local-hostname", hostname);
     }
-    Ok(Instance { meta_data: Value::Map(meta_data), ..instance })
+    Ok(Instance {
+        meta_data: Value::Map(meta_data),
+        ..instance
+    })
 }
 
 fn tree(cloud: &Cloud, path: &str, document: &[u8]) -> Result<Value, Error> {
@@ -94,5 +116,11 @@ fn tree(cloud: &Cloud, path: &str, document: &[u8]) -> Result<Value, Error> {
 }
 
 fn broken(cloud: &Cloud, place: &str, expected: &str, found: impl ToString) -> Error {
-    Error::new(Blame::Broken, format!("fetch {}", cloud.name), place, expected, found)
+    Error::new(
+        Blame::Broken,
+        format!("fetch {}", cloud.name),
+        place,
+        expected,
+        found,
+    )
 }

@@ -25,7 +25,10 @@ use crate::warning::{Blame, Error};
 pub static PLATFORM: Platform = Platform {
     name: "NoCloud",
     rule: Rule::Any(&[
-        Rule::Code("product_serial or the command line says ds=nocloud (in containers too)", named),
+        Rule::Code(
+            "product_serial or the command line says ds=nocloud (in containers too)",
+            named,
+        ),
         Rule::Holds("/var/lib/cloud/seed/nocloud", SEED),
         Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud", SEED),
         Rule::Holds("/var/lib/cloud/seed/nocloud-net", SEED),
@@ -49,7 +52,10 @@ pub static PLATFORM: Platform = Platform {
 /// What a seed directory has to hold. (Below /writable it is Ubuntu Core's, before it is mounted where it belongs.)
 const SEED: &[&str] = &["meta-data", "user-data"];
 const LABELS: &[&str] = &["cidata", "CIDATA"];
-const SEEDS: &[&str] = &["/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net"];
+const SEEDS: &[&str] = &[
+    "/var/lib/cloud/seed/nocloud",
+    "/var/lib/cloud/seed/nocloud-net",
+];
 
 /// The serial number is believed in containers too, as in the original.
 fn named(inquiry: &mut Inquiry) -> Verdict {
@@ -60,7 +66,9 @@ fn named(inquiry: &mut Inquiry) -> Verdict {
         None if Arguments::parse(machine.cmdline.as_str()).is_some() => {
             Verdict::Found(String::from("the command line says ds=nocloud"))
         }
-        None => Verdict::No(String::from("neither product_serial nor the command line says ds=nocloud")),
+        None => Verdict::No(String::from(
+            "neither product_serial nor the command line says ds=nocloud",
+        )),
     }
 }
 
@@ -68,11 +76,17 @@ fn named(inquiry: &mut Inquiry) -> Verdict {
 fn configured(inquiry: &mut Inquiry) -> Verdict {
     let has = |key: &str| inquiry.settings.has(&["datasource", "NoCloud", key]);
     if has("user-data") && has("meta-data") {
-        Verdict::Found(String::from("the configuration carries NoCloud's user-data and meta-data"))
+        Verdict::Found(String::from(
+            "the configuration carries NoCloud's user-data and meta-data",
+        ))
     } else if has("seedfrom") {
-        Verdict::Found(String::from("the configuration says where NoCloud's data are (seedfrom)"))
+        Verdict::Found(String::from(
+            "the configuration says where NoCloud's data are (seedfrom)",
+        ))
     } else {
-        Verdict::No(String::from("the configuration says nothing of NoCloud's data"))
+        Verdict::No(String::from(
+            "the configuration says nothing of NoCloud's data",
+        ))
     }
 }
 
@@ -112,7 +126,10 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let serial = cloud.machine.dmi.get(Field::ProductSerial).unwrap_or("");
     for (source, line) in [("dmi", serial), ("cmdline", cloud.machine.cmdline.as_str())] {
         if let Some(arguments) = Arguments::parse(line) {
-            let items = arguments.items.iter().map(|(key, value)| (key.as_str(), Value::from(value.clone())));
+            let items = arguments
+                .items
+                .iter()
+                .map(|(key, value)| (key.as_str(), Value::from(value.clone())));
             seed.merge(String::from(source), Documents::default(), items.collect());
         }
     }
@@ -125,7 +142,11 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         }
     }
     medium(cloud, &mut seed)?;
-    let url = seed.meta_data.get("seedfrom").and_then(Value::as_text).map(String::from);
+    let url = seed
+        .meta_data
+        .get("seedfrom")
+        .and_then(Value::as_text)
+        .map(String::from);
     if let Some(url) = url.filter(|url| !url.is_empty()) {
         remote(cloud, &mut seed, &url)?;
     }
@@ -164,7 +185,9 @@ fn medium(cloud: &mut Cloud, seed: &mut Seed) -> Result<(), Error> {
     for volume in volumes {
         let place = format!("volume {}", volume.name);
         let Some(disk) = cloud.machine.files.disk(&volume.name) else {
-            cloud.outside.note(format_args!("{place}: cannot be opened"));
+            cloud
+                .outside
+                .note(format_args!("{place}: cannot be opened"));
             continue;
         };
         let read = |name: &str| volume::read_file(&*disk, volume, name, RESPONSE_BYTES_MAX);
@@ -173,7 +196,9 @@ fn medium(cloud: &mut Cloud, seed: &mut Seed) -> Result<(), Error> {
                 seed.merge(format!("/dev/{}", volume.name), documents, meta_data);
                 return Ok(());
             }
-            None => cloud.outside.note(format_args!("{place}: no meta-data and user-data on it")),
+            None => cloud
+                .outside
+                .note(format_args!("{place}: no meta-data and user-data on it")),
         }
     }
     Ok(())
@@ -186,7 +211,12 @@ fn remote(cloud: &mut Cloud, seed: &mut Seed, url: &str) -> Result<(), Error> {
     let mut web = cloud.web();
     let Some((documents, meta_data)) = complete(&url, |name| web.read(&seeded(&url, name)))? else {
         let place = seeded(&url, "meta-data");
-        return Err(broken(&place, "seed", "meta-data and user-data", "no such document"));
+        return Err(broken(
+            &place,
+            "seed",
+            "meta-data and user-data",
+            "no such document",
+        ));
     };
     seed.documents = Documents::default();
     seed.merge(url, documents, meta_data);
@@ -231,19 +261,40 @@ fn expanded(url: &str, dmi: &Dmi) -> String {
 }
 
 fn instance(cloud: &Cloud, seed: Seed) -> Result<Instance, Error> {
-    let Seed { mut meta_data, documents, sources } = seed;
+    let Seed {
+        mut meta_data,
+        documents,
+        sources,
+    } = seed;
     let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
     let step = format!("fetch {}", cloud.name);
     if sources.is_empty() {
         let place = "volumes, command line, firmware";
-        return Err(Error::new(Blame::Silent, step, place, "a seed", "none that is complete"));
+        return Err(Error::new(
+            Blame::Silent,
+            step,
+            place,
+            "a seed",
+            "none that is complete",
+        ));
     }
     if text("dsmode").as_deref() == Some("disabled") {
-        return Err(Error::new(Blame::Unable, step, "dsmode", "a seed", "disabled by the seed itself"));
+        return Err(Error::new(
+            Blame::Unable,
+            step,
+            "dsmode",
+            "a seed",
+            "disabled by the seed itself",
+        ));
     }
     let id = text("instance-id").unwrap_or_else(|| derived(&documents));
     let Some(instance_id) = InstanceId::new(&id) else {
-        return Err(broken(&sources.join(", "), "instance-id", "an instance-id", format!("{id:?}")));
+        return Err(broken(
+            &sources.join(", "),
+            "instance-id",
+            "an instance-id",
+            format!("{id:?}"),
+        ));
     };
     let instance = Instance {
         platform: PLATFORM.name,
@@ -252,33 +303,53 @@ fn instance(cloud: &Cloud, seed: Seed) -> Result<Instance, Error> {
         hostname: text("local-hostname").as_deref().and_then(Hostname::new),
         region: text("region"),
         availability_zone: text("availability-zone"),
-        ssh_keys: meta_data.get("public-keys").map(instance::ssh_keys).unwrap_or_default(),
+        ssh_keys: meta_data
+            .get("public-keys")
+            .map(instance::ssh_keys)
+            .unwrap_or_default(),
         launch_index: text("launch-index").and_then(|index| index.parse().ok()),
         instance_id,
         documents,
         meta_data: Value::Null,
     };
     meta_data.insert("instance-id", id);
-    Ok(Instance { meta_data: Value::Map(meta_data), ..instance })
+    Ok(Instance {
+        meta_data: Value::Map(meta_data),
+        ..instance
+    })
 }
 
 /// An identifier that changes when a document does: `nocloud-` and the first 64 bits of a SHA-256.
 fn derived(documents: &Documents) -> String {
     let mut hash = Sha256::new();
-    for document in [&documents.meta_data, &documents.user_data, &documents.vendor_data, &documents.network_config] {
+    for document in [
+        &documents.meta_data,
+        &documents.user_data,
+        &documents.vendor_data,
+        &documents.network_config,
+    ] {
         let bytes = document.as_deref().unwrap_or_default();
         hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
         hash.update(bytes);
     }
-    hash.finalize().iter().take(8).fold(String::from("nocloud-"), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hash.finalize()
+        .iter()
+        .take(8)
+        .fold(String::from("nocloud-"), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 fn broken(place: &str, what: &str, expected: &str, found: impl ToString) -> Error {
-    Error::new(Blame::Broken, "fetch NoCloud", format!("{place}: {what}"), expected, found)
+    Error::new(
+        Blame::Broken,
+        "fetch NoCloud",
+        format!("{place}: {what}"),
+        expected,
+        found,
+    )
 }
 
 #[cfg(test)]
@@ -289,20 +360,35 @@ mod tests {
     fn a_seed_url_takes_a_name_in_three_ways() {
         assert_eq!(seeded("http://x/a", "user-data"), "http://x/a/user-data");
         assert_eq!(seeded("http://x/a/", "user-data"), "http://x/a/user-data");
-        assert_eq!(seeded("http://x/a?f=", "user-data"), "http://x/a?f=user-data");
-        assert_eq!(seeded("http://x/%s.txt", "user-data"), "http://x/user-data.txt");
+        assert_eq!(
+            seeded("http://x/a?f=", "user-data"),
+            "http://x/a?f=user-data"
+        );
+        assert_eq!(
+            seeded("http://x/%s.txt", "user-data"),
+            "http://x/user-data.txt"
+        );
     }
 
     #[test]
     fn firmware_strings_stand_in_a_seed_url() {
         let dmi = Dmi::default();
-        assert_eq!(expanded("http://x/__dmi.system-uuid__/__dmi.nonsense__", &dmi), "http://x//__dmi.nonsense__");
+        assert_eq!(
+            expanded("http://x/__dmi.system-uuid__/__dmi.nonsense__", &dmi),
+            "http://x//__dmi.nonsense__"
+        );
     }
 
     #[test]
     fn a_derived_identifier_depends_on_every_document() {
-        let one = Documents { user_data: Some(b"a".to_vec()), ..Documents::default() };
-        let other = Documents { meta_data: Some(b"a".to_vec()), ..Documents::default() };
+        let one = Documents {
+            user_data: Some(b"a".to_vec()),
+            ..Documents::default()
+        };
+        let other = Documents {
+            meta_data: Some(b"a".to_vec()),
+            ..Documents::default()
+        };
         assert_ne!(derived(&one), derived(&other));
         assert_eq!(derived(&one), derived(&one.clone()));
     }
