@@ -6,8 +6,10 @@ mod cable;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 mod compile;
+mod fixture;
 mod formats;
 mod machine;
+mod matrix;
 mod net;
 mod netns;
 mod shell;
