@@ -6,6 +6,7 @@ mod cable;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 mod compile;
+mod ds_identify;
 mod fixture;
 mod formats;
 mod machine;
