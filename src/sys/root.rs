@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use cloudseed_core::machine::{Disk, Files, Kind};
 
@@ -152,6 +153,11 @@ impl Files for Root {
         } else {
             Kind::Other
         })
+    }
+
+    fn modified(&self, path: &str) -> Option<Duration> {
+        let modified = fs::metadata(self.resolve(path)?).ok()?.modified().ok()?;
+        modified.duration_since(UNIX_EPOCH).ok()
     }
 
     /// At `/` a block device, below another root an image file. A `!` in the name stands for `/`, as in /sys/class/block.
