@@ -55,3 +55,7 @@ pub mod userdata;
 pub mod plan;
 
 pub mod compile;
+
+pub mod boot;
+
+pub mod query;

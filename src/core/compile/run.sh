@@ -1,0 +1,201 @@
+# sh /run/cloudseed/run STAGE [--root DIR]: executes on the real root what the instance's data asks for.
+#
+# STAGE is one of
+#   early   part handlers and boothooks, at each boot
+#   final   scripts: vendor, per-once, per-boot, per-instance, user
+#   units   for an initramfs that has mounted the real root at DIR: if systemd runs it, lets it run the other two
+#
+# plan/manifest has one line per script, in order: group, part, file, interpreter, argument, tabs between them. A script is
+# handed to its interpreter and never executed itself, because /run may be mounted noexec. Below DIR are the marks
+# of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
+#
+# Exit status: 0 if every script succeeded, 1 if one failed, 2 if STAGE is none.
+# Needs a POSIX shell, mkdir and rm; with mkfifo and tee there is a log beside the console.
+
+set -u
+PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
+export PATH
+tab=$(printf '\t')
+total=0
+failures=0
+failed=
+pipe=
+
+say() {
+    printf 'cloudseed: %s\n' "$*"
+}
+
+# Where the marks are; the second place forgets with the next boot. The mark of a group is an empty file of its name.
+choose_state() {
+    for state in "$root/var/lib/cloudseed" "$root/run/cloudseed.state"; do
+        marks=$state/instances/$id
+        (umask 077 && mkdir -p "$state/once" "$marks" && : >"$marks/.try") 2>/dev/null && return
+    done
+    say "$stage: expected a directory to remember what has run, but /var and /run cannot be written"
+}
+
+# From here on, what is said and what scripts print goes to the console and to the log.
+record() {
+    command -v tee >/dev/null 2>&1 && command -v mkfifo >/dev/null 2>&1 || return
+    for log in "$root/var/log/cloudseed-output.log" "$state/output.log"; do
+        (mkdir -p "${log%/*}" && umask 077 && : >>"$log") 2>/dev/null && break
+        log=
+    done
+    [ -n "$log" ] && (umask 077 && mkfifo "$state/pipe.$$") 2>/dev/null || return
+    pipe=$state/pipe.$$
+    # A console that hangs up must not end the scripts: tee then goes on with the log alone.
+    (
+        trap '' PIPE
+        tee -a "$log" <"$pipe"
+        { : >"$pipe.empty"; } 2>/dev/null
+    ) &
+    exec >"$pipe" 2>&1
+    rm -f "$pipe"
+}
+
+# Lets go of the pipe and gives tee a moment to empty it. Waiting for its end would wait for every daemon a script started.
+drain() {
+    [ -n "$pipe" ] || return
+    exec >/dev/null 2>&1
+    turns=0
+    while [ ! -e "$pipe.empty" ] && [ "$turns" -lt 20000 ]; do
+        turns=$((turns + 1))
+    done
+    rm -f "$pipe.empty"
+}
+
+# True if the group is due. Who asks has taken it, whatever becomes of its scripts, as with cloud-init's semaphores.
+take() {
+    case $1 in
+    boothook | per-boot) return 0 ;;
+    per-once) mark=$state/once/$1 ;;
+    *) mark=$marks/$1 ;;
+    esac
+    [ ! -e "$mark" ] || return 1
+    (umask 077 && : >"$mark") 2>/dev/null
+    return 0
+}
+
+# Counts a failure of what is called $1, and says why.
+fail() {
+    failures=$((failures + 1))
+    failed="$failed $1"
+    say "$stage: $1: $2"
+}
+
+# Calls the part handlers, which are Python, before everything else: they may take parts for themselves.
+run_handlers() {
+    [ -r "$here/plan/handlers.py" ] || return 0
+    total=$((total + 1))
+    python=$(command -v python3 || command -v /usr/libexec/platform-python)
+    if [ -z "$python" ]; then
+        fail handlers.py "expected python3 for the part handlers, but found none; the parts meant for them are left alone"
+        return
+    fi
+    frequency=always
+    ! take handlers || frequency=once-per-instance
+    say "$stage: handlers.py, $frequency"
+    (cd / && exec "$python" -B "$here/plan/handlers.py" "$frequency" "$here/taken") </dev/null
+    status=$?
+    [ "$status" -eq 0 ] || fail handlers.py "exit status $status"
+}
+
+# True if a part handler has taken the part of number $1 for itself.
+taken() {
+    [ -r "$here/taken" ] || return 1
+    while read -r number; do
+        [ "$number" != "$1" ] || return 0
+    done <"$here/taken"
+    return 1
+}
+
+# Runs the script that the variables of run_group describe.
+execute() {
+    total=$((total + 1))
+    say "$stage: $file, part $part"
+    if [ "$interpreter" = - ]; then
+        fail "$file" 'expected a first line #!INTERPRETER, but found none'
+        return
+    fi
+    set --
+    if [ "$group" = vendor ] && [ -r "$here/plan/vendor-prefix" ]; then
+        while IFS= read -r word; do
+            set -- "$@" "$word"
+        done <"$here/plan/vendor-prefix"
+    fi
+    set -- "$@" "$interpreter"
+    [ -z "$argument" ] || set -- "$@" "$argument"
+    set -- "$@" "$here/plan/$file"
+    (
+        if [ "$group" = boothook ]; then
+            INSTANCE_ID=$id
+            export INSTANCE_ID
+        fi
+        cd / && exec "$@"
+    ) </dev/null
+    status=$?
+    [ "$status" -eq 0 ] || fail "$file" "exit status $status"
+}
+
+# Runs the scripts of group $1, if it is due.
+run_group() {
+    take "$1" || return 0
+    while IFS=$tab read -r group part file interpreter argument; do
+        [ "$group" = "$1" ] || continue
+        if taken "$part"; then
+            say "$stage: $file: a part handler has taken part $part"
+        else
+            execute
+        fi
+    done <"$here/plan/manifest"
+}
+
+# Puts the units where the systemd of the real root will look for them. Where something else runs it, their directory must
+# not even exist: that is how programs ask for systemd.
+install_units() {
+    [ -e "$root/lib/systemd/systemd" ] || [ -e "$root/usr/lib/systemd/systemd" ] || return 0
+    mkdir -p "${here%/*}/systemd/system" && cp -R "$here/plan/units/." "${here%/*}/systemd/system"
+}
+
+stage=${1-}
+root=
+[ "${2-}" != --root ] || root=${3-}
+case $0 in
+*/*) here=${0%/*} ;;
+*) here=. ;;
+esac
+here=$(CDPATH='' cd "$here" && pwd -P)
+
+case $stage in
+early) groups='handlers boothook' ;;
+final) groups='vendor per-once per-boot per-instance user' ;;
+units)
+    [ ! -d "$here/plan/units" ] || install_units
+    exit
+    ;;
+*)
+    say "expected early, final or units, but found '$stage'" >&2
+    exit 2
+    ;;
+esac
+if [ ! -r "$here/plan/manifest" ]; then
+    say "$stage: nothing to do"
+    exit 0
+fi
+IFS= read -r id <"$here/plan/instance-id"
+choose_state
+record
+for name in $groups; do
+    case $name in
+    handlers) run_handlers ;;
+    *) run_group "$name" ;;
+    esac
+done
+if [ "$failures" -eq 0 ]; then
+    say "$stage: $total done"
+else
+    say "$stage: $failures of $total failed:$failed"
+fi
+(umask 077 && printf '%s of %s failed%s\n' "$failures" "$total" "${failed:+:$failed}" >"$here/ran-$stage") 2>/dev/null
+drain
+[ "$failures" -eq 0 ]
