@@ -19,6 +19,7 @@ mod ext;
 mod fat;
 mod iso9660;
 mod superblock;
+mod udf;
 
 /// Most bytes of one directory read; a larger one is read up to here.
 pub const DIRECTORY_BYTES_MAX: usize = 1 << 20;
@@ -227,7 +228,8 @@ fn read(disk: &dyn Disk, offset: u64, length: usize) -> Result<Vec<u8>, Damage> 
 
 fn open<'a>(disk: &'a dyn Disk, volume: &Volume) -> Result<Box<dyn Tree + 'a>, Damage> {
     match volume.kind.as_deref() {
-        Some("iso9660") => Ok(Box::new(iso9660::open(disk)?)),
+        // A volume of UDF may be a bridge to iso9660, and where seeds are on UDF it is.
+        Some("iso9660" | "udf") => Ok(Box::new(iso9660::open(disk)?)),
         Some("vfat") => Ok(Box::new(fat::open(disk)?)),
         Some("ext2" | "ext3" | "ext4") => Ok(Box::new(ext::open(disk)?)),
         other => Err(Damage {

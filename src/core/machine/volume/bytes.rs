@@ -33,6 +33,11 @@ impl<'a> Bytes<'a> {
         self.array(offset).map(u32::from_le_bytes)
     }
 
+    /// A little-endian number of 64 bits.
+    pub fn u64(self, offset: usize) -> Option<u64> {
+        self.array(offset).map(u64::from_le_bytes)
+    }
+
     /// True if these bytes stand at an offset.
     pub fn has(self, offset: usize, magic: &[u8]) -> bool {
         self.slice(offset, magic.len()) == Some(magic)
@@ -63,4 +68,10 @@ pub fn text(bytes: &[u8]) -> String {
 pub fn text_utf16(units: impl Iterator<Item = u16>) -> String {
     let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
     String::from_utf16_lossy(&units)
+}
+
+/// Characters of 16 bits, the upper half first.
+pub fn units(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs.iter().copied().map(u16::from_be_bytes)
 }

@@ -18,7 +18,7 @@ const ROOT: u64 = 2;
 const EXTENT_DEPTH_MAX: u16 = 5;
 /// Most nodes of a tree of extents read for one file.
 const EXTENT_NODES_MAX: usize = 4096;
-/// Bytes of an inode that matter: up to the upper half of its size.
+/// Bytes of the first version's inode; what follows in a longer one is optional.
 const INODE_BYTES: usize = 128;
 /// Bytes of an inode that hold the map of its blocks.
 const MAP_BYTES: usize = 60;
@@ -124,6 +124,8 @@ struct Inode {
     flags: u32,
     bytes: u64,
     map: [u8; MAP_BYTES],
+    /// What an inline file has beyond its map.
+    inline: Vec<u8>,
 }
 
 impl Inode {
@@ -150,17 +152,24 @@ impl Ext<'_> {
         read(self.disk, at.unwrap_or(u64::MAX), self.block_bytes)
     }
 
-    /// Where the descriptor of a group is. With META_BG the descriptors stand in the groups they describe, behind the
-    /// copy of the superblock if there is one.
+    /// Where the descriptor of a group is: behind the superblock; with META_BG in the groups it describes, behind the copy
+    /// of the superblock if there is one. Blocks of 1024 bytes have the superblock in block 1, even if block 0 is the
+    /// first.
     fn descriptor_at(&self, group: u64) -> u64 {
         let per_block = self.block_bytes as u64 / self.descriptor_bytes;
         let index = group / per_block;
+        let superblock = u64::from(self.block_bytes == 1024);
         let block = if self.incompat & INCOMPAT_META_BG == 0 || index < self.first_meta_group {
-            self.first_block + 1 + index
+            superblock + 1 + index
         } else {
             let first = index * per_block;
             let start = first.saturating_mul(self.blocks_per_group);
-            start.saturating_add(self.first_block + u64::from(self.has_copy(first)))
+            let shift = if index == 0 {
+                superblock
+            } else {
+                self.first_block
+            };
+            start.saturating_add(shift + u64::from(self.has_copy(first)))
         };
         let at = block.saturating_mul(self.block_bytes as u64);
         at.saturating_add(group % per_block * self.descriptor_bytes)
@@ -205,11 +214,14 @@ impl Ext<'_> {
         };
         let table = (high << 32 | low).saturating_mul(self.block_bytes as u64);
         let at = table.saturating_add(index * self.inode_bytes);
-        let bytes = read(self.disk, at, INODE_BYTES)?;
+        let bytes = read(self.disk, at, self.inode_bytes as usize)?;
         let bytes = Bytes(&bytes);
+        let flags = bytes.u32(32).unwrap_or_default();
+        let inline = (flags & FLAG_INLINE != 0).then(|| inline(bytes).unwrap_or_default());
         Ok(Inode {
             mode: bytes.u16(0).unwrap_or_default(),
-            flags: bytes.u32(32).unwrap_or_default(),
+            flags,
+            inline: inline.unwrap_or_default().to_vec(),
             bytes: u64::from(bytes.u32(108).unwrap_or_default()) << 32
                 | u64::from(bytes.u32(4).unwrap_or_default()),
             map: bytes.array(40).unwrap_or([0; MAP_BYTES]),
@@ -222,10 +234,14 @@ impl Ext<'_> {
             return Err(Damage::new("a file in the clear", "an encrypted one"));
         }
         if inode.flags & FLAG_INLINE != 0 {
-            let inline = inode.map.get(..length);
-            let inline =
-                inline.ok_or_else(|| Damage::new("at most 60 bytes inline", format!("{length}")));
-            return inline.map(<[u8]>::to_vec);
+            let content = [&inode.map[..], &inode.inline].concat();
+            return match content.get(..length) {
+                Some(content) => Ok(content.to_vec()),
+                None => Err(Damage::new(
+                    &format!("{length} bytes inline"),
+                    format!("{}", content.len()),
+                )),
+            };
         }
         let blocks = length.div_ceil(self.block_bytes) as u64;
         let mut runs = Vec::new();
@@ -373,6 +389,30 @@ fn child(entry: Bytes) -> Option<(u64, u64)> {
     Some((u64::from(entry.u32(0)?), number))
 }
 
+/// What an inline file keeps behind the inode proper: the extended attribute `system.data`.
+///
+/// ```text
+/// inode     = 128OCTET extra-length(2) *OCTET %x00.00.02.EA *attribute
+/// attribute = name-length index offset(2) inode(4) length(4) hash(4) name      ; padded to four; index 7 is "system."
+/// ```
+fn inline(inode: Bytes<'_>) -> Option<&[u8]> {
+    const SYSTEM: u8 = 7;
+    let magic = INODE_BYTES + usize::from(inode.u16(INODE_BYTES)?);
+    inode.has(magic, &[0, 0, 2, 0xea]).then_some(())?;
+    let first = magic + 4;
+    let mut at = first;
+    while inode.u32(at)? != 0 {
+        let name = usize::from(inode.u8(at)?);
+        if inode.u8(at + 1)? == SYSTEM && inode.slice(at + 16, name)? == b"data" {
+            let offset = usize::from(inode.u16(at + 2)?);
+            let length = usize::try_from(inode.u32(at + 8)?).ok()?;
+            return inode.slice(first + offset, length);
+        }
+        at += 16 + name.next_multiple_of(4);
+    }
+    None
+}
+
 /// A run that is written; length 0 and lengths above 32768 are not.
 fn extent(entry: Bytes) -> Option<Run> {
     let length = entry.u16(4)?;
@@ -402,24 +442,15 @@ impl Tree for Ext<'_> {
         let length = inode.bytes.min(DIRECTORY_BYTES_MAX as u64) as usize;
         let content = self.bytes(&inode, length)?;
         let mut entries = Vec::new();
-        for block in content.chunks(self.block_bytes) {
-            let mut rest = block;
-            while let Some(length) = Bytes(rest).u16(4).map(usize::from) {
-                let start = u64::from(Bytes(rest).u32(0).unwrap_or_default());
-                let name_length = usize::from(Bytes(rest).u8(6).unwrap_or_default());
-                let name = Bytes(rest).slice(8, name_length).unwrap_or_default();
-                let name = String::from_utf8_lossy(name).into_owned();
-                if start != 0 && !matches!(name.as_str(), "" | "." | "..") {
-                    let kind = self.kind(Bytes(rest).u8(7), start)?;
-                    let node = Node {
-                        kind,
-                        start,
-                        bytes: 0,
-                    };
-                    entries.push(Entry { name, node });
-                }
-                rest = rest.get(length.max(8)..).unwrap_or_default();
+        if inode.flags & FLAG_INLINE == 0 {
+            for block in content.chunks(self.block_bytes) {
+                self.collect(block, &mut entries)?;
             }
+        } else {
+            // Four bytes for the parent, entries up to the map's end, and as a block of their own those beyond it.
+            let (map, rest) = content.split_at(MAP_BYTES.min(content.len()));
+            self.collect(map.get(4..).unwrap_or_default(), &mut entries)?;
+            self.collect(rest, &mut entries)?;
         }
         Ok(entries)
     }
@@ -438,6 +469,28 @@ impl Tree for Ext<'_> {
 }
 
 impl Ext<'_> {
+    /// The entries of one block of a directory.
+    fn collect(&self, block: &[u8], entries: &mut Vec<Entry>) -> Result<(), Damage> {
+        let mut rest = block;
+        while let Some(length) = Bytes(rest).u16(4).map(usize::from) {
+            let start = u64::from(Bytes(rest).u32(0).unwrap_or_default());
+            let name_length = usize::from(Bytes(rest).u8(6).unwrap_or_default());
+            let name = Bytes(rest).slice(8, name_length).unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
+            if start != 0 && !matches!(name.as_str(), "" | "." | "..") {
+                let kind = self.kind(Bytes(rest).u8(7), start)?;
+                let node = Node {
+                    kind,
+                    start,
+                    bytes: 0,
+                };
+                entries.push(Entry { name, node });
+            }
+            rest = rest.get(length.max(8)..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     /// What an entry is: as it says itself where the volume has that feature, else as its inode does.
     fn kind(&self, said: Option<u8>, inode: u64) -> Result<Kind, Damage> {
         if self.incompat & INCOMPAT_FILETYPE == 0 {

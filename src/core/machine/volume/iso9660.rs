@@ -54,7 +54,7 @@ fn descriptors(disk: &dyn Disk) -> Option<Descriptors> {
 }
 
 /// Label and date: ECMA-119 8.4.7, 8.4.26, 8.4.27.
-pub fn superblock(disk: &dyn Disk) -> Option<Superblock> {
+pub fn superblock(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
     let descriptors = descriptors(disk)?;
     let primary = Bytes(&descriptors.primary);
     let uuid = date(primary, 830).or_else(|| date(primary, 813));
@@ -102,7 +102,7 @@ fn label(descriptors: &Descriptors) -> String {
         return bytes::text(primary);
     };
     let joliet = Bytes(joliet).slice(40, 32).unwrap_or_default();
-    let units: Vec<u16> = units(joliet).collect();
+    let units: Vec<u16> = bytes::units(joliet).collect();
     let same = |(unit, byte): (&u16, &u8)| *unit == u16::from(*byte) || *byte == b'_';
     let mut merged = units.clone();
     if units.iter().zip(primary).all(same) {
@@ -110,12 +110,6 @@ fn label(descriptors: &Descriptors) -> String {
         merged.extend(rest.iter().map(|byte| u16::from(*byte)));
     }
     String::from(bytes::text_utf16(merged.into_iter()).trim())
-}
-
-/// Joliet's characters: UTF-16, big-endian.
-fn units(bytes: &[u8]) -> impl Iterator<Item = u16> {
-    let (pairs, _) = bytes.as_chunks::<2>();
-    pairs.iter().copied().map(u16::from_be_bytes)
 }
 
 /// How names are written.
@@ -252,7 +246,10 @@ impl Iso9660<'_> {
         let plain = || plain_name(&String::from_utf8_lossy(record.name));
         match self.names {
             Names::Plain => (plain(), kind),
-            Names::Joliet => (plain_name(&bytes::text_utf16(units(record.name))), kind),
+            Names::Joliet => (
+                plain_name(&bytes::text_utf16(bytes::units(record.name))),
+                kind,
+            ),
             Names::RockRidge { skip } => {
                 let area = record.system_use.get(skip..).unwrap_or_default();
                 let (name, mode) = self.rock_ridge(area);
