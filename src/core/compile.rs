@@ -1,1 +1,167 @@
-//! Instance and parts to a plan.
+//! Compile: what a boot found, as the files its real root will find under /run.
+//!
+//! ```text
+//!   /run/cloudseed/          0700
+//!     result.json  status  log                  how it went                      report.rs
+//!     metadata.env                              the facts, for shells            environment.rs
+//!     instance-data.json  …-sensitive.json      the facts, cloud-init's layout   instance_data.rs
+//!     meta-data  user-data  vendor-data  …      the documents as fetched         documents.rs
+//!     parts/  parts.json                        what they hold                   parts.rs
+//!     run  plan/                                what to execute, and with what   script.rs, run.sh
+//!   /run/cloud-init/                            for stock cloud-init             cloud_init.rs
+//! ```
+//!
+//! A product takes what it needs of the [`Outcome`] and puts its files; none reads another's.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+pub mod cloud_config;
+pub mod cloud_init;
+pub mod documents;
+pub mod environment;
+pub mod instance_data;
+pub mod parts;
+pub mod report;
+pub mod script;
+
+use crate::instance::Instance;
+use crate::machine::Kernel;
+use crate::plan::{Mode, Plan, RunPath};
+use crate::userdata::Part;
+use crate::value::Value;
+use crate::warning::{Error, Warning};
+
+pub use cloud_init::Handover;
+pub use report::{Identified, Line, Timing};
+
+/// How a boot ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Ending<'a> {
+    /// There is an instance.
+    Found(&'a Instance),
+    /// This machine is no cloud's.
+    None,
+    /// Somebody switched the program off.
+    Disabled,
+    /// There should be an instance, but this came of it.
+    Failed(&'a Error),
+}
+
+/// Where a part came from first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Document {
+    /// From the owner of the machine.
+    UserData,
+    /// From the operator of the cloud.
+    VendorData,
+    /// From the operator of the cloud too.
+    VendorData2,
+}
+
+impl Document {
+    /// Its name, and the name of its file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Document::UserData => "user-data",
+            Document::VendorData => "vendor-data",
+            Document::VendorData2 => "vendor-data2",
+        }
+    }
+}
+
+/// The parts of one document.
+#[derive(Clone, Debug)]
+pub struct Decoded {
+    /// Which one.
+    pub document: Document,
+    /// Its parts, in order.
+    pub parts: Vec<Part>,
+}
+
+/// All that is told of a boot.
+#[derive(Clone, Debug)]
+pub struct Outcome<'a> {
+    /// How it ended.
+    pub ending: Ending<'a>,
+    /// What the identify step said.
+    pub identified: Identified<'a>,
+    /// The documents that were taken apart, in the order of [`Document`].
+    pub decoded: &'a [Decoded],
+    /// What was not as expected, in order.
+    pub warnings: &'a [Warning],
+    /// The log so far.
+    pub log: &'a [Line],
+    /// How long each step took, in order.
+    pub timings: &'a [Timing],
+    /// The interface and the lease that carried the fetch, as a tree; null if there was none.
+    pub network: Value,
+    /// The kernel that runs.
+    pub kernel: &'a Kernel,
+    /// What stock cloud-init is told.
+    pub handover: Handover,
+}
+
+/// The files being made, and what was not as expected meanwhile.
+#[derive(Debug, Default)]
+pub struct Products {
+    plan: Plan,
+    warnings: Vec<Warning>,
+}
+
+impl Products {
+    /// Adds a file by its path below /run. A path that is none costs this file, and a warning says so.
+    fn put(&mut self, path: &str, mode: Mode, bytes: impl Into<Vec<u8>>) {
+        match RunPath::new(path) {
+            Some(path) => self.plan.put(path, mode, bytes),
+            None => self.warn(path, "the path of a file below /run", "this one"),
+        }
+    }
+
+    /// Adds a warning of this step.
+    fn warn(&mut self, place: impl Display, expected: &str, found: impl Display) {
+        self.warnings
+            .push(Warning::new("compile", place, expected, found));
+    }
+}
+
+/// Makes the plan, and tells what was not as expected; `result.json` holds these warnings too.
+pub fn compile(outcome: &Outcome) -> (Plan, Vec<Warning>) {
+    let mut products = Products::default();
+    if let Ending::Found(instance) = outcome.ending {
+        documents::put(&mut products, &instance.documents);
+        parts::put(&mut products, outcome.decoded);
+        script::put(&mut products, &instance.instance_id, outcome.decoded, &[]);
+        instance_data::put(&mut products, instance, outcome.kernel);
+        cloud_init::put(&mut products, instance, outcome.handover);
+    }
+    products.put("cloudseed/run", Mode::Private, script::RUN);
+    report::put(&mut products, outcome);
+    (products.plan, products.warnings)
+}
+
+/// The parts of all documents, numbered throughout; those of user-data, the first, keep their own numbers.
+fn numbered(decoded: &[Decoded]) -> impl Iterator<Item = (u32, Document, &Part)> {
+    let mut before = 0;
+    decoded.iter().flat_map(move |decoded| {
+        let start = before;
+        let last = decoded.parts.iter().map(|part| part.number).max();
+        before = last.map_or(before, |last| start + last);
+        let document = decoded.document;
+        decoded
+            .parts
+            .iter()
+            .map(move |part| (start + part.number, document, part))
+    })
+}
+
+/// The beginning of a text for a message: its first line, at most 40 bytes of it, quoted.
+fn beginning(content: &[u8]) -> String {
+    let line = content
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let line = line.get(..40).unwrap_or(line);
+    alloc::format!("{:?}", String::from_utf8_lossy(line))
+}

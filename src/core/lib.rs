@@ -55,3 +55,5 @@ pub mod userdata;
 pub mod plan;
 
 pub mod compile;
+
+pub mod boot;

@@ -1,1 +1,13 @@
-//! Sys.
+//! Sys touches: every system call of the program, and the only folder where `unsafe` is allowed.
+
+pub mod block;
+pub mod clock;
+pub mod console;
+pub mod directory;
+pub mod http;
+pub mod link;
+pub mod netlink;
+pub mod random;
+pub mod root;
+pub mod world;
+pub mod writer;

@@ -5,8 +5,20 @@
 mod cable;
 #[path = "../cloud/mod.rs"]
 mod cloud;
-
+mod compile;
+mod formats;
+mod machine;
+mod net;
+mod netns;
+mod shell;
+mod smbios;
+// Each module of the tests uses its part of sys; the program itself uses all of it.
+#[allow(dead_code)]
+#[path = "../../src/sys/mod.rs"]
+mod sys;
 #[path = "cloud.rs"]
 mod the_cloud_itself;
+mod tree;
+mod volumes;
 
 mod tidy;

@@ -1,0 +1,172 @@
+//! Report: how the boot went, for programs (`result.json`), for scripts (`status`) and for people (`log`).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use super::{Ending, Outcome, Products, environment};
+use crate::instance::Instance;
+use crate::json;
+use crate::plan::Mode;
+use crate::value::{Map, Value};
+use crate::warning::Warning;
+
+/// The version of result.json; it grows when a key changes its meaning, not when one is added.
+const RESULT_VERSION: i64 = 1;
+
+/// What the identify step said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Identified<'a> {
+    /// Its verdict in a word: `found`, `none`, `disabled`.
+    pub result: &'a str,
+    /// The platforms found, by cloud-init's names, in the order in which they were to be tried.
+    pub datasources: &'a [String],
+    /// Those that only the network could tell.
+    pub maybe: &'a [String],
+}
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, in microseconds since the program started.
+    pub micros: u64,
+    /// What.
+    pub text: String,
+}
+
+/// One step of the boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// Its name: `probe`, `identify`, `fetch`, `decode`.
+    pub step: &'static str,
+    /// When it began, in microseconds since the program started.
+    pub start_micros: u64,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+}
+
+/// Adds `result.json`, `status`, `metadata.env` and `log`. Comes last, for it tells the warnings of all other products.
+pub fn put(products: &mut Products, outcome: &Outcome) {
+    let status = status(outcome, &products.warnings);
+    let result = json::write_indented(&result(outcome, &products.warnings, status)) + "\n";
+    let log = log(outcome, &products.warnings);
+    let instance = match outcome.ending {
+        Ending::Found(instance) => Some(instance),
+        _ => None,
+    };
+    environment::put(products, status, instance);
+    products.put("cloudseed/result.json", Mode::Private, result);
+    products.put("cloudseed/status", Mode::Public, format!("{status}\n"));
+    products.put("cloudseed/log", Mode::Private, log);
+}
+
+/// The boot in one word. An instance with a warning is `degraded`: something was asked for that nobody gets.
+fn status(outcome: &Outcome, own: &[Warning]) -> &'static str {
+    match outcome.ending {
+        Ending::Found(_) if outcome.warnings.is_empty() && own.is_empty() => "found",
+        Ending::Found(_) => "degraded",
+        Ending::None => "none",
+        Ending::Disabled => "disabled",
+        Ending::Failed(_) => "failed",
+    }
+}
+
+fn result(outcome: &Outcome, own: &[Warning], status: &str) -> Value {
+    let mut result = match outcome.ending {
+        Ending::Found(instance) => facts(instance),
+        _ => Map::new(),
+    };
+    result.insert("version", RESULT_VERSION);
+    result.insert("status", status);
+    result.insert("identify", identified(&outcome.identified));
+    result.insert("network", outcome.network.clone());
+    result.insert(
+        "timings",
+        outcome.timings.iter().map(timing).collect::<Vec<Value>>(),
+    );
+    let parts: usize = outcome
+        .decoded
+        .iter()
+        .map(|decoded| decoded.parts.len())
+        .sum();
+    result.insert("parts", i64::try_from(parts).unwrap_or(i64::MAX));
+    let warnings: Vec<Value> = outcome.warnings.iter().chain(own).map(words).collect();
+    result.insert("warnings", warnings);
+    result.insert(
+        "error",
+        match outcome.ending {
+            Ending::Failed(error) => words(&error.what),
+            _ => Value::Null,
+        },
+    );
+    result.into()
+}
+
+fn facts(instance: &Instance) -> Map {
+    let mut facts = Map::new();
+    facts.insert("platform", instance.platform);
+    facts.insert("cloud_name", instance.cloud_name.as_str());
+    facts.insert("source", instance.source.as_str());
+    facts.insert("instance_id", instance.instance_id.as_str());
+    facts.insert(
+        "hostname",
+        instance.hostname.as_ref().map(|name| name.as_str()),
+    );
+    facts.insert("region", instance.region.as_deref());
+    facts.insert("availability_zone", instance.availability_zone.as_deref());
+    facts.insert("launch_index", instance.launch_index);
+    facts
+}
+
+fn identified(identified: &Identified) -> Value {
+    let names = |names: &[String]| -> Vec<Value> {
+        names.iter().map(|name| name.as_str().into()).collect()
+    };
+    Value::Map(Map::from_iter([
+        ("result", Value::from(identified.result)),
+        ("datasources", names(identified.datasources).into()),
+        ("maybe", names(identified.maybe).into()),
+    ]))
+}
+
+fn timing(timing: &Timing) -> Value {
+    let micros = |micros: u64| Value::Int(i64::try_from(micros).unwrap_or(i64::MAX));
+    Value::Map(Map::from_iter([
+        ("step", Value::from(timing.step)),
+        ("start_us", micros(timing.start_micros)),
+        ("duration_us", micros(timing.micros)),
+    ]))
+}
+
+fn words(warning: &Warning) -> Value {
+    Value::Map(Map::from_iter([
+        ("step", warning.step.as_str()),
+        ("place", warning.place.as_str()),
+        ("expected", warning.expected.as_str()),
+        ("found", warning.found.as_str()),
+    ]))
+}
+
+/// One line per event, the warnings of this step last; seconds and microseconds as in the kernel's log.
+fn log(outcome: &Outcome, own: &[Warning]) -> String {
+    let mut log = String::new();
+    for line in outcome.log {
+        line_of(&mut log, line.micros, &line.text);
+    }
+    let last = outcome.log.last().map_or(0, |line| line.micros);
+    for warning in own {
+        line_of(&mut log, last, &format!("{warning}"));
+    }
+    log
+}
+
+fn line_of(log: &mut String, micros: u64, text: &str) {
+    // Writing into a String cannot fail.
+    let _ = write!(log, "[{:5}.{:06}] ", micros / 1_000_000, micros % 1_000_000);
+    log.extend(
+        text.chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter }),
+    );
+    log.push('\n');
+}

@@ -1,0 +1,176 @@
+//! JSON, written as Python's `json.dumps` writes it.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::value::{Map, Value, float_text};
+
+/// One line without spaces: `json.dumps(value, separators=(",", ":"), ensure_ascii=False)`. Bytes become base 64.
+pub fn write(value: &Value) -> String {
+    let mut out = String::new();
+    Writer { indent: None }.value(&mut out, value, 0);
+    out
+}
+
+/// The layout of instance-data.json: `json.dumps(value, indent=1, sort_keys=True, separators=(",", ": "))`. Bytes become
+/// base 64 after `ci-b64:`, and what is not ASCII is escaped, both as the original does.
+pub fn write_indented(value: &Value) -> String {
+    let mut out = String::new();
+    Writer { indent: Some(1) }.value(&mut out, value, 0);
+    out
+}
+
+struct Writer {
+    /// Spaces for each level; `None` puts everything in one line.
+    indent: Option<usize>,
+}
+
+impl Writer {
+    fn value(&self, out: &mut String, value: &Value, depth: usize) {
+        match value {
+            Value::Null => out.push_str("null"),
+            Value::Bool(true) => out.push_str("true"),
+            Value::Bool(false) => out.push_str("false"),
+            Value::Int(int) => {
+                let _ = write!(out, "{int}");
+            }
+            Value::BigInt(digits) => out.push_str(digits),
+            Value::Float(float) => out.push_str(&number(*float)),
+            Value::Text(text) => self.text(out, text),
+            Value::Bytes(bytes) => {
+                let mark = if self.indent.is_some() { "ci-b64:" } else { "" };
+                let _ = write!(out, "\"{mark}{}\"", STANDARD.encode(bytes));
+            }
+            Value::List(list) => {
+                self.row(out, depth, ['[', ']'], list, |out, element| {
+                    self.value(out, element, depth + 1);
+                });
+            }
+            Value::Map(map) => {
+                self.row(out, depth, ['{', '}'], &self.entries(map), |out, entry| {
+                    self.text(out, &entry.0);
+                    out.push_str(if self.indent.is_some() { ": " } else { ":" });
+                    self.value(out, entry.1, depth + 1);
+                });
+            }
+        }
+    }
+
+    fn row<T>(
+        &self,
+        out: &mut String,
+        depth: usize,
+        [open, close]: [char; 2],
+        items: &[T],
+        item: impl Fn(&mut String, &T),
+    ) {
+        out.push(open);
+        for (place, each) in items.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            self.line(out, depth + 1);
+            item(out, each);
+        }
+        if !items.is_empty() {
+            self.line(out, depth);
+        }
+        out.push(close);
+    }
+
+    fn line(&self, out: &mut String, depth: usize) {
+        if let Some(indent) = self.indent {
+            out.push('\n');
+            out.extend(core::iter::repeat_n(' ', indent * depth));
+        }
+    }
+
+    fn entries<'a>(&self, map: &'a Map) -> Vec<(Cow<'a, str>, &'a Value)> {
+        let mut entries: Vec<_> = map.iter().map(|(name, value)| (key(name), value)).collect();
+        if self.indent.is_some() {
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        entries
+    }
+
+    fn text(&self, out: &mut String, text: &str) {
+        out.push('"');
+        for c in text.chars() {
+            match c {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '\u{8}' => out.push_str("\\b"),
+                '\u{c}' => out.push_str("\\f"),
+                ' '..='~' => out.push(c),
+                '\u{7f}'.. if self.indent.is_none() => out.push(c),
+                _ => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        let _ = write!(out, "\\u{unit:04x}");
+                    }
+                }
+            }
+        }
+        out.push('"');
+    }
+}
+
+/// A key as text: Python writes `null`, `true` and numbers as they would be written as values.
+fn key(key: &Value) -> Cow<'_, str> {
+    match key {
+        Value::Text(text) => Cow::Borrowed(text),
+        other => Cow::Owned(write(other)),
+    }
+}
+
+fn number(float: f64) -> String {
+    match float {
+        _ if float.is_nan() => "NaN".into(),
+        f64::INFINITY => "Infinity".into(),
+        f64::NEG_INFINITY => "-Infinity".into(),
+        _ => float_text(float),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn both_layouts() {
+        let mut map = Map::new();
+        map.insert("b", vec![Value::Int(1), Value::Map(Map::new())]);
+        map.insert("a", Value::List(vec![]));
+        map.insert(true, Value::Bytes(vec![0xff]));
+        map.insert("é😀\u{1}\u{7f}", Value::Float(1e16));
+        let value = Value::Map(map);
+        assert_eq!(
+            write(&value),
+            "{\"b\":[1,{}],\"a\":[],\"true\":\"/w==\",\"é😀\\u0001\u{7f}\":1e+16}"
+        );
+        let indented = r#"{
+ "a": [],
+ "b": [
+  1,
+  {}
+ ],
+ "true": "ci-b64:/w==",
+ "\u00e9\ud83d\ude00\u0001\u007f": 1e+16
+}"#;
+        assert_eq!(write_indented(&value), indented);
+        assert_eq!(
+            crate::json::read(write(&Value::Null).as_bytes()),
+            Ok(Value::Null)
+        );
+    }
+}

@@ -1,0 +1,311 @@
+//! Root: the machine's files below a prefix, as core reads them.
+//!
+//! At `/` the machine is the real one. Below any other root nothing of the real machine is consulted: absolute links stay
+//! below the root, disks are image files, and of the environment only what stands for a guest's facts is honoured.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use cloudseed_core::machine::{Disk, Files, Kind};
+
+/// Most links followed on the way to one file, as in the kernel.
+const LINKS_MAX: usize = 40;
+/// Most names taken from one directory.
+const NAMES_MAX: usize = 1 << 16;
+/// Longest file that stands for the environment below a root, in bytes.
+const ENVIRONMENT_BYTES_MAX: usize = 1 << 16;
+/// The file below a root, other than `/`, that stands for the environment: lines `KEY=value`, taken literally.
+const ENVIRONMENT: &str = "/env";
+/// Variables of the real environment that hold below every root; [`GUEST_VARIABLES`] names a family more.
+const VARIABLES: [&str; 3] = ["SYSTEMD_VIRTUALIZATION", "KERNEL_CMDLINE", "DI_LOG"];
+/// The guest variables of VMware, by their beginning.
+const GUEST_VARIABLES: &str = "VMX_GUESTINFO";
+
+/// A prefix of everything read and written.
+#[derive(Clone, Debug)]
+pub struct Root {
+    prefix: PathBuf,
+}
+
+impl Root {
+    /// The machine below `prefix`.
+    pub fn new(prefix: &Path) -> Root {
+        Root {
+            prefix: prefix.to_path_buf(),
+        }
+    }
+
+    /// True if this is the machine the program runs on.
+    pub fn is_real(&self) -> bool {
+        self.prefix == Path::new("/")
+    }
+
+    /// The prefix.
+    pub fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    /// Where `path` (absolute, as on the machine) is in the file system of this process; `None` if links go in circles.
+    fn resolve(&self, path: &str) -> Option<PathBuf> {
+        if self.is_real() {
+            return Some(PathBuf::from(path));
+        }
+        let mut todo = parts(Path::new(path));
+        let mut done: Vec<PathBuf> = Vec::new();
+        let mut links = 0;
+        while let Some(part) = todo.pop() {
+            if part == Path::new("..") {
+                done.pop();
+                continue;
+            }
+            let mut place = self.prefix.clone();
+            place.extend(&done);
+            place.push(&part);
+            let Ok(target) = fs::read_link(&place) else {
+                done.push(part);
+                continue;
+            };
+            links += 1;
+            if links > LINKS_MAX {
+                return None;
+            }
+            if target.is_absolute() {
+                done.clear();
+            }
+            todo.extend(parts(&target));
+        }
+        let mut place = self.prefix.clone();
+        place.extend(&done);
+        Some(place)
+    }
+
+    /// Opens what is at `path` if its type is the expected one; the type is asked first, because opening some devices
+    /// (a watchdog, a tape) acts on them.
+    fn open(&self, path: &str, expected: fn(&fs::FileType) -> bool) -> Option<File> {
+        let place = self.resolve(path)?;
+        let metadata = fs::metadata(&place).ok()?;
+        if !expected(&metadata.file_type()) {
+            return None;
+        }
+        // Without O_NONBLOCK an optical drive would pull in its tray, and a pipe put here meanwhile would wait.
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(place)
+            .ok()
+    }
+}
+
+/// The names of a path in reverse, `..` among them, ready to be popped.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let name = |part: Component| match part {
+        Component::Normal(name) => Some(PathBuf::from(name)),
+        Component::ParentDir => Some(PathBuf::from("..")),
+        _ => None,
+    };
+    path.components().rev().filter_map(name).collect()
+}
+
+impl Files for Root {
+    /// Regular files only. Attributes in /sys and /proc, whose size says nothing, are read to their end.
+    fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let file = self.open(path, fs::FileType::is_file)?;
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(bytes_max).ok()?.saturating_add(1);
+        file.take(limit).read_to_end(&mut bytes).ok()?;
+        (bytes.len() <= bytes_max).then_some(bytes)
+    }
+
+    /// Names that are not UTF-8 are left out: no fact of a machine has one.
+    fn list(&self, path: &str) -> Vec<String> {
+        let Some(entries) = self
+            .resolve(path)
+            .and_then(|place| fs::read_dir(place).ok())
+        else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .take(NAMES_MAX)
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn kind(&self, path: &str) -> Option<Kind> {
+        let kind = fs::metadata(self.resolve(path)?).ok()?.file_type();
+        Some(if kind.is_file() {
+            Kind::File
+        } else if kind.is_dir() {
+            Kind::Directory
+        } else if kind.is_socket() {
+            Kind::Socket
+        } else {
+            Kind::Other
+        })
+    }
+
+    /// At `/` a block device, below another root an image file. A `!` in the name stands for `/`, as in /sys/class/block.
+    fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
+        if name.contains('/') || matches!(name, "" | "." | "..") {
+            return None;
+        }
+        let expected = match self.is_real() {
+            true => fs::FileType::is_block_device,
+            false => fs::FileType::is_file,
+        };
+        let mut file = self.open(&format!("/dev/{}", name.replace('!', "/")), expected)?;
+        let bytes = file.seek(SeekFrom::End(0)).ok()?;
+        Some(Box::new(Image { file, bytes }))
+    }
+
+    /// Below a root other than `/`: the variables that stand for a guest's facts from the real environment, and all others
+    /// from the root's own file `env`.
+    fn variable(&self, name: &str) -> Option<String> {
+        let honoured = VARIABLES.contains(&name) || name.starts_with(GUEST_VARIABLES);
+        let real = || std::env::var(name).ok();
+        if self.is_real() {
+            return real();
+        }
+        let own = || {
+            let text = String::from_utf8(self.read(ENVIRONMENT, ENVIRONMENT_BYTES_MAX)?).ok()?;
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+                .map(String::from)
+        };
+        honoured.then(real).flatten().or_else(own)
+    }
+}
+
+/// A disk that is open for reading.
+struct Image {
+    file: File,
+    bytes: u64,
+}
+
+impl Disk for Image {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        self.file.read_exact_at(buffer, offset).is_ok()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path =
+            std::env::temp_dir().join(format!("cloudseed-root-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("etc")).unwrap();
+        path
+    }
+
+    #[test]
+    fn links_stay_below_the_root() {
+        let place = scratch("links");
+        let root = Root::new(&place);
+        fs::write(place.join("etc/name"), "inside").unwrap();
+        for (link, target) in [
+            ("a", "/etc/name"),
+            ("b", "../../../../../../etc/name"),
+            ("c", "a"),
+            ("d", "/d"),
+            ("e", "/etc/passwd"),
+            ("f", "/"),
+        ] {
+            symlink(target, place.join(link)).unwrap();
+        }
+        for path in [
+            "/a",
+            "/b",
+            "/c",
+            "/f/etc/name",
+            "/f/../a",
+            "a",
+            "/etc/./name",
+        ] {
+            assert_eq!(root.text(path).as_deref(), Some("inside"), "{path}");
+            assert_eq!(root.kind(path), Some(Kind::File), "{path}");
+        }
+        for path in ["/d", "/e", "/nothing", "/etc", "/etc/name/x"] {
+            assert_eq!(root.text(path), None, "{path}");
+        }
+        assert_eq!(root.kind("/f"), Some(Kind::Directory));
+        assert_eq!(root.list("/f/etc"), ["name"]);
+        fs::remove_dir_all(place).unwrap();
+    }
+
+    #[test]
+    fn reads_are_bounded_and_never_wait() {
+        let place = scratch("bounds");
+        let root = Root::new(&place);
+        fs::write(place.join("four"), "1234").unwrap();
+        assert_eq!(root.read("/four", 4).as_deref(), Some(&b"1234"[..]));
+        assert_eq!(root.read("/four", 3), None);
+        let pipe = place.join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(root.read("/pipe", 4), None);
+        assert_eq!(root.kind("/pipe"), Some(Kind::Other));
+        let real = Root::new(Path::new("/"));
+        assert!(
+            real.text("/proc/sys/kernel/ostype")
+                .is_some_and(|text| text == "Linux")
+        );
+        assert!(real.list("/sys/class/net").contains(&String::from("lo")));
+        fs::remove_dir_all(place).unwrap();
+    }
+
+    #[test]
+    fn a_disk_below_a_root_is_an_image() {
+        let place = scratch("disk");
+        let root = Root::new(&place);
+        fs::create_dir_all(place.join("dev/cciss")).unwrap();
+        fs::write(place.join("dev/sr0"), "0123456789").unwrap();
+        fs::write(place.join("dev/cciss/c0d0"), "x").unwrap();
+        let disk = root.disk("sr0").unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(disk.bytes(), 10);
+        assert!(disk.read_at(6, &mut buffer));
+        assert_eq!(&buffer, b"6789");
+        assert!(!disk.read_at(7, &mut buffer));
+        assert_eq!(root.disk("cciss!c0d0").unwrap().bytes(), 1);
+        for name in ["", "..", "../etc", "nothing", "cciss"] {
+            assert!(root.disk(name).is_none(), "{name}");
+        }
+        fs::remove_dir_all(place).unwrap();
+    }
+
+    #[test]
+    fn the_environment_below_a_root_is_its_own() {
+        let place = scratch("environment");
+        fs::write(
+            place.join("env"),
+            "KERNEL_CMDLINE_X=1\nPATH=own\nHOME=a=b\n",
+        )
+        .unwrap();
+        let root = Root::new(&place);
+        assert_eq!(root.variable("PATH").as_deref(), Some("own"));
+        assert_eq!(root.variable("HOME").as_deref(), Some("a=b"));
+        assert_eq!(root.variable("USER"), None);
+        let real = Root::new(Path::new("/"));
+        assert_eq!(real.variable("PATH"), std::env::var("PATH").ok());
+        fs::remove_dir_all(place).unwrap();
+    }
+}

@@ -1,0 +1,342 @@
+//! Compile: from an instance and its parts to the files in a root's /run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use cloudseed_core::compile::{
+    Decoded, Document, Ending, Handover, Identified, Line, Outcome, Timing, compile,
+};
+use cloudseed_core::instance::{Documents, Hostname, Instance, InstanceId, SshKey};
+use cloudseed_core::json;
+use cloudseed_core::machine::Kernel;
+use cloudseed_core::plan::Plan;
+use cloudseed_core::userdata::Part;
+use cloudseed_core::value::{Map, Value};
+use cloudseed_core::warning::{Blame, Error, Warning};
+
+use crate::sys::root::Root;
+
+/// A directory of this test's own, empty, removed when it is dropped.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Scratch {
+        let name = format!("cloudseed-it-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    pub fn text(&self, path: &str) -> String {
+        fs::read_to_string(self.0.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    pub fn json(&self, path: &str) -> Value {
+        json::read(self.text(path).as_bytes()).unwrap()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An instance as a cloud would tell of it.
+pub fn instance(id: &str) -> Instance {
+    Instance {
+        platform: "Ec2",
+        source: String::from("http://169.254.169.254"),
+        cloud_name: String::from("aws"),
+        instance_id: InstanceId::new(id).unwrap(),
+        hostname: Hostname::new("ip-10-0-0-1.internal"),
+        region: Some(String::from("eu-central-1")),
+        availability_zone: Some(String::from("eu-central-1a")),
+        ssh_keys: vec![SshKey::new("ssh-ed25519 AAAA me@here").unwrap()],
+        launch_index: Some(0),
+        meta_data: Value::Map(Map::from_iter([
+            ("instance-id", Value::from(id)),
+            ("local-ipv4", "10.0.0.1".into()),
+            ("blob", Value::Bytes(vec![0xff, 0xfe])),
+            (
+                "Security-Credentials",
+                Value::Map(Map::from_iter([("role", "secret")])),
+            ),
+            (
+                "nested",
+                Value::Map(Map::from_iter([("user-data", "secret")])),
+            ),
+        ])),
+        documents: Documents {
+            meta_data: Some(b"instance-id: i-1\n".to_vec()),
+            user_data: Some(b"\x1f\x8bnot really gzip".to_vec()),
+            vendor_data: Some(Vec::new()),
+            vendor_data2: None,
+            network_config: None,
+        },
+    }
+}
+
+/// A part of this type, name and content.
+pub fn part(number: u32, content_type: &str, filename: &str, content: &str) -> Part {
+    Part {
+        number,
+        content_type: String::from(content_type),
+        filename: String::from(filename),
+        headers: vec![(String::from("X-Mine"), String::from("é \"1\""))],
+        origin: String::from("user-data"),
+        content: content.as_bytes().to_vec(),
+    }
+}
+
+/// An outcome with nothing but its ending; change what matters.
+pub fn outcome<'a>(ending: Ending<'a>, kernel: &'a Kernel) -> Outcome<'a> {
+    Outcome {
+        ending,
+        identified: Identified::default(),
+        decoded: &[],
+        warnings: &[],
+        log: &[],
+        timings: &[],
+        network: Value::Null,
+        kernel,
+        handover: Handover::Hint,
+    }
+}
+
+pub fn kernel() -> Kernel {
+    Kernel {
+        ostype: String::from("Linux"),
+        release: String::from("6.1.0-cloud"),
+        version: String::from("#1 SMP"),
+        arch: String::from("x86_64"),
+    }
+}
+
+pub fn write(root: &Path, plan: &Plan) {
+    Root::new(root).carry_out(plan).unwrap();
+}
+
+#[test]
+fn everything_found_is_in_run() {
+    let scratch = Scratch::new("found");
+    let (instance, kernel) = (instance("i-0123"), kernel());
+    let user = vec![
+        part(1, "text/cloud-config", "part-001", "#cloud-config\na: 1\n"),
+        part(
+            2,
+            "text/x-shellscript",
+            "../../etc/passwd",
+            "#!/bin/sh\necho hi\n",
+        ),
+        part(
+            3,
+            "text/cloud-boothook",
+            "b",
+            "#cloud-boothook\n#!/bin/sh\n",
+        ),
+    ];
+    let vendor = vec![part(
+        1,
+        "text/x-shellscript",
+        "v.sh",
+        "#!/bin/sh -e\r\ntrue\r\n",
+    )];
+    let decoded = [
+        Decoded {
+            document: Document::UserData,
+            parts: user,
+        },
+        Decoded {
+            document: Document::VendorData,
+            parts: vendor,
+        },
+    ];
+    let log = [Line {
+        micros: 1_000_203,
+        text: String::from("GET /\n\x1b[2J: 12 bytes"),
+    }];
+    let timings = [Timing {
+        step: "probe",
+        start_micros: 12,
+        micros: 345,
+    }];
+    let outcome = Outcome {
+        decoded: &decoded,
+        log: &log,
+        timings: &timings,
+        ..outcome(Ending::Found(&instance), &kernel)
+    };
+    let (plan, warnings) = compile(&outcome);
+    assert_eq!(warnings, []);
+    write(&scratch.0, &plan);
+
+    let names: Vec<&str> = plan.files().map(|(path, _, _)| path.as_str()).collect();
+    let expected = [
+        "cloud-init/.ds-identify.result",
+        "cloud-init/cloud.cfg",
+        "cloudseed/instance-data-sensitive.json",
+        "cloudseed/instance-data.json",
+        "cloudseed/log",
+        "cloudseed/meta-data",
+        "cloudseed/metadata.env",
+        "cloudseed/parts.json",
+        "cloudseed/parts/001-part-001",
+        "cloudseed/parts/002-.._.._etc_passwd",
+        "cloudseed/parts/003-b",
+        "cloudseed/parts/004-v.sh",
+        "cloudseed/plan/001-boothook-b",
+        "cloudseed/plan/002-vendor-v.sh",
+        "cloudseed/plan/003-user-.._.._etc_passwd",
+        "cloudseed/plan/instance-id",
+        "cloudseed/plan/manifest",
+        "cloudseed/result.json",
+        "cloudseed/run",
+        "cloudseed/status",
+        "cloudseed/user-data",
+        "cloudseed/vendor-data",
+    ];
+    assert_eq!(names, expected);
+    for (path, private) in [
+        ("run/cloudseed/user-data", true),
+        ("run/cloudseed/instance-data-sensitive.json", true),
+        ("run/cloudseed/parts/001-part-001", true),
+        ("run/cloudseed/metadata.env", false),
+        ("run/cloudseed/instance-data.json", false),
+        ("run/cloud-init/cloud.cfg", false),
+    ] {
+        let mode = fs::metadata(scratch.0.join(path))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777;
+        assert_eq!(mode, if private { 0o600 } else { 0o644 }, "{path}");
+    }
+    assert_eq!(scratch.text("run/cloudseed/status"), "found\n");
+    assert_eq!(
+        scratch.text("run/cloudseed/log"),
+        "[    1.000203] GET /  [2J: 12 bytes\n"
+    );
+    assert_eq!(
+        scratch.text("run/cloudseed/plan/manifest"),
+        "# group\tpart\tfile\tinterpreter\targument\n\
+         boothook\t3\t001-boothook-b\t/bin/sh\t\n\
+         vendor\t4\t002-vendor-v.sh\t/bin/sh\t-e\n\
+         user\t2\t003-user-.._.._etc_passwd\t/bin/sh\t\n"
+    );
+    assert_eq!(
+        scratch.text("run/cloudseed/plan/002-vendor-v.sh"),
+        "#!/bin/sh -e\ntrue\n"
+    );
+    assert_eq!(
+        scratch.text("run/cloudseed/parts/004-v.sh"),
+        "#!/bin/sh -e\r\ntrue\r\n"
+    );
+    assert_eq!(
+        scratch.text("run/cloud-init/cloud.cfg"),
+        "datasource_list: [ Ec2, None ]\n"
+    );
+    let result = scratch.json("run/cloudseed/result.json");
+    assert_eq!(result.get("version"), Some(&Value::Int(1)));
+    assert_eq!(result.get("instance_id"), Some(&"i-0123".into()));
+    assert_eq!(result.get("parts"), Some(&Value::Int(4)));
+    let parts = scratch.json("run/cloudseed/parts.json");
+    let second = &parts.get("parts").unwrap().as_list().unwrap()[1];
+    assert_eq!(second.get("filename"), Some(&"../../etc/passwd".into()));
+    assert_eq!(second.get("file"), Some(&"002-.._.._etc_passwd".into()));
+}
+
+#[test]
+fn instance_data_is_public_without_its_secrets() {
+    let scratch = Scratch::new("redacted");
+    let (instance, kernel) = (instance("i-0123"), kernel());
+    let (plan, _) = compile(&outcome(Ending::Found(&instance), &kernel));
+    write(&scratch.0, &plan);
+    let public = scratch.json("run/cloudseed/instance-data.json");
+    let private = scratch.json("run/cloudseed/instance-data-sensitive.json");
+    for (path, secret) in [
+        (&["ds", "meta_data", "Security-Credentials"][..], true),
+        (&["ds", "meta_data", "nested", "user-data"], true),
+        (&["ds", "meta_data", "local-ipv4"], false),
+        (&["v1", "cloud_name"], false),
+    ] {
+        assert_eq!(public.at(path) == private.at(path), !secret, "{path:?}");
+        assert!(private.at(path).is_some(), "{path:?}");
+        let redacted = public.at(path) == Some(&"redacted for non-root user".into());
+        assert_eq!(redacted, secret, "{path:?}");
+    }
+    for data in [&public, &private] {
+        let list = |key: &str| data.get(key).unwrap().as_list().unwrap().to_vec();
+        let sensitive = [
+            "ds/meta_data/Security-Credentials",
+            "ds/meta_data/nested/user-data",
+        ];
+        assert_eq!(list("sensitive_keys"), sensitive.map(Value::from));
+        assert_eq!(
+            list("base64_encoded_keys"),
+            [Value::from("ds/meta_data/blob")]
+        );
+        assert_eq!(data.at(&["ds", "meta_data", "blob"]), Some(&"//4=".into()));
+        for (key, value) in [
+            ("local-hostname", "ip-10-0-0-1"),
+            ("local_hostname", "ip-10-0-0-1"),
+            ("instance_id", "i-0123"),
+            ("cloud_id", "aws"),
+            ("platform", "ec2"),
+            ("subplatform", "metadata (http://169.254.169.254)"),
+        ] {
+            assert_eq!(data.at(&["v1", key]), Some(&value.into()), "{key}");
+        }
+    }
+    assert!(
+        !scratch
+            .text("run/cloudseed/instance-data.json")
+            .contains("secret\"")
+    );
+}
+
+#[test]
+fn each_ending_is_one_word_and_leaves_little() {
+    let kernel = kernel();
+    let error = Error::new(
+        Blame::Silent,
+        "fetch ec2",
+        "GET /",
+        "status 200",
+        "no answer (6 tries, 60 s)",
+    );
+    let instance = instance("i-1");
+    let warning = [Warning::new("decode", "part 1", "base 64", "\"?\"")];
+    for (ending, warnings, word) in [
+        (Ending::None, &[][..], "none"),
+        (Ending::Disabled, &[], "disabled"),
+        (Ending::Failed(&error), &warning, "failed"),
+        (Ending::Found(&instance), &warning, "degraded"),
+    ] {
+        let scratch = Scratch::new(word);
+        let outcome = Outcome {
+            warnings,
+            ..outcome(ending, &kernel)
+        };
+        let (plan, _) = compile(&outcome);
+        write(&scratch.0, &plan);
+        assert_eq!(scratch.text("run/cloudseed/status"), format!("{word}\n"));
+        let result = scratch.json("run/cloudseed/result.json");
+        assert_eq!(result.get("status"), Some(&word.into()));
+        assert_eq!(result.get("error").unwrap().is_null(), word != "failed");
+        assert_eq!(
+            result.get("warnings").unwrap().as_list().unwrap().len(),
+            warnings.len()
+        );
+        assert_eq!(
+            plan.get("cloudseed/user-data").is_some(),
+            word == "degraded"
+        );
+        assert_eq!(
+            plan.get("cloud-init/cloud.cfg").is_some(),
+            word == "degraded"
+        );
+    }
+}

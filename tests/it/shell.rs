@@ -1,0 +1,404 @@
+//! The program that executes the plan on the real root, in every shell at hand.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use cloudseed_core::compile::{Decoded, Document, Ending, Outcome, compile};
+use cloudseed_core::userdata::Part;
+
+use crate::compile::{Scratch, instance, kernel, outcome, part, write};
+
+/// The shells of Debian, of small systems, and of those who have but one.
+const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
+
+/// Writes the plan of an instance with these parts below `root`.
+fn prepare(root: &Path, id: &str, user: Vec<Part>, vendor: Vec<Part>) {
+    let (instance, kernel) = (instance(id), kernel());
+    let decoded = [
+        Decoded {
+            document: Document::UserData,
+            parts: user,
+        },
+        Decoded {
+            document: Document::VendorData,
+            parts: vendor,
+        },
+    ];
+    let outcome = Outcome {
+        decoded: &decoded,
+        ..outcome(Ending::Found(&instance), &kernel)
+    };
+    write(root, &compile(&outcome).0);
+}
+
+/// Executes one stage below `root`.
+fn run(shell: &[&str], root: &Path, stage: &str) -> Output {
+    let mut command = Command::new(shell[0]);
+    command
+        .args(&shell[1..])
+        .arg(root.join("run/cloudseed/run"))
+        .args([stage, "--root"])
+        .arg(root)
+        .env("OUT", root.join("out"));
+    command.output().unwrap()
+}
+
+/// What the scripts have noted since the last look, a word each.
+fn noted(root: &Path) -> Vec<String> {
+    let path = root.join("out");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let _ = fs::remove_file(&path);
+    text.lines().map(String::from).collect()
+}
+
+fn script(number: u32, kind: &str, name: &str) -> Part {
+    let text =
+        format!("#!/bin/sh\necho '{number}' >>\"$OUT\"\necho out{number}\necho err{number} >&2\n");
+    part(number, &format!("text/{kind}"), name, &text)
+}
+
+fn every_kind() -> Vec<Part> {
+    vec![
+        script(1, "x-shellscript", "b"),
+        script(2, "x-shellscript", "a"),
+        script(3, "x-shellscript-per-boot", "p"),
+        script(4, "x-shellscript-per-once", "p"),
+        script(5, "x-shellscript-per-instance", "p"),
+        part(
+            6,
+            "text/cloud-boothook",
+            "z",
+            "#cloud-boothook\n#!/bin/sh\necho \"6 $INSTANCE_ID\" >>\"$OUT\"\n",
+        ),
+        script(7, "cloud-boothook", "a"),
+        part(8, "text/cloud-config", "c", "#cloud-config\n"),
+    ]
+}
+
+#[test]
+fn each_group_runs_when_it_is_due() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("due-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let vendor = || vec![script(1, "x-shellscript", "v")];
+        prepare(root, "i-1", every_kind(), vendor());
+        let early = run(shell, root, "early");
+        assert!(early.status.success(), "{early:?}");
+        assert_eq!(noted(root), ["6 i-1", "7"]);
+        let last = run(shell, root, "final");
+        assert!(last.status.success(), "{last:?}");
+        // The vendor's script has the number after user-data's eight, but prints its own.
+        assert_eq!(noted(root), ["1", "4", "3", "5", "2", "1"]);
+        let said = String::from_utf8(last.stdout).unwrap();
+        for word in [
+            "out1\n",
+            "err5\n",
+            "cloudseed: final: 6 done\n",
+            "003-vendor-v, part 9\n",
+        ] {
+            assert!(said.contains(word), "{word:?} in {said}");
+        }
+        assert!(scratch.text("var/log/cloudseed-output.log").contains(&said));
+        assert_eq!(scratch.text("run/cloudseed/ran-final"), "0 of 6 failed\n");
+
+        prepare(root, "i-1", every_kind(), vendor());
+        run(shell, root, "early");
+        assert_eq!(noted(root), ["6 i-1", "7"], "boothooks run at each boot");
+        run(shell, root, "final");
+        assert_eq!(noted(root), ["3"], "a second boot of one instance");
+
+        prepare(root, "i-2", every_kind(), vendor());
+        run(shell, root, "final");
+        assert_eq!(
+            noted(root),
+            ["1", "3", "5", "2", "1"],
+            "the first boot of another"
+        );
+    }
+}
+
+#[test]
+fn failures_are_counted_and_stop_nothing() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("failures-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let user = vec![
+            part(1, "text/x-shellscript", "a", "#!/bin/sh\nexit 3\n"),
+            part(2, "text/x-shellscript", "b", "echo no interpreter\n"),
+            part(3, "text/x-shellscript", "c", "#!/nowhere/sh\n"),
+            part(4, "text/x-shellscript", "d", "#!/bin/sh\nkill -9 $$\n"),
+            script(5, "x-shellscript", "e"),
+        ];
+        prepare(root, "i-1", user, Vec::new());
+        let output = run(shell, root, "final");
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(noted(root), ["5"]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        for words in [
+            "final: 001-user-a: exit status 3\n",
+            "final: 002-user-b: expected a first line #!INTERPRETER, but found none\n",
+            "final: 003-user-c: exit status 127\n",
+            "final: 004-user-d: exit status 137\n",
+            "final: 4 of 5 failed: 001-user-a 002-user-b 003-user-c 004-user-d\n",
+        ] {
+            assert!(said.contains(words), "{words:?} in {said}");
+        }
+        let again = run(shell, root, "final");
+        assert!(again.status.success(), "what failed is not tried again");
+    }
+}
+
+#[test]
+fn hostile_names_are_only_names() {
+    let names = [
+        "../../etc/passwd",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "-rf",
+        "a; touch pwned",
+        "a\nb\tc",
+        "*",
+        "' \" \\",
+        "é",
+        "",
+    ];
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("names-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let user = (1..)
+            .zip(names)
+            .map(|(number, name)| script(number, "x-shellscript", name));
+        prepare(root, "a$(touch${IFS}pwned)'\"*", user.collect(), Vec::new());
+        let output = run(shell, root, "final");
+        assert!(output.status.success(), "{output:?}");
+        let mut numbers = noted(root);
+        numbers.sort_by_key(|number| number.parse::<u32>().unwrap());
+        // `*` and `' " \` and `é` have nothing left and go by their numbers.
+        assert_eq!(numbers, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+        assert!(!Path::new("/pwned").exists() && !root.join("pwned").exists());
+    }
+}
+
+#[test]
+fn interpreters_get_what_the_kernel_would_give_them() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("interpreters-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let python = "import os,sys\nopen(os.environ['OUT'],'a').write(f'{sys.flags.dont_write_bytecode} {len(sys.argv)}\\n')\n";
+        let user = vec![
+            part(
+                1,
+                "text/x-shellscript",
+                "a",
+                "#!/bin/sh -e\nfalse\necho on >>\"$OUT\"\n",
+            ),
+            part(
+                2,
+                "text/x-shellscript",
+                "b",
+                "#! /usr/bin/env  sh\r\necho env >>\"$OUT\"\r\n",
+            ),
+            part(
+                3,
+                "text/x-shellscript",
+                "c",
+                &format!("#!/usr/bin/python3 -B\n{python}"),
+            ),
+            part(
+                4,
+                "text/x-shellscript",
+                "d",
+                &format!("#!/usr/bin/env python3 -B\n{python}"),
+            ),
+            part(
+                5,
+                "text/x-shellscript",
+                "e",
+                "#!/bin/sh\npwd >>\"$OUT\"\ncat >>\"$OUT\"\n",
+            ),
+            part(
+                6,
+                "text/x-shellscript",
+                "f",
+                "#!/usr/bin/awk -f\nBEGIN { print \"awk\" >>ENVIRON[\"OUT\"] }\n",
+            ),
+        ];
+        prepare(root, "i-1", user, Vec::new());
+        let output = run(shell, root, "final");
+        assert_eq!(noted(root), ["env", "1 1", "/", "awk"]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.contains("2 of 6 failed: 001-user-a 004-user-d\n"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_daemon_holds_nothing_up() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("daemon-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let text = "#!/bin/sh\necho started\nsleep 20 &\necho $! >>\"$OUT\"\n";
+        prepare(
+            root,
+            "i-1",
+            vec![part(1, "text/x-shellscript", "a", text)],
+            Vec::new(),
+        );
+        let started = Instant::now();
+        // To a file: whoever waited for the end of a pipe would wait for the daemon.
+        let said = fs::File::create(root.join("said")).unwrap();
+        let status = Command::new(shell[0])
+            .args(&shell[1..])
+            .arg(root.join("run/cloudseed/run"))
+            .args(["final", "--root"])
+            .arg(root)
+            .env("OUT", root.join("out"))
+            .stdout(said)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            started.elapsed()
+        );
+        assert!(
+            scratch.text("said").ends_with("final: 1 done\n"),
+            "{}",
+            scratch.text("said")
+        );
+        for daemon in noted(root) {
+            assert!(Command::new("kill").arg(daemon).status().unwrap().success());
+        }
+    }
+}
+
+#[test]
+fn without_var_the_marks_are_in_run() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("var-{}", shell[0]));
+        let root = scratch.0.as_path();
+        fs::write(root.join("var"), "no directory").unwrap();
+        prepare(
+            root,
+            "i-1",
+            vec![script(1, "x-shellscript", "a")],
+            Vec::new(),
+        );
+        assert!(run(shell, root, "final").status.success());
+        assert!(run(shell, root, "final").status.success());
+        assert_eq!(noted(root), ["1"]);
+        assert!(root.join("run/cloudseed.state/instances/i-1/user").exists());
+        assert!(
+            scratch
+                .text("run/cloudseed.state/output.log")
+                .contains("out1\n")
+        );
+    }
+}
+
+#[test]
+fn with_nothing_to_do_it_says_so() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("nothing-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let kernel = kernel();
+        write(root, &compile(&outcome(Ending::None, &kernel)).0);
+        let output = run(shell, root, "final");
+        assert!(output.status.success());
+        assert_eq!(output.stdout, b"cloudseed: final: nothing to do\n");
+        assert_eq!(run(shell, root, "late").status.code(), Some(2));
+        assert_eq!(fs::read_dir(root).unwrap().count(), 1, "only run");
+    }
+}
+
+/// What an initramfs of Debian leaves: /run mounted noexec. Needs the rights to mount, as the test machine gives them.
+#[test]
+fn a_noexec_run_is_no_obstacle() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("noexec-{}", shell[0]));
+        let root = scratch.0.as_path();
+        prepare(root, "i-1", every_kind(), Vec::new());
+        let script = "mount -t tmpfs -o noexec,nosuid,nodev none \"$1/mnt\" && cp -r \"$1/run\" \"$1/mnt/\" || exit 77
+            chmod 755 \"$1/mnt/run/cloudseed/plan/\"*
+            ! \"$1\"/mnt/run/cloudseed/plan/*-user-a 2>/dev/null || exit 78
+            shift
+            exec \"$@\"";
+        fs::create_dir(root.join("mnt")).unwrap();
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .arg(root)
+            .args(shell);
+        command
+            .arg(root.join("mnt/run/cloudseed/run"))
+            .args(["final", "--root"])
+            .arg(root)
+            .env("OUT", root.join("out"));
+        let output = command.output().unwrap();
+        if output.status.code() == Some(77)
+            || String::from_utf8_lossy(&output.stderr).contains("unshare failed")
+        {
+            eprintln!("not checked: no right to mount here");
+            return;
+        }
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(noted(root), ["4", "3", "5", "2", "1"]);
+    }
+}
+
+/// What systemd makes of an `EnvironmentFile=` line in double quotes: a backslash goes away before these four only.
+fn as_systemd(line: &str) -> Option<(&str, String)> {
+    let (key, value) = line.split_once('=')?;
+    let mut letters = value
+        .strip_prefix('"')?
+        .strip_suffix('"')?
+        .chars()
+        .peekable();
+    let mut text = String::new();
+    while let Some(letter) = letters.next() {
+        match letters.peek() {
+            Some(next @ ('"' | '\\' | '$' | '`')) if letter == '\\' => {
+                text.push(*next);
+                letters.next();
+            }
+            _ => text.push(letter),
+        }
+    }
+    Some((key, text))
+}
+
+#[test]
+fn shells_and_systemd_read_the_same_environment() {
+    let source = "https://x/?a=$HOME&b=`id`&c=$(id)\"'\\\\ \\n # ; é ~ *";
+    let kernel = kernel();
+    let mut instance = instance("i-1");
+    instance.source = String::from(source);
+    instance.region = Some(String::from("a\nCLOUDSEED_STATUS=\"bad\""));
+    let (plan, _) = compile(&outcome(Ending::Found(&instance), &kernel));
+    let scratch = Scratch::new("environment");
+    write(&scratch.0, &plan);
+    let text = scratch.text("run/cloudseed/metadata.env");
+    let read: Vec<(&str, String)> = text.lines().filter_map(as_systemd).collect();
+    assert_eq!(read.len(), text.lines().count());
+    assert!(read.contains(&("CLOUDSEED_SOURCE", String::from(source))));
+    assert!(!text.contains("bad"));
+    for shell in SHELLS {
+        for (key, value) in &read {
+            let script = format!(". \"$1\" && printf %s \"${key}\"");
+            let mut command = Command::new(shell[0]);
+            command.args(&shell[1..]).args(["-c", &script, "sh"]);
+            command.arg(scratch.0.join("run/cloudseed/metadata.env"));
+            let output = command.output().unwrap();
+            assert_eq!(
+                String::from_utf8(output.stdout).as_deref(),
+                Ok(value.as_str()),
+                "{key}"
+            );
+        }
+    }
+}
