@@ -1,6 +1,5 @@
 //! Sys touches: every system call of the program, and the only folder where `unsafe` is allowed.
 
-pub mod block;
 pub mod clock;
 pub mod console;
 pub mod directory;
