@@ -19,6 +19,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
+pub mod cloud_config;
 pub mod cloud_init;
 pub mod documents;
 pub mod environment;

@@ -1,9 +1,61 @@
 //! User-data: bytes in, numbered parts out, whatever the bytes are.
+//!
+//! ```text
+//!   document ──► gzip? ──► MIME? ──► each leaf ──► declared gzip? ──► start line ──► a part
+//!      ▲                                                                 │
+//!      ├──────────────────── #include: each document behind a URL ◄──────┤
+//!      └──────────────────── #cloud-config-archive: each entry ◄─────────┘
+//! ```
+//!
+//! The original has the same steps, so that the same bytes give the same parts, types and names. Where it gives up on the whole
+//! boot (a URL that does not answer, gzip that is damaged), this costs one part and says so. Everything is bounded by the
+//! constants below: no document takes more than time and memory in proportion to them.
 
-use alloc::string::String;
+mod decoder;
+
+pub mod sniff;
+
+pub mod gzip;
+
+pub mod mime;
+
+pub mod header;
+
+pub mod transfer;
+
+pub mod lines;
+
+pub mod include;
+
+pub mod merge;
+
+pub mod patch;
+
+pub mod template;
+
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::warning::{Error, Warning};
+
+/// How large a document may be, before and after it is inflated.
+pub const DOCUMENT_BYTES_MAX: usize = 32 << 20;
+/// How large all parts may be together.
+pub const PARTS_BYTES_MAX: usize = 64 << 20;
+/// How many bytes may be included and inflated for all of it.
+pub const WORK_BYTES_MAX: usize = 128 << 20;
+/// How many parts and containers user-data may hold.
+pub const PARTS_MAX: usize = 4096;
+/// How many documents may be included.
+pub const INCLUDES_MAX: usize = 128;
+/// How deep included documents may include others.
+pub const INCLUDE_DEPTH_MAX: usize = 8;
+/// How long the URL of an included document may be.
+pub const URL_BYTES_MAX: usize = 4096;
+/// How long a part's name may be; a longer one is replaced.
+pub const FILENAME_BYTES_MAX: usize = 1024;
+/// How many warnings are kept.
+pub const WARNINGS_MAX: usize = 256;
 
 /// One part of user-data, decoded: what a handler of the original would be called with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +80,72 @@ pub trait Includes {
     fn get(&mut self, url: &str, once: bool) -> Result<Vec<u8>, Error>;
 }
 
+/// What was expected of a piece of user-data and what was found; it lacks the place, which its reader knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// What would have been right.
+    pub expected: String,
+    /// What was there instead.
+    pub found: String,
+}
+
+impl Flaw {
+    /// A flaw from its two words.
+    pub fn new(expected: impl ToString, found: impl ToString) -> Flaw {
+        Flaw {
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
+    /// The warning it is at a place.
+    pub fn at(self, place: impl ToString) -> Warning {
+        Warning::new("decode", place, self.expected, self.found)
+    }
+}
+
+/// A document taken apart, with the outline a person reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decoded {
+    /// The parts, in order.
+    pub parts: Vec<Part>,
+    /// What is inside what, in order.
+    pub outline: Vec<Line>,
+    /// What was not as expected; at most [`WARNINGS_MAX`].
+    pub warnings: Vec<Warning>,
+}
+
+/// One line of an [outline](Decoded::outline).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// How many containers it is inside of.
+    pub depth: usize,
+    /// What it is.
+    pub item: Item,
+}
+
+/// What a line of an outline is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// Something that holds others: `gzip, 1200 bytes inflated`, `multipart/mixed`, `#include https://…`.
+    Container(String),
+    /// The part of this number.
+    Part(u32),
+    /// Something that could not be read, and why.
+    Lost(String),
+}
+
 /// Takes one document apart.
 pub fn decode(
     document: &[u8],
     origin: &str,
     includes: &mut dyn Includes,
 ) -> (Vec<Part>, Vec<Warning>) {
-    let _ = (document, origin, includes);
-    (Vec::new(), Vec::new())
+    let decoded = take_apart(document, origin, includes);
+    (decoded.parts, decoded.warnings)
+}
+
+/// Takes one document apart, as [`decode`] does, and keeps the outline.
+pub fn take_apart(document: &[u8], origin: &str, includes: &mut dyn Includes) -> Decoded {
+    decoder::Decoder::new(includes).decode(document, origin)
 }

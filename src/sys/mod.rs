@@ -1,6 +1,12 @@
 //! Sys touches: every system call of the program, and the only folder where `unsafe` is allowed.
 
+pub mod clock;
 pub mod console;
 pub mod directory;
+pub mod http;
+pub mod link;
+pub mod netlink;
+pub mod random;
 pub mod root;
+pub mod world;
 pub mod writer;

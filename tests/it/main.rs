@@ -1,15 +1,30 @@
 //! The one integration-test program.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-// Each module of the tests uses its part of sys; the program itself uses all of it.
+// Each module of the tests uses its part of sys and of the commands; the program itself uses all of them.
 #[allow(dead_code)]
 #[path = "../../src/command/mod.rs"]
 mod command;
 
+#[path = "../cloud/cable.rs"]
+mod cable;
+#[path = "../cloud/mod.rs"]
+mod cloud;
 mod commands;
 mod compile;
+mod formats;
 mod handlers;
+mod machine;
+mod net;
+mod netns;
 mod shell;
+mod smbios;
 #[allow(dead_code)]
 #[path = "../../src/sys/mod.rs"]
 mod sys;
+#[path = "cloud.rs"]
+mod the_cloud_itself;
+mod tree;
+mod volumes;
+
+mod tidy;

@@ -1,0 +1,397 @@
+//! The steps from a document to its parts: what the picture in [`super`] shows, arrow by arrow.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::gzip;
+use super::header::{self, Headers};
+use super::include;
+use super::mime::{self, Event, Head};
+use super::sniff::{self, is_blank};
+use super::transfer;
+use super::{
+    DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, INCLUDE_DEPTH_MAX, INCLUDES_MAX,
+    Includes, Item, Line, PARTS_BYTES_MAX, PARTS_MAX, Part, URL_BYTES_MAX, WARNINGS_MAX,
+    WORK_BYTES_MAX,
+};
+use crate::warning::Warning;
+
+/// What a document is that nobody has declared to be anything.
+const UNDECLARED: &str = "text/x-not-multipart";
+
+/// The declared types a start line overrules: nothing in particular, and what people write for want of a better word.
+const SNIFFED_TYPES: &[&str] = &["text/plain", UNDECLARED, "text/x-shellscript"];
+
+/// The declared types that are gzip.
+const GZIP_TYPES: &[&str] = &[
+    "application/gzip",
+    "application/gzip-compressed",
+    "application/gzipped",
+    "application/x-compress",
+    "application/x-compressed",
+    "application/x-gunzip",
+    "application/x-gzip",
+    "application/x-gzip-compressed",
+];
+
+/// A document being taken apart.
+pub struct Decoder<'i> {
+    includes: &'i mut dyn Includes,
+    decoded: Decoded,
+    /// How many containers the decoder is inside of.
+    depth: usize,
+    /// The URLs it is inside of, outermost first.
+    chain: Vec<String>,
+    /// How many documents were included.
+    included: usize,
+    /// The size of all parts, bytes.
+    bytes: usize,
+    /// What is left of [`WORK_BYTES_MAX`].
+    work_left: usize,
+    /// Whether a bound has ended it.
+    full: bool,
+}
+
+impl<'i> Decoder<'i> {
+    /// A decoder that has seen nothing.
+    pub fn new(includes: &'i mut dyn Includes) -> Decoder<'i> {
+        Decoder {
+            includes,
+            decoded: Decoded::default(),
+            depth: 0,
+            chain: Vec::new(),
+            included: 0,
+            bytes: 0,
+            work_left: WORK_BYTES_MAX,
+            full: false,
+        }
+    }
+
+    /// Takes user-data apart. Empty user-data is none.
+    pub fn decode(mut self, document: &[u8], origin: &str) -> Decoded {
+        if !document.is_empty() {
+            self.document(document, origin);
+        }
+        self.decoded
+    }
+
+    /// A whole document: user-data itself, or what is behind a URL.
+    fn document(&mut self, document: &[u8], origin: &str) {
+        if document.len() > DOCUMENT_BYTES_MAX {
+            let flaw = Flaw::new(
+                format!("at most {DOCUMENT_BYTES_MAX} bytes"),
+                document.len(),
+            );
+            return self.lost(origin, "document", flaw);
+        }
+        let depth = self.depth;
+        let document = self.inflated(document, origin);
+        if is_mime(&document) {
+            self.mime(&document, origin);
+        } else {
+            let head = Head {
+                headers: Headers::default(),
+                content_type: UNDECLARED.to_string(),
+                flaw: None,
+            };
+            self.leaf(head, document, origin, true);
+        }
+        self.depth = depth;
+    }
+
+    /// A document without its gzip, if it is in one. Compressed twice, or damaged, it stays what it is: an unknown part.
+    fn inflated<'d>(&mut self, document: &'d [u8], origin: &str) -> Cow<'d, [u8]> {
+        if !gzip::is_gzip(document) {
+            return Cow::Borrowed(document);
+        }
+        match self.gunzip(document) {
+            Ok(inflated) => {
+                self.open(format!("gzip, {} bytes inflated", inflated.bytes.len()));
+                self.warn_of(origin, inflated.flaw);
+                Cow::Owned(inflated.bytes)
+            }
+            Err(flaw) => {
+                self.warn_of(origin, Some(flaw));
+                Cow::Borrowed(document)
+            }
+        }
+    }
+
+    /// Inflates within the bounds of one document and of all.
+    fn gunzip(&mut self, document: &[u8]) -> Result<gzip::Inflated, Flaw> {
+        let bytes_max = self.work_left.min(DOCUMENT_BYTES_MAX);
+        let outcome = gzip::gunzip(document, bytes_max);
+        self.work_left -= match &outcome {
+            Ok(inflated) => inflated.bytes.len(),
+            // What it had produced before it failed is unknown, but deflate makes at most 1032 bytes out of one.
+            Err(_) => document.len().saturating_mul(1032).min(bytes_max),
+        };
+        outcome
+    }
+
+    /// A document that is mail.
+    fn mime(&mut self, document: &[u8], origin: &str) {
+        let outside = self.depth;
+        for event in mime::Reader::new(document) {
+            match event {
+                Event::Open(head) => self.open(head.content_type),
+                Event::Close => self.depth -= 1,
+                Event::Lost(head, flaw) => {
+                    let place = format!("{origin} ({})", excerpt(&head.content_type));
+                    self.lost(&place, &head.content_type, flaw);
+                }
+                Event::Leaf(head, body) => {
+                    let lone = self.depth == outside;
+                    self.leaf(head, body, origin, lone);
+                }
+            }
+            if self.full {
+                break;
+            }
+        }
+    }
+
+    /// A body that holds no others by MIME's rules; it may still hold some by ours. It is `lone` if it is its whole document.
+    fn leaf(&mut self, head: Head, body: Cow<[u8]>, origin: &str, lone: bool) {
+        let Head {
+            mut headers,
+            content_type: mut declared,
+            flaw,
+        } = head;
+        let mut name = headers.parameter("Content-Disposition", "filename");
+        let type_name = headers.parameter("Content-Type", "name");
+        let place = format!("{origin} ({})", excerpt(name.as_ref().unwrap_or(&declared)));
+        self.warn_of(&place, flaw);
+
+        let encoding = headers.get("Content-Transfer-Encoding").unwrap_or_default();
+        let (mut body, flaw) = transfer::decode(encoding, body);
+        self.warn_of(&place, flaw);
+
+        let zipped = GZIP_TYPES.contains(&declared.as_str());
+        if zipped {
+            match self.gunzip(&body) {
+                Ok(inflated) => {
+                    self.warn_of(&place, inflated.flaw);
+                    body = Cow::Owned(inflated.bytes);
+                }
+                Err(flaw) => return self.lost(&place, &declared, flaw),
+            }
+            headers = headers.only(&["Launch-Index"]);
+            declared = "text/plain".to_string();
+        }
+        let sniffed = match SNIFFED_TYPES.contains(&declared.as_str()) {
+            true => sniff::sniff(&body),
+            false => None,
+        };
+        let content_type = sniffed.unwrap_or(&declared);
+        // The original replaces the header, and with it the name, of a part that is its whole document or of another type.
+        if zipped || (!lone && content_type == declared) {
+            name = name.or(type_name);
+        }
+        match content_type {
+            "text/x-include-url" | "text/x-include-once-url" => {
+                self.include(&body, content_type, origin)
+            }
+            _ => self.attach(headers, content_type, name, body, origin),
+        }
+    }
+
+    /// Each document that a list of URLs names, in the list's place.
+    fn include(&mut self, list: &[u8], content_type: &str, origin: &str) {
+        self.open(content_type.to_string());
+        for include in include::includes(list) {
+            if self.full {
+                break;
+            }
+            let url = include.url;
+            match self.fetch(&url, include.once, origin) {
+                Err(warning) => {
+                    self.note(Item::Lost(excerpt(&url)));
+                    self.warn(warning);
+                }
+                Ok(document) => {
+                    let inside = format!("{origin} > {url}");
+                    self.open(url.clone());
+                    self.chain.push(url);
+                    self.document(&document, &inside);
+                    self.chain.pop();
+                    self.depth -= 1;
+                }
+            }
+        }
+        self.depth -= 1;
+    }
+
+    /// The document behind a URL, if the bounds allow it.
+    fn fetch(&mut self, url: &str, once: bool, origin: &str) -> Result<Vec<u8>, Warning> {
+        let refuse = |expected: String, found: &str| Err(Flaw::new(expected, found).at(origin));
+        if url.len() > URL_BYTES_MAX {
+            return refuse(
+                format!("URLs of at most {URL_BYTES_MAX} bytes"),
+                &excerpt(url),
+            );
+        }
+        if self.chain.iter().any(|outer| outer == url) {
+            return refuse("documents that do not include themselves".to_string(), url);
+        }
+        if self.chain.len() >= INCLUDE_DEPTH_MAX {
+            return refuse(format!("includes at most {INCLUDE_DEPTH_MAX} deep"), url);
+        }
+        if self.included >= INCLUDES_MAX {
+            self.full = true;
+            return refuse(format!("at most {INCLUDES_MAX} included documents"), "more");
+        }
+        self.included += 1;
+        let document = self.includes.get(url, once).map_err(|error| error.what)?;
+        let work_left = self.work_left.checked_sub(document.len());
+        self.work_left = work_left.ok_or_else(|| {
+            let expected = format!("at most {WORK_BYTES_MAX} bytes included and inflated");
+            Flaw::new(expected, "more").at(origin)
+        })?;
+        Ok(document)
+    }
+
+    /// One more part.
+    fn attach(
+        &mut self,
+        headers: Headers,
+        content_type: &str,
+        name: Option<String>,
+        content: Cow<[u8]>,
+        origin: &str,
+    ) {
+        let number = self.decoded.parts.len() as u32 + 1;
+        if self.bytes.saturating_add(content.len()) > PARTS_BYTES_MAX {
+            let flaw = Flaw::new(
+                format!("at most {PARTS_BYTES_MAX} bytes in all parts"),
+                "more",
+            );
+            return self.lost(origin, content_type, flaw);
+        }
+        self.bytes += content.len();
+        let filename = self.filename(number, name, origin);
+        let part = Part {
+            number,
+            content_type: content_type.to_string(),
+            filename,
+            headers: headers.into_fields(),
+            origin: origin.to_string(),
+            content: content.into_owned(),
+        };
+        self.warn_of_type(&part);
+        self.note(Item::Part(number));
+        self.decoded.parts.push(part);
+    }
+
+    /// The name a part was given, if it can be one, else its number.
+    fn filename(&mut self, number: u32, given: Option<String>, origin: &str) -> String {
+        let numbered = format!("part-{number:03}");
+        let given = given.unwrap_or_default();
+        if given.len() > FILENAME_BYTES_MAX {
+            let flaw = Flaw::new(
+                format!("a name of at most {FILENAME_BYTES_MAX} bytes"),
+                excerpt(&given),
+            );
+            self.warn_of(&format!("{origin} ({numbered})"), Some(flaw));
+            return numbered;
+        }
+        match header::decode_words(&given).trim_matches(is_blank) {
+            "" => numbered,
+            name => name.to_string(),
+        }
+    }
+
+    /// Tells of a part that nothing will handle, unless an earlier part is a handler and might.
+    fn warn_of_type(&mut self, part: &Part) {
+        let content_type = part.content_type.as_str();
+        let handled = sniff::START_LINES
+            .iter()
+            .any(|(_, known)| *known == content_type);
+        let is_handler = |part: &Part| part.content_type == "text/part-handler";
+        if part.content.is_empty()
+            || (handled && content_type != "text/upstart-job")
+            || self.decoded.parts.iter().any(is_handler)
+        {
+            return;
+        }
+        let found = match content_type {
+            "text/upstart-job" => "text/upstart-job, which only old releases run".to_string(),
+            _ => format!("{}, {}", excerpt(content_type), beginning(&part.content)),
+        };
+        let flaw = Flaw::new("a type that something handles", found);
+        self.warn_of(&format!("{} ({})", part.origin, part.filename), Some(flaw));
+    }
+
+    /// Goes into a container.
+    fn open(&mut self, what: String) {
+        self.note(Item::Container(excerpt(&what)));
+        self.depth += 1;
+    }
+
+    /// Gives something up.
+    fn lost(&mut self, place: &str, what: &str, flaw: Flaw) {
+        self.note(Item::Lost(excerpt(what)));
+        self.warn_of(place, Some(flaw));
+    }
+
+    /// Adds a line to the outline, which is also what counts parts and containers.
+    fn note(&mut self, item: Item) {
+        let depth = self.depth;
+        self.decoded.outline.push(Line { depth, item });
+        if self.decoded.outline.len() >= PARTS_MAX && !self.full {
+            self.full = true;
+            let flaw = Flaw::new(
+                format!("fewer than {PARTS_MAX} parts and containers"),
+                "more; the rest is left out",
+            );
+            self.warn(flaw.at("user-data"));
+        }
+    }
+
+    fn warn_of(&mut self, place: &str, flaw: Option<Flaw>) {
+        if let Some(flaw) = flaw {
+            self.warn(flaw.at(place));
+        }
+    }
+
+    fn warn(&mut self, warning: Warning) {
+        let warnings = &mut self.decoded.warnings;
+        if warnings.len() + 1 < WARNINGS_MAX {
+            warnings.push(warning);
+        } else if warnings.len() < WARNINGS_MAX {
+            warnings.push(
+                Flaw::new(format!("fewer than {WARNINGS_MAX} warnings"), "more").at("user-data"),
+            );
+        }
+    }
+}
+
+/// Whether a document is to be read as mail: the original looks for the header's name anywhere near the start.
+fn is_mime(document: &[u8]) -> bool {
+    const NAME: &[u8] = b"mime-version:";
+    let start = document.get(..4096).unwrap_or(document);
+    start
+        .windows(NAME.len())
+        .any(|window| window.eq_ignore_ascii_case(NAME))
+}
+
+/// How a part begins, for a person: the first 24 bytes of its first line.
+fn beginning(content: &[u8]) -> String {
+    let start = content.get(..24).unwrap_or(content);
+    let line = start
+        .split(|byte| super::lines::is_end(*byte))
+        .next()
+        .unwrap_or_default();
+    format!("beginning {:?}", String::from_utf8_lossy(line))
+}
+
+/// Text for a person, cut to a sensible length.
+fn excerpt(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 80;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_string(),
+    }
+}

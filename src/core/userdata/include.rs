@@ -1,0 +1,109 @@
+//! `#include` and `#include-once`: a list of URLs, one on a line.
+
+use alloc::string::{String, ToString};
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::bytes::complete::tag_no_case;
+use nom::combinator::value;
+
+use super::sniff::is_blank;
+
+/// One document to include.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Include {
+    /// Where it is.
+    pub url: String,
+    /// Whether to fetch it at this instance's first boot only.
+    pub once: bool,
+}
+
+/// The URLs a document lists.
+///
+/// ```text
+/// document = *(line line-break)
+/// line     = [mode *blank] (comment / url / nothing)
+/// mode     = "#include-once" / "#include"        ; holds from this line on; no blank needed after it
+/// comment  = "#" *any
+/// ```
+pub fn includes(document: &[u8]) -> impl Iterator<Item = Include> {
+    let text = String::from_utf8_lossy(document).into_owned();
+    let mut once = false;
+    let mut rest = 0;
+    core::iter::from_fn(move || {
+        while let Some(left) = text.get(rest..).filter(|left| !left.is_empty()) {
+            let end = left.find(is_line_break).unwrap_or(left.len());
+            let line = left.get(..end).unwrap_or(left);
+            let line_break = left.get(end..).and_then(|after| after.chars().next());
+            rest += end + line_break.map_or(0, char::len_utf8);
+
+            let (line, mode) = mode(line);
+            once = mode.unwrap_or(once);
+            let url = line.trim_matches(is_blank);
+            if !line.starts_with('#') && !url.is_empty() {
+                return Some(Include {
+                    url: url.to_string(),
+                    once,
+                });
+            }
+        }
+        None
+    })
+}
+
+/// `[mode *blank]`: what follows it, and whether it means once.
+fn mode(line: &str) -> (&str, Option<bool>) {
+    let mode = alt((
+        value(true, tag_no_case::<_, _, ()>("#include-once")),
+        value(false, tag_no_case("#include")),
+    ));
+    let mut mode = mode;
+    match mode.parse(line) {
+        Ok((rest, once)) => (rest.trim_start_matches(is_blank), Some(once)),
+        Err(_) => (line, None),
+    }
+}
+
+/// What Python's `splitlines` splits at.
+fn is_line_break(c: char) -> bool {
+    matches!(
+        c,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn urls(document: &str) -> Vec<(String, bool)> {
+        let urls = includes(document.as_bytes());
+        urls.map(|include| (include.url, include.once)).collect()
+    }
+
+    #[test]
+    fn modes_are_toggled_line_by_line() {
+        let document = "#include\nhttp://a\r\n\r\n#include-once\n  http://b \n# no\n#INCLUDE http://c\nhttp://d";
+        let expected = [
+            ("http://a", false),
+            ("http://b", true),
+            ("http://c", false),
+            ("http://d", false),
+        ];
+        assert_eq!(
+            urls(document),
+            expected.map(|(url, once)| (url.to_string(), once))
+        );
+    }
+
+    #[test]
+    fn the_mode_needs_no_blank_and_may_hide_a_comment() {
+        assert_eq!(urls("#includehttp://x"), [("http://x".to_string(), false)]);
+        assert_eq!(urls("#include-once #http://x"), []);
+        assert_eq!(
+            urls("  # not a comment"),
+            [("# not a comment".to_string(), false)]
+        );
+    }
+}

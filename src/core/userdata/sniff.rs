@@ -1,0 +1,100 @@
+//! The first line decides: what a document is, when nobody has declared it.
+//!
+//! The original tests prefixes, not words: the document in lower case, blanks in front removed, is compared with each start
+//! line, the longest first. `#cloud-configurator` is therefore cloud-config and `#include-oncefoo` is include-once. A byte order
+//! mark is no blank: a document behind one stays unknown.
+
+use alloc::string::String;
+
+/// Each start line and the type it stands for, the longest first.
+///
+/// The three `text/x-shellscript-per-…` are their own start lines: in practice they are reached through a MIME header.
+/// `#upstart-job` has gone from the original and is kept here.
+pub const START_LINES: &[(&str, &str)] = &[
+    (
+        "text/x-shellscript-per-instance",
+        "text/x-shellscript-per-instance",
+    ),
+    ("text/x-shellscript-per-boot", "text/x-shellscript-per-boot"),
+    ("text/x-shellscript-per-once", "text/x-shellscript-per-once"),
+    ("#cloud-config-archive", "text/cloud-config-archive"),
+    ("#cloud-config-jsonp", "text/cloud-config-jsonp"),
+    ("## template: jinja", "text/jinja2"),
+    ("#cloud-boothook", "text/cloud-boothook"),
+    ("#include-once", "text/x-include-once-url"),
+    ("#part-handler", "text/part-handler"),
+    ("#cloud-config", "text/cloud-config"),
+    ("#upstart-job", "text/upstart-job"),
+    ("#include", "text/x-include-url"),
+    ("#!", "text/x-shellscript"),
+];
+
+/// The type a document's first line stands for, if it is one of [`START_LINES`].
+///
+/// Only the start has to be text: a script may carry any bytes further down, as it may in the original.
+pub fn sniff(document: &[u8]) -> Option<&'static str> {
+    let longest = START_LINES.first().map_or(0, |(start, _)| start.len());
+    let start: String = characters(document)
+        .skip_while(|c| is_blank(*c))
+        .flat_map(char::to_lowercase)
+        .take(longest)
+        .collect();
+    START_LINES
+        .iter()
+        .find(|(prefix, _)| start.starts_with(prefix))
+        .map(|(_, content_type)| *content_type)
+}
+
+/// What the original strips from both ends of text: Unicode's white space and the four ASCII separators, which Python counts in.
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
+}
+
+/// Decodes UTF-8 lazily, so that only the start of a large document is looked at; what is no UTF-8 becomes U+FFFD.
+fn characters(document: &[u8]) -> impl Iterator<Item = char> {
+    document.utf8_chunks().flat_map(|chunk| {
+        let broken = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+        chunk.valid().chars().chain(broken)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_lines_are_sorted_longest_first() {
+        assert!(
+            START_LINES
+                .windows(2)
+                .all(|pair| pair[0].0.len() >= pair[1].0.len())
+        );
+    }
+
+    #[test]
+    fn prefixes_without_word_boundary_in_any_case_behind_blanks() {
+        assert_eq!(sniff(b"#!/bin/sh\n"), Some("text/x-shellscript"));
+        assert_eq!(sniff(b"#CLOUD-CONFIG\n"), Some("text/cloud-config"));
+        assert_eq!(sniff(b"#cloud-configurator"), Some("text/cloud-config"));
+        assert_eq!(sniff(b"#include-oncefoo"), Some("text/x-include-once-url"));
+        assert_eq!(
+            sniff(b"\n\t \xc2\xa0\x1f#include x"),
+            Some("text/x-include-url")
+        );
+        assert_eq!(sniff(b"## template: jinja2"), Some("text/jinja2"));
+    }
+
+    #[test]
+    fn what_is_no_start_line() {
+        assert_eq!(sniff(b""), None);
+        assert_eq!(sniff(b"#"), None);
+        assert_eq!(sniff(b"## template:jinja"), None);
+        assert_eq!(sniff(b"\xef\xbb\xbf#cloud-config"), None);
+        assert_eq!(sniff(b"\xff#!/bin/sh"), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_may_follow() {
+        assert_eq!(sniff(b"#!\xff\xfe\x00"), Some("text/x-shellscript"));
+    }
+}
