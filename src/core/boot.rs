@@ -86,8 +86,8 @@ pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> B
         timings: &steps.timings,
         network: outside.learnt(),
         kernel: &machine.kernel,
-        handover: options.handover.unwrap_or_else(|| handover(machine)),
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
+        handover: options.handover.unwrap_or_else(|| handover(machine)),
     };
     let (plan, _) = compile::compile(&outcome);
     let well = !matches!(fetched, Some(Err(_)));

@@ -56,6 +56,6 @@ pub mod plan;
 
 pub mod compile;
 
-pub mod query;
-
 pub mod boot;
+
+pub mod query;

@@ -1,15 +1,14 @@
 //! The one integration-test program.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-// Each module of the tests uses its part of sys and of the commands; the program itself uses all of them.
-#[allow(dead_code)]
-#[path = "../../src/command/mod.rs"]
-mod command;
-
 #[path = "../cloud/cable.rs"]
 mod cable;
 #[path = "../cloud/mod.rs"]
 mod cloud;
+// Each module of the tests uses its part of the program; the program itself uses all of it.
+#[allow(dead_code)]
+#[path = "../../src/command/mod.rs"]
+mod command;
 mod commands;
 mod compile;
 mod formats;
@@ -24,7 +23,6 @@ mod smbios;
 mod sys;
 #[path = "cloud.rs"]
 mod the_cloud_itself;
+mod tidy;
 mod tree;
 mod volumes;
-
-mod tidy;
