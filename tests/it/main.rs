@@ -3,6 +3,7 @@
 
 #[path = "../cloud/cable.rs"]
 mod cable;
+mod cables;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 // Each module of the tests uses its part of the program; the program itself uses all of it.
@@ -29,6 +30,6 @@ mod sys;
 #[path = "cloud.rs"]
 mod the_cloud_itself;
 mod tidy;
+mod tools;
 mod tree;
 mod volumes;
-mod tools;
