@@ -2,8 +2,9 @@
 
 pub mod check;
 pub mod clean;
-pub mod fetch;
 pub mod decode;
+pub mod fetch;
+pub mod identify;
 pub mod make_mime;
 pub mod plan;
 pub mod platforms;

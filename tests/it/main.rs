@@ -6,7 +6,6 @@ mod cable;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 // Each module of the tests uses its part of the program; the program itself uses all of it.
-// Each module of the tests uses its part of sys; the program itself uses all of it.
 #[allow(dead_code)]
 #[path = "../../src/command/mod.rs"]
 mod command;
@@ -29,6 +28,6 @@ mod sys;
 #[path = "cloud.rs"]
 mod the_cloud_itself;
 mod tidy;
+mod tools;
 mod tree;
 mod volumes;
-mod tools;
