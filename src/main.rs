@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
-use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 
 mod command;
@@ -20,6 +19,7 @@ use command::platforms::Platforms;
 use command::query::Query;
 use command::status::Status;
 use sys::console::{self, Weight};
+use sys::probe;
 use sys::root::Root;
 use sys::world::{self, Journal};
 
@@ -111,7 +111,7 @@ fn tell(shown: Result<String, String>) -> ExitCode {
 fn rehearse(root: &Path, platform: Option<&str>) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
-    let machine = Machine::read(&root);
+    let machine = probe::machine(&root);
     let links = if root.is_real() {
         machine.links.as_slice()
     } else {

@@ -2,8 +2,8 @@
 
 pub mod check;
 pub mod clean;
-pub mod fetch;
 pub mod decode;
+pub mod fetch;
 pub mod make_mime;
 pub mod plan;
 pub mod platforms;

@@ -29,6 +29,6 @@ mod sys;
 #[path = "cloud.rs"]
 mod the_cloud_itself;
 mod tidy;
+mod tools;
 mod tree;
 mod volumes;
-mod tools;
