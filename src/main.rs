@@ -10,7 +10,6 @@ use std::time::Duration;
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
 use cloudseed_core::fetch::{FETCH_SECONDS_MAX, Web};
-use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 
 mod command;
@@ -27,6 +26,7 @@ use command::platforms::Platforms;
 use command::query::Query;
 use command::status::Status;
 use sys::console::{self, Weight};
+use sys::probe;
 use sys::root::Root;
 use sys::world::{self, Journal, Kernel};
 
@@ -149,7 +149,7 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 fn rehearse(root: &Path, platform: Option<&str>) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
-    let machine = Machine::read(&root);
+    let machine = probe::machine(&root);
     let links = if root.is_real() {
         machine.links.as_slice()
     } else {
