@@ -15,6 +15,7 @@ mod sys;
 
 use command::clean::Clean;
 use command::fetch::Fetch;
+use command::identify::Identify;
 use command::plan::Plan;
 use command::platforms::Platforms;
 use command::query::Query;
@@ -34,6 +35,7 @@ struct Arguments {
 #[argh(subcommand)]
 enum Command {
     Boot(Boot),
+    Identify(Identify),
     Fetch(Fetch),
     Plan(Plan),
     Platforms(Platforms),
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Boot(boot) => boot.run(),
+        Command::Identify(identify) => identify.run(),
         Command::Fetch(fetch) => {
             let booted = rehearse(&fetch.root, fetch.platform.as_deref());
             let shown = booted

@@ -2,6 +2,7 @@
 
 pub mod clean;
 pub mod fetch;
+pub mod identify;
 pub mod plan;
 pub mod platforms;
 pub mod query;
