@@ -79,6 +79,7 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Boot(boot) => boot.run(),
+        Command::Identify(identify) => identify.run(),
         Command::Fetch(fetch) => {
             let booted = rehearse(&fetch.root, fetch.platform.as_deref());
             let shown = booted
