@@ -4,6 +4,7 @@ pub mod clock;
 pub mod console;
 pub mod cpu;
 pub mod directory;
+pub mod guard;
 pub mod http;
 pub mod link;
 pub mod netlink;
