@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod console;
+pub mod cpu;
 pub mod directory;
 pub mod http;
 pub mod link;
