@@ -2,26 +2,33 @@
 //!
 //! main tells: it reads the command line, and here is the boot, top to bottom. `cloudseed_core` thinks, [`sys`] touches.
 
+use std::io::{self, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
-use cloudseed_core::machine::Machine;
+use cloudseed_core::fetch::{FETCH_SECONDS_MAX, Web};
 use cloudseed_core::platform;
 
 mod command;
 mod sys;
 
+use command::check::Check;
 use command::clean::Clean;
+use command::decode::Decode;
 use command::fetch::Fetch;
+use command::identify::Identify;
+use command::make_mime::MakeMime;
 use command::plan::Plan;
 use command::platforms::Platforms;
 use command::query::Query;
 use command::status::Status;
 use sys::console::{self, Weight};
+use sys::probe;
 use sys::root::Root;
-use sys::world::{self, Journal};
+use sys::world::{self, Journal, Kernel};
 
 /// cloud-init's data, before the root file system, with nothing left behind.
 #[derive(FromArgs)]
@@ -34,8 +41,12 @@ struct Arguments {
 #[argh(subcommand)]
 enum Command {
     Boot(Boot),
+    Identify(Identify),
     Fetch(Fetch),
     Plan(Plan),
+    Decode(Decode),
+    Check(Check),
+    MakeMime(MakeMime),
     Platforms(Platforms),
     Query(Query),
     Status(Status),
@@ -68,6 +79,7 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Boot(boot) => boot.run(),
+        Command::Identify(identify) => identify.run(),
         Command::Fetch(fetch) => {
             let booted = rehearse(&fetch.root, fetch.platform.as_deref());
             let shown = booted
@@ -81,6 +93,10 @@ fn main() -> ExitCode {
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
+        Command::Identify(identify) => ended(identify.run(&mut stdout())),
+        Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
+        Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
+        Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         Command::Platforms(platforms) => tell(platforms.shown()),
         Command::Query(query) => query.run(),
         Command::Status(status) => status.run(),
@@ -107,11 +123,34 @@ fn tell(shown: Result<String, String>) -> ExitCode {
     }
 }
 
+/// Says what went wrong, if anything did. A reader that left early (`| head`) is no error.
+fn ended(result: io::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        _ => {
+            eprintln!("cloudseed: {error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Runs a command that may read documents from the web, over the kernel's sockets: this is no boot.
+fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
+    let mut kernel = Kernel::new(Journal::new());
+    let files = Root::new(Path::new("/"));
+    let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
+    ended(run(&mut Web {
+        files: &files,
+        outside: &mut kernel,
+        deadline,
+    }))
+}
+
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
 fn rehearse(root: &Path, platform: Option<&str>) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
-    let machine = Machine::read(&root);
+    let machine = probe::machine(&root);
     let links = if root.is_real() {
         machine.links.as_slice()
     } else {

@@ -4,6 +4,7 @@ pub mod check;
 pub mod clean;
 pub mod decode;
 pub mod fetch;
+pub mod identify;
 pub mod make_mime;
 pub mod plan;
 pub mod platforms;

@@ -7,7 +7,6 @@ mod cables;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 // Each module of the tests uses its part of the program; the program itself uses all of it.
-// Each module of the tests uses its part of sys; the program itself uses all of it.
 #[allow(dead_code)]
 #[path = "../../src/command/mod.rs"]
 mod command;
@@ -22,6 +21,7 @@ mod machine;
 mod matrix;
 mod net;
 mod netns;
+mod roots;
 mod shell;
 mod smbios;
 #[allow(dead_code)]
