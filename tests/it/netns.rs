@@ -404,7 +404,9 @@ fn a_killed_program_leaves_no_trace_either() {
             libc::SIGABRT
         };
         // SAFETY: no pointers.
-        unsafe { libc::kill(libc::getpid(), signal) };
+        let own = unsafe { libc::getpid() };
+        // SAFETY: no pointers.
+        unsafe { libc::kill(own, signal) };
     }
     let mut status = 0;
     // SAFETY: the pointer is to a number of ours that outlives the call.
@@ -432,14 +434,13 @@ impl Lab {
         ];
         dhcp.extend(["--address=/metadata6.test/fd00:ec2::254"]);
         dhcp.extend(more);
-        let lab = Lab::prepared(
+        Lab::prepared(
             &[
                 "address add fd00:1::1/64 dev s0 nodad",
                 "address add fd00:ec2::254/128 dev lo nodad",
             ],
             &dhcp,
-        );
-        lab
+        )
     }
 
     fn reach6(&self) -> (Result<String, String>, Vec<String>) {
