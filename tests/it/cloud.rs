@@ -661,10 +661,10 @@ fn serves_ipv6_and_leases_by_dhcpv6() {
     let solicit = [&[1, 7, 7, 7][..], &identity, &association].concat();
     let advertise = ask(&solicit);
     assert_eq!(advertise[..4], [2, 7, 7, 7]);
-    assert_eq!(advertise[4..18], identity);
-    let server = &advertise[18..32];
-    let request = [&[3, 7, 7, 8][..], &identity, server, &association].concat();
-    let reply = ask(&request);
+    let server = &advertise[4..18];
+    assert_eq!(advertise[18..32], identity);
+    let message = |kind| [&[kind, 7, 7, 8][..], &identity, server, &association].concat();
+    let reply = ask(&message(3));
     assert_eq!(reply[..4], [7, 7, 7, 8]);
     let address = "2001:db8::15".parse::<Ipv6Addr>().unwrap().octets();
     assert!(
@@ -675,6 +675,14 @@ fn serves_ipv6_and_leases_by_dhcpv6() {
         reply.ends_with(b"\0\x18\0\x0d\x07example\x03com\0"),
         "{reply:02x?}"
     );
+    ask(&message(9));
+    let reply = ask(&message(3));
+    let next = "2001:db8::16".parse::<Ipv6Addr>().unwrap().octets();
+    let has_next = |message: &[u8]| message.windows(16).any(|bytes| bytes == next);
+    assert!(has_next(&reply), "the first one is declined: {reply:02x?}");
+    let information = ask(&[11, 7, 7, 9]);
+    assert_eq!(information[..4], [7, 7, 7, 9]);
+    assert!(!has_next(&information), "{information:02x?}");
 }
 
 #[test]
