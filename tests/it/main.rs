@@ -8,6 +8,7 @@ mod command;
 
 mod commands;
 mod compile;
+mod differential;
 mod formats;
 mod handlers;
 mod shell;
