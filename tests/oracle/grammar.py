@@ -63,9 +63,10 @@ class Writer:
 
     def text(self):
         start = self.one(START_LINES)
-        # In YAML 1.1 the latter are line breaks and in YAML 1.2 not; tabs before the first line PyYAML refuses.
-        blanks = BLANKS if start.lower().startswith("#cloud-config") else BLANKS + ["\t\r\n", "\u2028", "\x85"]
-        lines = [self.one(blanks) + start] + [self.one(LINES) for _ in range(self.random.randrange(5))]
+        lines = [start] + [self.one(LINES) for _ in range(self.random.randrange(5))]
+        # In YAML 1.1 these are line breaks and in YAML 1.2 not; tabs before the first line PyYAML refuses.
+        is_yaml = start.lower().startswith("#cloud-config") or any("launch-index" in line for line in lines)
+        lines[0] = self.one(BLANKS if is_yaml else BLANKS + ["\t\r\n", "\u2028", "\x85"]) + start
         text = self.one(["\n", "\n", "\n", "\r\n", "\r"]).join(lines) + self.one(["\n", "\n", ""])
         octets = text.encode()
         return octets + self.one([b"\xff\xfe", b"\x80", b"\xc3"]) if self.chance(0.05) else octets
@@ -226,21 +227,26 @@ class Writer:
         return octets, content
 
     def encoded(self, content):
+        encoding, text, damaged = self.encodings(content)
+        return encoding, text if b"archive" in content else self.one([text] * 5 + damaged)
+
+    def encodings(self, content):
+        """An encoding, the content in it, and the same with damage."""
         kind = self.random.random()
         if kind < 0.45:
-            return self.one([None, None, "7bit", "8bit", "binary", "rot13", ""]), content
+            return self.one([None, None, "7bit", "8bit", "binary", "rot13", ""]), content, []
         if kind < 0.75:
             text = base64.encodebytes(content) if self.chance(0.8) else base64.b64encode(content)
-            damage = [text] * 8 + [text.rstrip(b"=\n"), text + b"QQ==", text.replace(b"\n", b"\n!", 1), text[:-3], b"=" + text, text[1:]]
-            return self.one(["base64", "BASE64", "base64", "base64 ", "base64; x"]), self.one(damage)
+            damaged = [text.rstrip(b"=\n"), text + b"QQ==", text.replace(b"\n", b"\n!", 1), text[:-3], b"=" + text, text[1:]]
+            return self.one(["base64", "BASE64", "base64", "base64 ", "base64; x"]), text, damaged
         if kind < 0.9:
             text = quopri.encodestring(content)
-            damage = [text] * 5 + [text + b"=", text.replace(b"=", b"=="), text.replace(b"a", b"=6"), text.replace(b"e", b"=\r"), text + b"=4z"]
-            return "quoted-printable", self.one(damage)
+            damaged = [text + b"=", text.replace(b"=", b"=="), text.replace(b"a", b"=6"), text.replace(b"e", b"=\r"), text + b"=4z"]
+            return "quoted-printable", text, damaged
         lines = [binascii.b2a_uu(content[at:at + 45], backtick=self.chance(0.5)) for at in range(0, len(content), 45)]
         text = b"begin 644 x\n" + b"".join(lines) + self.one([b"`\nend\n", b" \nend\n", b"end", b""])
-        damage = [text] * 5 + [text[1:], text.replace(b"\n", b"\n\n", 2), text.replace(b"\n", b" \n"), text.replace(b"M", b"MM", 1), b"junk\n" + text]
-        return self.one(["x-uuencode", "uuencode", "uue", "X-UUE"]), self.one(damage)
+        damaged = [text[1:], text.replace(b"\n", b"\n\n", 2), text.replace(b"\n", b" \n"), text.replace(b"M", b"MM", 1), b"junk\n" + text]
+        return self.one(["x-uuencode", "uuencode", "uue", "X-UUE"]), text, damaged
 
     def disposition(self):
         name = self.one(NAMES)
