@@ -9,8 +9,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::machine::Machine;
-use crate::warning::{Blame, Error};
+use crate::compile::Line;
+use crate::machine::{Files, Machine};
+use crate::userdata::Includes;
+use crate::value::Value;
+use crate::warning::{Blame, Error, Warning};
 
 /// Longest body of a metadata document, in bytes; no cloud allows user-data above 64 KiB, media go up to this.
 pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
@@ -119,6 +122,10 @@ pub trait Outside {
     fn random(&mut self) -> u32;
     /// One line for the log.
     fn note(&mut self, line: fmt::Arguments);
+    /// The lines noted so far, each with its time.
+    fn lines(&self) -> Vec<Line>;
+    /// What the network said of itself: interface, lease, routes, names; null if it was not used.
+    fn learnt(&self) -> Value;
 }
 
 /// A platform's metadata service, as its recipe sees it: paths in, documents out.
@@ -135,6 +142,8 @@ pub struct Cloud<'a> {
     pub base: String,
     /// Headers sent with every request: tokens, flavours.
     pub headers: Vec<(&'static str, String)>,
+    /// Documents that were lost, each for a reason that does not cost the others.
+    pub warnings: Vec<Warning>,
 }
 
 impl<'a> Cloud<'a> {
@@ -152,6 +161,7 @@ impl<'a> Cloud<'a> {
             deadline,
             base: String::new(),
             headers: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -184,10 +194,27 @@ impl<'a> Cloud<'a> {
         self.ask(Method::Get, path, &[], true)
     }
 
+    /// A document whose loss costs only itself: if it cannot be had, there is a warning and the rest goes on.
+    pub fn get_or_warn(&mut self, path: &str) -> Option<Vec<u8>> {
+        self.get_optional(path).unwrap_or_else(|error| {
+            self.warnings.push(error.what);
+            None
+        })
+    }
+
     /// What a PUT with these headers answers: a token.
     pub fn put(&mut self, path: &str, headers: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
         self.ask(Method::Put, path, headers, false)
             .map(Option::unwrap_or_default)
+    }
+
+    /// Documents by URL, within the same deadline.
+    pub fn web(&mut self) -> Web<'_> {
+        Web {
+            files: self.machine.files,
+            outside: self.outside,
+            deadline: self.deadline,
+        }
     }
 
     fn remaining(&self) -> Duration {
@@ -306,4 +333,114 @@ fn described(response: &Response) -> (String, Blame, bool, Option<Duration>) {
 /// A pause shortened by up to a quarter, so that machines started together do not ask together.
 fn jitter(pause: Duration, random: u32) -> Duration {
     pause - pause / 4 * (random % 256) / 256
+}
+
+/// Most redirects followed for an include or a seed; metadata requests follow none.
+pub const REDIRECTS_MAX: u8 = 5;
+/// Longest time one included document may take, in seconds.
+pub const INCLUDE_SECONDS_MAX: u64 = 15;
+
+/// Documents by URL, wherever they are: what `#include` and `seedfrom` read.
+pub struct Web<'a> {
+    /// The machine's files, for `file://` and plain paths.
+    pub files: &'a dyn Files,
+    /// The seam.
+    pub outside: &'a mut dyn Outside,
+    /// When the fetch step must be over, on the clock of [`Outside::now`].
+    pub deadline: Duration,
+}
+
+impl Web<'_> {
+    /// The document behind `url`: `http://`, `https://`, `file://` or an absolute path. `Ok(None)` if it is not there.
+    pub fn read(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
+        match url
+            .strip_prefix("file://")
+            .or_else(|| url.starts_with('/').then_some(url))
+        {
+            Some(path) => Ok(self.files.read(path, RESPONSE_BYTES_MAX)),
+            None => self.request(url),
+        }
+    }
+
+    fn request(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
+        let failed = |blame, found: &str| {
+            Error::new(blame, "fetch", format!("GET {url}"), "status 200", found)
+        };
+        let Some(origin) = origin(url) else {
+            return Err(failed(
+                Blame::Unable,
+                "an address that is not http://, https://, file:// or /path",
+            ));
+        };
+        let now = self.outside.now();
+        let deadline = self
+            .deadline
+            .min(now + Duration::from_secs(INCLUDE_SECONDS_MAX));
+        let remaining = |outside: &dyn Outside| deadline.saturating_sub(outside.now());
+        let timeout = remaining(self.outside);
+        self.outside
+            .reach(Network::Any, &[origin], timeout)
+            .map_err(|failure| failed(Blame::Silent, &failure.found))?;
+        let mut pause = PAUSE_MIN;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let timeout = remaining(self.outside).min(Duration::from_secs(TRY_SECONDS_MAX));
+            let request = Request {
+                method: Method::Get,
+                url,
+                headers: &[],
+                bytes_max: RESPONSE_BYTES_MAX,
+                timeout,
+                redirects: REDIRECTS_MAX,
+            };
+            let (found, blame, again) = match self.outside.http(&request) {
+                Ok(response) if (200..300).contains(&response.status) => {
+                    self.outside
+                        .note(format_args!("GET {url}: {} bytes", response.body.len()));
+                    return Ok(Some(response.body));
+                }
+                Ok(response) if response.status == 404 => {
+                    self.outside.note(format_args!("GET {url}: none (404)"));
+                    return Ok(None);
+                }
+                Ok(response) => {
+                    let (found, blame, again, _) = described(&response);
+                    (found, blame, again)
+                }
+                Err(failure) => (failure.found, Blame::Silent, failure.again),
+            };
+            if !again || tries >= TRIES_MAX || pause >= remaining(self.outside) {
+                return Err(failed(blame, &format!("{found} ({tries} tries)")));
+            }
+            self.outside.pause(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+}
+
+impl Includes for Web<'_> {
+    fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {
+        match self.read(url)? {
+            Some(body) => Ok(body),
+            None => Err(Error::new(
+                Blame::Broken,
+                "fetch",
+                url,
+                "a document",
+                "nothing (404, or no such file)",
+            )),
+        }
+    }
+}
+
+/// The scheme, host and port of a URL of HTTP, without what follows.
+pub fn origin(url: &str) -> Option<&str> {
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+        url.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })?;
+    let host = &url[scheme.len()..];
+    let end = host.find(['/', '?', '#']).unwrap_or(host.len());
+    (end > 0).then(|| &url[..scheme.len() + end])
 }

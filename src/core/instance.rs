@@ -82,6 +82,16 @@ impl SshKey {
     }
 }
 
+/// Keys in any of the shapes that clouds give them: lines of text, a list of lines, a mapping of names to either.
+pub fn ssh_keys(value: &Value) -> Vec<SshKey> {
+    match value {
+        Value::Text(text) => text.lines().filter_map(SshKey::new).collect(),
+        Value::List(values) => values.iter().flat_map(ssh_keys).collect(),
+        Value::Map(map) => map.iter().flat_map(|(_, value)| ssh_keys(value)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// What a cloud says of one machine: parsed facts, and the documents as they came.
 #[derive(Clone, Debug)]
 pub struct Instance {

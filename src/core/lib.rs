@@ -56,4 +56,6 @@ pub mod plan;
 
 pub mod compile;
 
+pub mod boot;
+
 pub mod query;

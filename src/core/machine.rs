@@ -6,13 +6,19 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 pub mod cmdline;
+pub mod firmware;
+pub mod setting;
 pub mod smbios;
+pub mod uevent;
 pub mod virt;
 pub mod volume;
 
 use cmdline::Cmdline;
+use firmware::{DeviceTree, Hypervisor};
+use setting::Setting;
 use smbios::Dmi;
 use volume::Volume;
 
@@ -47,6 +53,17 @@ pub trait Files {
     fn disk(&self, name: &str) -> Option<Box<dyn Disk>>;
     /// A variable of the environment the program was started with, or its stand-in below a root.
     fn variable(&self, name: &str) -> Option<String>;
+    /// The hypervisor's name in CPUID leaf 0x4000_0000, if the processor has that leaf and these are the files of the
+    /// machine that runs us.
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        None
+    }
+
+    /// When the file at `path` was last written, since the epoch; `None` where that is not known.
+    fn modified(&self, path: &str) -> Option<Duration> {
+        let _ = path;
+        None
+    }
 
     /// The file at `path` as text, trimmed; undecodable bytes are replaced.
     fn text(&self, path: &str) -> Option<String> {
@@ -105,6 +122,10 @@ pub struct Machine<'a> {
     pub files: &'a dyn Files,
     /// What firmware says of the machine; all fields unset where there is no DMI.
     pub dmi: Dmi,
+    /// The device tree's description, where there is one.
+    pub device_tree: DeviceTree,
+    /// What a Xen guest is told of its hypervisor.
+    pub hypervisor: Hypervisor,
     /// The kernel's description of itself.
     pub kernel: Kernel,
     /// The kernel command line (in a container, the one of process 1).
@@ -113,6 +134,8 @@ pub struct Machine<'a> {
     pub virt: String,
     /// True in one of the containers ds-identify knows as such.
     pub container: bool,
+    /// Settings of cloudseed on the command line and in firmware, those that count most first.
+    pub settings: Vec<Setting>,
     /// Block devices with the file systems on them.
     pub volumes: Vec<Volume>,
     /// Network interfaces, by index.
@@ -124,9 +147,22 @@ impl<'a> Machine<'a> {
     pub fn read(files: &'a dyn Files) -> Machine<'a> {
         let dmi = Dmi::read(files);
         let kernel = Kernel::read(files);
-        let virt = virt::detect(files, &dmi);
+        let device_tree = DeviceTree::read(files);
+        let hypervisor = Hypervisor::read(files);
+        let signs = virt::Signs {
+            dmi: &dmi,
+            device_tree: &device_tree,
+            hypervisor: &hypervisor,
+        };
+        let virt = virt::detect(files, &signs);
         let container = virt::is_container(&virt);
         let cmdline = Cmdline::read(files, container);
+        let settings = if container {
+            // The firmware and the command line of a container are its host's.
+            Vec::new()
+        } else {
+            setting::read(files, &cmdline, &dmi)
+        };
         let volumes = if container {
             Vec::new()
         } else {
@@ -136,13 +172,22 @@ impl<'a> Machine<'a> {
         Machine {
             files,
             dmi,
+            device_tree,
+            hypervisor,
             kernel,
             cmdline,
             virt,
             container,
+            settings,
             volumes,
             links,
         }
+    }
+
+    /// The setting `cloudseed.KEY` that counts.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let setting = self.settings.iter().find(|setting| setting.key == key)?;
+        Some(&setting.value)
     }
 
     /// The first volume with one of these labels (its file system's, or a FAT boot sector's).
@@ -210,4 +255,16 @@ pub fn mac(text: &str) -> Option<[u8; 6]> {
         *byte = u8::from_str_radix(field, 16).ok()?;
     }
     fields.next().is_none().then_some(bytes)
+}
+
+/// A UUID as text, `8-4-4-4-12` in lower case, from its number in network order.
+fn uuid_text(number: u128) -> String {
+    alloc::format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        number >> 96,
+        number >> 80 & 0xffff,
+        number >> 64 & 0xffff,
+        number >> 48 & 0xffff,
+        number & 0xffff_ffff_ffff
+    )
 }

@@ -39,6 +39,8 @@ pub mod merge;
 
 pub mod patch;
 
+pub mod template;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 

@@ -1,6 +1,16 @@
 //! Sys touches: every system call of the program, and the only folder where `unsafe` is allowed.
 
+pub mod clock;
 pub mod console;
+pub mod cpu;
 pub mod directory;
+pub mod guard;
+pub mod http;
+pub mod link;
+pub mod netlink;
+pub mod probe;
+pub mod random;
 pub mod root;
+pub mod uevent;
+pub mod world;
 pub mod writer;

@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use cloudseed_core::machine::{Disk, Files, Kind};
 
@@ -154,6 +155,11 @@ impl Files for Root {
         })
     }
 
+    fn modified(&self, path: &str) -> Option<Duration> {
+        let modified = fs::metadata(self.resolve(path)?).ok()?.modified().ok()?;
+        modified.duration_since(UNIX_EPOCH).ok()
+    }
+
     /// At `/` a block device, below another root an image file. A `!` in the name stands for `/`, as in /sys/class/block.
     fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
         if name.contains('/') || matches!(name, "" | "." | "..") {
@@ -185,6 +191,10 @@ impl Files for Root {
                 .map(String::from)
         };
         honoured.then(real).flatten().or_else(own)
+    }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        self.is_real().then(super::cpu::hypervisor_vendor).flatten()
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Merged {
 }
 
 /// Merges the parts of cloud-config in their order; parts of other types are passed over.
-pub fn merge_parts(parts: &[Part]) -> Merged {
+pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Merged {
     let mut value = Value::Map(Map::new());
     let mut merged = Vec::new();
     let mut ignored = Vec::new();
@@ -82,7 +82,7 @@ fn merge_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
     };
     Mergers::of_part(&mut body, merge_header(part))
         .and_then(|mergers| mergers.merge(value, Value::Map(body)))
-        .map_err(|misfit| warning(part, misfit.expected, misfit.found))
+        .map_err(|flaw| warning(part, flaw.expected, flaw.found))
 }
 
 fn patch_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
@@ -104,7 +104,7 @@ fn patch_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
         error.line += lines.count();
         error.warning(STEP, place(part))
     })?;
-    patch::apply(value, &patch).map_err(|misfit| warning(part, misfit.expected, misfit.found))
+    patch::apply(value, &patch).map_err(|flaw| warning(part, flaw.expected, flaw.found))
 }
 
 fn merge_header(part: &Part) -> &str {

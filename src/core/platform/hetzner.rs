@@ -1,25 +1,126 @@
-//! hetzner
+//! Hetzner Cloud: plain documents over plain HTTP.
+//!
+//! How to know it: the system vendor. What to ask: one YAML document of meta-data, one of private networks, and user-data,
+//! for which 204 means that there is none. Source: Hetzner's "Server metadata" page, and cloud-init's behaviour.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use super::Platform;
 use crate::fetch::{Cloud, Network};
-use crate::instance::Instance;
-use crate::rule::Rule;
-use crate::warning::Error;
+use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
+use crate::machine::smbios::Field;
+use crate::rule::{Match, Rule};
+use crate::value::{Map, Value};
+use crate::warning::{Blame, Error};
 
-/// hetzner.
+/// Hetzner Cloud.
 pub static PLATFORM: Platform = Platform {
-    name: "hetzner",
-    rule: Rule::Any(&[]),
-    network: Network::None,
-    asks: &[],
-    fetch,
+    name: "Hetzner",
+    rule: Rule::Dmi(Field::SysVendor, Match::Is("Hetzner")),
+    network: Network::Any,
+    asks: &[
+        "GET /hetzner/v1/metadata",
+        "GET /hetzner/v1/metadata/private-networks",
+        "GET /hetzner/v1/userdata",
+    ],
+    fetch: Some(fetch),
 };
 
+const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]"];
+
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    Err(Error::new(
-        crate::warning::Blame::Unable,
-        "fetch",
-        cloud.name,
-        "",
-        "",
-    ))
+    cloud.reach(PLATFORM.network, ENDPOINTS)?;
+    let document = cloud.get("/hetzner/v1/metadata")?;
+    let networks = cloud.get_or_warn("/hetzner/v1/metadata/private-networks");
+    let user_data = cloud.get_or_warn("/hetzner/v1/userdata");
+    let mut meta_data = match tree(cloud, "/hetzner/v1/metadata", &document)? {
+        Value::Map(map) => map,
+        other => {
+            return Err(broken(
+                cloud,
+                "/hetzner/v1/metadata",
+                "a mapping",
+                other.kind(),
+            ));
+        }
+    };
+    if let Some(networks) = networks {
+        let networks = tree(cloud, "/hetzner/v1/metadata/private-networks", &networks)?;
+        meta_data.insert("private-networks", networks);
+    }
+    read(cloud, meta_data, document, user_data)
+}
+
+fn read(
+    cloud: &Cloud,
+    mut meta_data: Map,
+    document: Vec<u8>,
+    user_data: Option<Vec<u8>>,
+) -> Result<Instance, Error> {
+    let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
+    let id = text("instance-id").unwrap_or_default();
+    let serial = cloud.machine.dmi.get(Field::ProductSerial).unwrap_or(&id);
+    if id != serial {
+        let expected = format!("{serial}, the serial number in firmware");
+        return Err(broken(cloud, "instance-id", &expected, format!("{id:?}")));
+    }
+    let Some(instance_id) = InstanceId::new(&id) else {
+        return Err(broken(
+            cloud,
+            "instance-id",
+            "an instance-id",
+            format!("{id:?}"),
+        ));
+    };
+    let vendor_data = text("vendor_data")
+        .filter(|text| !text.is_empty())
+        .map(String::into_bytes);
+    let instance = Instance {
+        platform: PLATFORM.name,
+        source: cloud.base.clone(),
+        cloud_name: String::from("hetzner"),
+        instance_id,
+        hostname: text("hostname").as_deref().and_then(Hostname::new),
+        region: text("region"),
+        availability_zone: text("availability-zone"),
+        ssh_keys: meta_data
+            .get("public-keys")
+            .map(instance::ssh_keys)
+            .unwrap_or_default(),
+        launch_index: None,
+        documents: Documents {
+            network_config: meta_data
+                .get("network-config")
+                .map(|config| crate::yaml::write(config).into_bytes()),
+            meta_data: Some(document),
+            user_data: user_data.map(super::decoded),
+            vendor_data,
+            vendor_data2: None,
+        },
+        meta_data: Value::Null,
+    };
+    // The original's generic code reads the host name by another key.
+    if let Some(hostname) = meta_data.get("hostname").cloned() {
+        meta_data.insert("local-hostname", hostname);
+    }
+    Ok(Instance {
+        meta_data: Value::Map(meta_data),
+        ..instance
+    })
+}
+
+fn tree(cloud: &Cloud, path: &str, document: &[u8]) -> Result<Value, Error> {
+    crate::yaml::read(document).map_err(|error| broken(cloud, path, "a YAML document", error))
+}
+
+fn broken(cloud: &Cloud, place: &str, expected: &str, found: impl ToString) -> Error {
+    Error::new(
+        Blame::Broken,
+        format!("fetch {}", cloud.name),
+        place,
+        expected,
+        found,
+    )
 }

@@ -12,6 +12,7 @@ use nom::bytes::complete::take_while;
 use nom::character::complete::{char, satisfy};
 use nom::{IResult, Parser};
 
+use crate::userdata::Flaw;
 use crate::value::{Map, Value, quote};
 
 /// What is used for parts that name no mergers.
@@ -19,25 +20,6 @@ pub const DEFAULT: &str = "dict(replace)+list()+str()";
 
 /// Most mergers that one part may name; only the first of each type counts.
 pub const MERGERS_MAX: usize = 64;
-
-/// Two things that do not fit together: what would have been right, and what was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misfit {
-    /// What would have been right.
-    pub expected: String,
-    /// What was there instead.
-    pub found: String,
-}
-
-impl Misfit {
-    /// A misfit from its two words.
-    pub fn new(expected: impl ToString, found: impl ToString) -> Misfit {
-        Misfit {
-            expected: expected.to_string(),
-            found: found.to_string(),
-        }
-    }
-}
 
 /// What the original does with maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +66,7 @@ pub struct Mergers {
 impl Mergers {
     /// Reads the mergers that a part's body and its header name, in this order, and takes `merge_how` (else `merge_type`)
     /// out of the body. [`DEFAULT`] where nothing is named. The error says what is wrong.
-    pub fn of_part(body: &mut Map, header: &str) -> Result<Mergers, Misfit> {
+    pub fn of_part(body: &mut Map, header: &str) -> Result<Mergers, Flaw> {
         let how = ["merge_how", "merge_type"]
             .into_iter()
             .find_map(|key| body.remove(&key.into()).filter(|how| !how.is_null()));
@@ -92,7 +74,7 @@ impl Mergers {
             None => Vec::new(),
             Some(Value::Text(text)) => parse(text)?,
             Some(Value::List(list)) => list.iter().filter_map(listed).collect::<Result<_, _>>()?,
-            Some(other) => return Err(Misfit::new("mergers as text or a list", other.kind())),
+            Some(other) => return Err(Flaw::new("mergers as text or a list", other.kind())),
         };
         specs.extend(parse(header)?);
         if specs.is_empty() {
@@ -102,13 +84,13 @@ impl Mergers {
     }
 
     /// Reads mergers from text: `dict(recurse_array,no_replace)+list(append)`.
-    pub fn from_text(text: &str) -> Result<Mergers, Misfit> {
+    pub fn from_text(text: &str) -> Result<Mergers, Flaw> {
         Mergers::new(parse(text)?)
     }
 
-    fn new(specs: Vec<Spec>) -> Result<Mergers, Misfit> {
+    fn new(specs: Vec<Spec>) -> Result<Mergers, Flaw> {
         if specs.len() > MERGERS_MAX {
-            return Err(Misfit::new(
+            return Err(Flaw::new(
                 format!("at most {MERGERS_MAX} mergers"),
                 specs.len(),
             ));
@@ -120,7 +102,7 @@ impl Mergers {
                 "list" => mergers.list = mergers.list.or(Some(spec.list())),
                 "str" => mergers.append_str = mergers.append_str.or(Some(spec.has("append"))),
                 _ => {
-                    return Err(Misfit::new("a merger dict, list or str", quote(&spec.name)));
+                    return Err(Flaw::new("a merger dict, list or str", quote(&spec.name)));
                 }
             }
         }
@@ -128,14 +110,14 @@ impl Mergers {
     }
 
     /// Merges a part into what is there. An error leaves that as it was.
-    pub fn merge(&self, old: &mut Value, new: Value) -> Result<(), Misfit> {
+    pub fn merge(&self, old: &mut Value, new: Value) -> Result<(), Flaw> {
         self.check(old, &new)?;
         self.change(old, new);
         Ok(())
     }
 
     /// Are there two values in these that the mergers cannot put together?
-    fn check(&self, old: &Value, new: &Value) -> Result<(), Misfit> {
+    fn check(&self, old: &Value, new: &Value) -> Result<(), Flaw> {
         match (old, self.dict, self.list, self.append_str) {
             (Value::Map(old), Some(dict), _, _) => {
                 let Value::Map(new) = new else { return Ok(()) };
@@ -145,10 +127,10 @@ impl Mergers {
             }
             (Value::List(old), _, Some(list), _) => match (list.method, new) {
                 (ListMethod::Append | ListMethod::Prepend, new) if !is_row(new) => {
-                    Err(Misfit::new("a list to add to a list", new.kind()))
+                    Err(Flaw::new("a list to add to a list", new.kind()))
                 }
                 (ListMethod::NoReplace, new) if !has_places(old, new) => {
-                    Err(Misfit::new("a list beside a list", new.kind()))
+                    Err(Flaw::new("a list beside a list", new.kind()))
                 }
                 (ListMethod::Replace, Value::List(new)) => (old.iter().zip(new))
                     .filter(|(_, new)| list.recurses(new))
@@ -156,7 +138,7 @@ impl Mergers {
                 _ => Ok(()),
             },
             (Value::Text(_), _, _, Some(true)) if new.as_text().is_none() => {
-                Err(Misfit::new("text to append to text", new.kind()))
+                Err(Flaw::new("text to append to text", new.kind()))
             }
             _ => Ok(()),
         }
@@ -316,13 +298,13 @@ impl Spec {
 /// merger  = name "(" [option] *("," [option]) ")"      ; any case, "-" is "_", spaces around count for nothing
 /// name    = (letter / "_") *(letter / digit / "_")
 /// ```
-fn parse(text: &str) -> Result<Vec<Spec>, Misfit> {
+fn parse(text: &str) -> Result<Vec<Spec>, Flaw> {
     let words = text.split('+').map(|word| word.trim().to_lowercase());
     words
         .filter(|word| !word.is_empty())
         .map(|word| {
             merger(&word.replace('-', "_"))
-                .ok_or_else(|| Misfit::new("a merger like dict(replace)", quote(&word)))
+                .ok_or_else(|| Flaw::new("a merger like dict(replace)", quote(&word)))
         })
         .collect()
 }
@@ -343,7 +325,7 @@ fn merger(text: &str) -> Option<Spec> {
 }
 
 /// One element of a list of mergers: `{name: dict, settings: [replace]}` or `[dict, replace]`. An empty name is left out.
-fn listed(element: &Value) -> Option<Result<Spec, Misfit>> {
+fn listed(element: &Value) -> Option<Result<Spec, Flaw>> {
     let (name, options): (Option<&str>, Option<&[Value]>) = match element {
         Value::Map(map) => (
             map.get("name").and_then(Value::as_text),
@@ -354,7 +336,7 @@ fn listed(element: &Value) -> Option<Result<Spec, Misfit>> {
     };
     let (Some(name), Some(options)) = (name, options) else {
         let expected = "a merger like {name: dict, settings: [replace]} or [dict, replace]";
-        return Some(Err(Misfit::new(expected, element.kind())));
+        return Some(Err(Flaw::new(expected, element.kind())));
     };
     let name = match element {
         Value::Map(_) => name.replace('-', "_").trim().to_string(),
@@ -371,7 +353,7 @@ mod tests {
     use super::*;
     use crate::{json, yaml};
 
-    fn merged(mergers: &str, old: &str, new: &str) -> Result<String, Misfit> {
+    fn merged(mergers: &str, old: &str, new: &str) -> Result<String, Flaw> {
         let mut old = yaml::read(old.as_bytes()).unwrap();
         let before = old.clone();
         let new = yaml::read(new.as_bytes()).unwrap();
@@ -526,7 +508,7 @@ mod tests {
         ] {
             assert_eq!(
                 merged(mergers, old, new),
-                Err(Misfit::new(expected.0, expected.1))
+                Err(Flaw::new(expected.0, expected.1))
             );
         }
     }

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::userdata::merge::Misfit;
+use crate::userdata::Flaw;
 use crate::value::{Value, quote};
 use crate::yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
 
@@ -15,12 +15,12 @@ use crate::yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
 pub const PATCH_OPERATIONS_MAX: usize = 10_000;
 
 /// Applies a patch. The error names the operation, from 1, and leaves the document as it was.
-pub fn apply(document: &mut Value, patch: &Value) -> Result<(), Misfit> {
+pub fn apply(document: &mut Value, patch: &Value) -> Result<(), Flaw> {
     let Value::List(operations) = patch else {
-        return Err(Misfit::new("a list of operations", patch.kind()));
+        return Err(Flaw::new("a list of operations", patch.kind()));
     };
     if operations.len() > PATCH_OPERATIONS_MAX {
-        return Err(Misfit::new(
+        return Err(Flaw::new(
             format!("at most {PATCH_OPERATIONS_MAX} operations"),
             operations.len(),
         ));
@@ -32,10 +32,10 @@ pub fn apply(document: &mut Value, patch: &Value) -> Result<(), Misfit> {
         bytes: 0,
     };
     for (place, operation) in operations.iter().enumerate() {
-        if let Err(Misfit { expected, found }) = patcher.operation(operation) {
+        if let Err(Flaw { expected, found }) = patcher.operation(operation) {
             patcher.roll_back();
             let found = format!("{found} in operation {}", place + 1);
-            return Err(Misfit { expected, found });
+            return Err(Flaw { expected, found });
         }
     }
     Ok(())
@@ -45,20 +45,17 @@ pub fn apply(document: &mut Value, patch: &Value) -> Result<(), Misfit> {
 type Pointer = Vec<String>;
 
 /// RFC 6901 section 3: `json-pointer = *( "/" reference-token )`, `escaped = "~" ( "0" / "1" )`
-fn pointer(text: &str) -> Result<Pointer, Misfit> {
+fn pointer(text: &str) -> Result<Pointer, Flaw> {
     let Some(tokens) = text.strip_prefix('/') else {
         return match text {
             "" => Ok(Vec::new()),
-            _ => Err(Misfit::new("a pointer that begins with '/'", quote(text))),
+            _ => Err(Flaw::new("a pointer that begins with '/'", quote(text))),
         };
     };
     let unescape = |token: &str| {
         let token = token.replace("~1", "/");
         match token.replace("~0", "").contains('~') {
-            true => Err(Misfit::new(
-                "a pointer with ~ only in ~0 and ~1",
-                quote(text),
-            )),
+            true => Err(Flaw::new("a pointer with ~ only in ~0 and ~1", quote(text))),
             false => Ok(token.replace("~0", "~")),
         }
     };
@@ -94,14 +91,14 @@ struct Patcher<'a> {
 
 impl Patcher<'_> {
     /// RFC 6902 section 4.
-    fn operation(&mut self, operation: &Value) -> Result<(), Misfit> {
+    fn operation(&mut self, operation: &Value) -> Result<(), Flaw> {
         let member = |name: &str| {
             let text = operation.get(name).and_then(Value::as_text);
-            text.ok_or_else(|| Misfit::new(format!("the member {name:?} as text"), "none"))
+            text.ok_or_else(|| Flaw::new(format!("the member {name:?} as text"), "none"))
         };
         let value = || {
             let value = operation.get("value");
-            value.ok_or_else(|| Misfit::new("the member \"value\"", "none"))
+            value.ok_or_else(|| Flaw::new("the member \"value\"", "none"))
         };
         let (op, path) = (member("op")?, pointer(member("path")?)?);
         match op {
@@ -129,11 +126,11 @@ impl Patcher<'_> {
                 Some(there) if same(there, value()?) => Ok(()),
                 Some(_) => {
                     let expected = format!("the value that is tested for at {}", written(&path));
-                    Err(Misfit::new(expected, "another"))
+                    Err(Flaw::new(expected, "another"))
                 }
                 None => Err(missing(&path)),
             },
-            _ => Err(Misfit::new(
+            _ => Err(Flaw::new(
                 "add, remove, replace, move, copy or test",
                 quote(op),
             )),
@@ -141,7 +138,7 @@ impl Patcher<'_> {
     }
 
     /// RFC 6902 section 4.1: to a list, before the element; to a map, in place of what is there.
-    fn add(&mut self, mut path: Pointer, value: Value) -> Result<(), Misfit> {
+    fn add(&mut self, mut path: Pointer, value: Value) -> Result<(), Flaw> {
         name_end(self.document, &mut path);
         let (_, _, depth) = measure(&value);
         if depth + path.len() > YAML_DEPTH_MAX {
@@ -157,9 +154,9 @@ impl Patcher<'_> {
     }
 
     /// RFC 6902 section 4.4: out of one place, into another, which is not inside the first.
-    fn relocate(&mut self, from: Pointer, mut to: Pointer) -> Result<(), Misfit> {
+    fn relocate(&mut self, from: Pointer, mut to: Pointer) -> Result<(), Flaw> {
         if to.len() > from.len() && to.starts_with(&from) {
-            return Err(Misfit::new(
+            return Err(Flaw::new(
                 format!("a place outside of {} to move it to", written(&from)),
                 written(&to),
             ));
@@ -191,7 +188,7 @@ impl Patcher<'_> {
         Ok(())
     }
 
-    fn count(&mut self, value: &Value) -> Result<(), Misfit> {
+    fn count(&mut self, value: &Value) -> Result<(), Flaw> {
         let (nodes, bytes, _) = measure(value);
         self.nodes += nodes;
         self.bytes += bytes;
@@ -201,7 +198,7 @@ impl Patcher<'_> {
                 let expected = format!(
                     "copies of at most {YAML_NODES_MAX} nodes and {YAML_ALIAS_BYTES_MAX} bytes"
                 );
-                Err(Misfit::new(
+                Err(Flaw::new(
                     expected,
                     format!("{} and {}", self.nodes, self.bytes),
                 ))
@@ -325,12 +322,12 @@ fn written(path: &[String]) -> String {
     quote(&tokens.fold(String::new(), |text, token| text + "/" + &token))
 }
 
-fn missing(path: &[String]) -> Misfit {
-    Misfit::new(format!("a place {}", written(path)), "none")
+fn missing(path: &[String]) -> Flaw {
+    Flaw::new(format!("a place {}", written(path)), "none")
 }
 
-fn too_deep() -> Misfit {
-    Misfit::new(
+fn too_deep() -> Flaw {
+    Flaw::new(
         format!("at most {YAML_DEPTH_MAX} levels of nesting"),
         "more",
     )
@@ -349,7 +346,7 @@ mod tests {
         if result.is_err() {
             assert!(document == before, "{patch}");
         }
-        let said = |misfit: Misfit| format!("{}, not {}", misfit.expected, misfit.found);
+        let said = |flaw: Flaw| format!("{}, not {}", flaw.expected, flaw.found);
         result.map(|()| json::write(&document)).map_err(said)
     }
 

@@ -1,0 +1,241 @@
+//! Boot: the six steps in their order, over the seams.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::compile::{self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing};
+use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
+use crate::identify::{self, Answer, settings::Settings};
+use crate::instance::Instance;
+use crate::machine::{Kind, Machine};
+use crate::plan::Plan;
+use crate::platform::Platform;
+use crate::userdata;
+use crate::warning::{Blame, Error, Warning};
+
+/// What whoever starts a boot may choose.
+#[derive(Clone, Copy, Default)]
+pub struct Options {
+    /// Fetch from this platform, whatever firmware says.
+    pub platform: Option<&'static Platform>,
+    /// What stock cloud-init is told; `None` leaves it to the setting `cloudseed.handover`.
+    pub handover: Option<Handover>,
+}
+
+/// What came of a boot.
+pub struct Booted {
+    /// The files to write.
+    pub plan: Plan,
+    /// The one line for the console.
+    pub line: String,
+    /// The instance, if there is one.
+    pub instance: Option<Instance>,
+    /// False only if there should be an instance and there is none.
+    pub well: bool,
+}
+
+/// Runs identify, fetch, decode and compile on a machine that was probed since the program started.
+pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> Booted {
+    let mut steps = Steps::probed(outside.now());
+    let found = steps.run("identify", outside, |_| {
+        identify::identify(machine, &Settings::read(machine))
+    });
+    for (name, verdict) in &found.verdicts {
+        if !matches!(verdict, crate::rule::Verdict::No(_)) {
+            outside.note(format_args!("identify: {name}: {}", verdict.because()));
+        }
+    }
+    let platforms = options
+        .platform
+        .map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
+    let mut warnings = Vec::new();
+    let fetched = steps.run("fetch", outside, |outside| {
+        fetch(machine, outside, &platforms, &mut warnings)
+    });
+    let decoded = match &fetched {
+        Some(Ok(instance)) => steps.run("decode", outside, |outside| {
+            decode(machine, outside, instance, &mut warnings)
+        }),
+        _ => Vec::new(),
+    };
+    for warning in &warnings {
+        outside.note(format_args!("{warning}"));
+    }
+    let ending = match &fetched {
+        Some(Ok(instance)) => Ending::Found(instance),
+        Some(Err(error)) => Ending::Failed(error),
+        None if found.answer == Answer::Disabled => Ending::Disabled,
+        None => Ending::None,
+    };
+    let so_far = line(&ending, &decoded, &warnings, outside.now());
+    outside.note(format_args!("{so_far}"));
+    let log = outside.lines();
+    let maybe: Vec<String> = found.maybe.iter().map(|name| String::from(*name)).collect();
+    let outcome = Outcome {
+        ending,
+        identified: Identified {
+            result: found.answer.word(),
+            datasources: &found.datasources,
+            maybe: &maybe,
+        },
+        decoded: &decoded,
+        warnings: &warnings,
+        log: &log,
+        timings: &steps.timings,
+        network: outside.learnt(),
+        kernel: &machine.kernel,
+        systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
+        handover: options.handover.unwrap_or_else(|| handover(machine)),
+    };
+    let (plan, more) = compile::compile(&outcome);
+    warnings.extend(more);
+    let line = line(&ending, &decoded, &warnings, outside.now());
+    let well = !matches!(fetched, Some(Err(_)));
+    Booted {
+        plan,
+        line,
+        instance: fetched.and_then(Result::ok),
+        well,
+    }
+}
+
+/// Measures the steps.
+struct Steps {
+    timings: Vec<Timing>,
+}
+
+impl Steps {
+    fn probed(took: Duration) -> Steps {
+        let probe = Timing {
+            step: "probe",
+            start_micros: 0,
+            micros: micros(took),
+        };
+        Steps {
+            timings: alloc::vec![probe],
+        }
+    }
+
+    fn run<T>(
+        &mut self,
+        step: &'static str,
+        outside: &mut dyn Outside,
+        run: impl FnOnce(&mut dyn Outside) -> T,
+    ) -> T {
+        let start = outside.now();
+        let value = run(outside);
+        let took = outside.now().saturating_sub(start);
+        self.timings.push(Timing {
+            step,
+            start_micros: micros(start),
+            micros: micros(took),
+        });
+        value
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Fetches from the first platform that has something; what the others said becomes a warning. `None` if there is nobody
+/// to ask.
+pub fn fetch(
+    machine: &Machine,
+    outside: &mut dyn Outside,
+    platforms: &[&'static Platform],
+    warnings: &mut Vec<Warning>,
+) -> Option<Result<Instance, Error>> {
+    let limit = machine
+        .setting("deadline")
+        .and_then(|seconds| seconds.parse().ok());
+    let deadline = outside.now() + Duration::from_secs(limit.unwrap_or(FETCH_SECONDS_MAX));
+    let mut failed: Option<Error> = None;
+    for platform in platforms {
+        let mut cloud = Cloud::new(platform.name, machine, outside, deadline);
+        let fetched = match platform.fetch {
+            Some(fetch) => fetch(&mut cloud),
+            None => Err(Error::new(
+                Blame::Unable,
+                "fetch",
+                platform.name,
+                "a platform that cloudseed can ask",
+                "one that it can only name to cloud-init",
+            )),
+        };
+        warnings.append(&mut cloud.warnings);
+        match fetched {
+            Ok(instance) => {
+                warnings.extend(failed.map(|error| error.what));
+                return Some(Ok(instance));
+            }
+            Err(error) => warnings.extend(failed.replace(error).map(|error| error.what)),
+        }
+    }
+    failed.map(Err)
+}
+
+/// Takes the documents apart: user-data, then what the operator of the cloud added.
+pub fn decode(
+    machine: &Machine,
+    outside: &mut dyn Outside,
+    instance: &Instance,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Decoded> {
+    let deadline = outside.now() + Duration::from_secs(FETCH_SECONDS_MAX);
+    let documents = &instance.documents;
+    [
+        (Document::UserData, &documents.user_data),
+        (Document::VendorData, &documents.vendor_data),
+        (Document::VendorData2, &documents.vendor_data2),
+    ]
+    .into_iter()
+    .filter_map(|(document, bytes)| {
+        let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty())?;
+        let mut web = crate::fetch::Web {
+            files: machine.files,
+            outside,
+            deadline,
+        };
+        let (parts, found) = userdata::decode(bytes, document.name(), &mut web);
+        warnings.extend(found);
+        Some(Decoded { document, parts })
+    })
+    .collect()
+}
+
+fn handover(machine: &Machine) -> Handover {
+    match machine.setting("handover") {
+        Some("seed") => Handover::Seed,
+        Some("none") => Handover::None,
+        _ => Handover::Hint,
+    }
+}
+
+/// The boot in one line: what was found where and how long it took, or what went wrong.
+fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duration) -> String {
+    let millis = now.as_micros() as f64 / 1000.0;
+    match ending {
+        Ending::Found(instance) => {
+            let parts: usize = decoded.iter().map(|decoded| decoded.parts.len()).sum();
+            let what = format!(
+                "{} {} from {}, {parts} parts, {millis:.1} ms",
+                instance.platform,
+                instance.instance_id.as_str(),
+                instance.source
+            );
+            match warnings {
+                [] => format!("found: {what}"),
+                [only] => format!("degraded: {what}; {only}"),
+                [first, more @ ..] => {
+                    format!("degraded: {what}; {first} (and {} more)", more.len())
+                }
+            }
+        }
+        Ending::Failed(error) => format!("failed: {error}"),
+        Ending::None => format!("none: no platform, no volume, no argument ({millis:.1} ms)"),
+        Ending::Disabled => format!("disabled ({millis:.1} ms)"),
+    }
+}

@@ -1,0 +1,134 @@
+//! Routes: which next hop leads to an address.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Most routes of one interface.
+pub const ROUTES_MAX: usize = 32;
+
+/// A network and the way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The network; bits after the prefix do not count.
+    pub network: IpAddr,
+    /// Its prefix length in bits.
+    pub prefix: u8,
+    /// The router; `None` if the network is on the link.
+    pub router: Option<IpAddr>,
+}
+
+impl Route {
+    /// True if `address` is in the network.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.network, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => same4(network, address, self.prefix),
+            (IpAddr::V6(network), IpAddr::V6(address)) => same6(network, address, self.prefix),
+            _ => false,
+        }
+    }
+}
+
+fn same4(a: Ipv4Addr, b: Ipv4Addr, prefix: u8) -> bool {
+    let rest = 32u32.saturating_sub(u32::from(prefix));
+    ((a.to_bits() ^ b.to_bits()) as u64) >> rest == 0
+}
+
+fn same6(a: Ipv6Addr, b: Ipv6Addr, prefix: u8) -> bool {
+    let rest = 128u32.saturating_sub(u32::from(prefix));
+    let differ = a.to_bits() ^ b.to_bits();
+    differ.checked_shr(rest).unwrap_or(0) == 0
+}
+
+/// The routes of one interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routes(Vec<Route>);
+
+impl Routes {
+    /// Adds a route, unless there is one to the same network already or there are too many.
+    pub fn add(&mut self, route: Route) {
+        let same = |old: &Route| (old.network, old.prefix) == (route.network, route.prefix);
+        if self.0.len() < ROUTES_MAX && !self.0.iter().any(same) {
+            self.0.push(route);
+        }
+    }
+
+    /// Drops the routes that `gone` says yes to.
+    pub fn remove(&mut self, gone: impl Fn(&Route) -> bool) {
+        self.0.retain(|route| !gone(route));
+    }
+
+    /// All routes.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.0.iter()
+    }
+
+    /// Whom to give a packet for `address` to: the router of the most specific route, or `address` itself. Where no route
+    /// leads there, a link-local address is still on the link (RFC 3927, 2.6.2; RFC 4291, 2.5.6).
+    pub fn next_hop(&self, address: IpAddr) -> Option<IpAddr> {
+        let route = self
+            .0
+            .iter()
+            .filter(|route| route.contains(address))
+            .max_by_key(|route| route.prefix);
+        let on_link = match address {
+            IpAddr::V4(address) => address.is_link_local(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        match route {
+            Some(route) => Some(route.router.unwrap_or(address)),
+            None => on_link.then_some(address),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_most_specific_route_wins() {
+        let mut routes = Routes::default();
+        for (network, prefix, router) in [
+            ("0.0.0.0", 0, Some("10.0.0.1")),
+            ("10.0.0.0", 24, None),
+            ("169.254.169.254", 32, Some("10.0.0.2")),
+            ("::", 0, Some("fe80::1")),
+            ("fd00::", 64, None),
+        ] {
+            let router = router.map(ip);
+            routes.add(Route {
+                network: ip(network),
+                prefix,
+                router,
+            });
+        }
+        for (to, hop) in [
+            ("8.8.8.8", Some("10.0.0.1")),
+            ("10.0.0.77", Some("10.0.0.77")),
+            ("169.254.169.254", Some("10.0.0.2")),
+            ("2001:db8::1", Some("fe80::1")),
+            ("fd00::9", Some("fd00::9")),
+        ] {
+            assert_eq!(routes.next_hop(ip(to)), hop.map(ip), "{to}");
+        }
+    }
+
+    #[test]
+    fn without_routes_only_the_link_is_reached() {
+        let routes = Routes::default();
+        assert_eq!(
+            routes.next_hop(ip("169.254.169.254")),
+            Some(ip("169.254.169.254"))
+        );
+        assert_eq!(
+            routes.next_hop(ip("fe80::a9fe:a9fe")),
+            Some(ip("fe80::a9fe:a9fe"))
+        );
+        assert_eq!(routes.next_hop(ip("10.0.0.1")), None);
+    }
+}

@@ -1,0 +1,35 @@
+//! IBMCloud: on Xen, a volume labelled METADATA, or a config drive beside a volume with a UUID of theirs.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::Platform;
+use crate::fetch::Network;
+use crate::identify::kin;
+use crate::identify::log::Note;
+use crate::rule::{Inquiry, Rule, Verdict};
+
+/// IBM Cloud, the classic infrastructure.
+pub static PLATFORM: Platform = Platform {
+    name: "IBMCloud",
+    rule: Rule::Code(
+        "virtualisation is xen, and a volume is labelled METADATA or metadata, or one is labelled config-2 or CONFIG-2 \
+         and one has the UUID 9796-932E; not while the machine is being provisioned",
+        decide,
+    ),
+    network: Network::None,
+    asks: &[],
+    fetch: None,
+};
+
+fn decide(inquiry: &mut Inquiry) -> Verdict {
+    let (provisioning, because) = kin::ibm_provisioning(inquiry.machine);
+    let what = format!("ibm_provisioning={provisioning}: {because}");
+    inquiry.note(Note::Debug(2, what));
+    if provisioning {
+        let what = "cloud-init disabled during provisioning on IBMCloud";
+        inquiry.note(Note::Debug(1, String::from(what)));
+        return Verdict::No(format!("the machine is being provisioned: {because}"));
+    }
+    kin::ibm_cloud(inquiry.machine)
+}

@@ -1,0 +1,55 @@
+//! LXD and Incus: a socket to the host in containers, a named port to it in virtual machines.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::Platform;
+use crate::fetch::Network;
+use crate::machine::Kind;
+use crate::rule::{Inquiry, Rule, Verdict};
+
+/// The socket to the host.
+const SOCKET: &str = "/dev/lxd/sock";
+
+/// The directory of ports to the host.
+const PORTS: &str = "/sys/class/virtio-ports";
+
+/// LXD and Incus.
+pub static PLATFORM: Platform = Platform {
+    name: "LXD",
+    rule: Rule::Any(&[
+        Rule::Code("/dev/lxd/sock is a socket", socket),
+        Rule::All(&[
+            Rule::Virt(&["kvm", "qemu"]),
+            Rule::Code(
+                "a virtio port is named com.canonical.lxd or org.linuxcontainers.lxd",
+                port,
+            ),
+        ]),
+    ]),
+    network: Network::None,
+    asks: &[],
+    fetch: None,
+};
+
+fn socket(inquiry: &mut Inquiry) -> Verdict {
+    match inquiry.machine.files.kind(SOCKET) {
+        Some(Kind::Socket) => Verdict::Found(format!("{SOCKET} is a socket")),
+        Some(_) => Verdict::No(format!("{SOCKET} is not a socket")),
+        None => Verdict::No(format!("{SOCKET} is not there")),
+    }
+}
+
+fn port(inquiry: &mut Inquiry) -> Verdict {
+    let files = inquiry.machine.files;
+    let ours = |port: String| {
+        let name = files.text(&format!("{PORTS}/{port}/name"))?;
+        let name = name.lines().next().unwrap_or_default();
+        matches!(name, "com.canonical.lxd" | "org.linuxcontainers.lxd")
+            .then(|| format!("virtio port {port} is named {name}"))
+    };
+    match files.list(PORTS).into_iter().find_map(ours) {
+        Some(because) => Verdict::Found(because),
+        None => Verdict::No(String::from("no virtio port is named by LXD or Incus")),
+    }
+}

@@ -1,0 +1,31 @@
+//! WSL: known, and declined.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::Platform;
+use crate::fetch::Network;
+use crate::rule::{Inquiry, Rule, Verdict};
+
+/// Windows' subsystem for Linux.
+pub static PLATFORM: Platform = Platform {
+    name: "WSL",
+    rule: Rule::Code(
+        "never: virtualisation is wsl there, but its data lie on the side of Windows, where only Windows' programs find \
+         them, and it starts without an initramfs",
+        decide,
+    ),
+    network: Network::None,
+    asks: &[],
+    fetch: None,
+};
+
+fn decide(inquiry: &mut Inquiry) -> Verdict {
+    let machine = inquiry.machine;
+    if machine.virt != "wsl" {
+        return Verdict::No(format!("virtualisation is {}", machine.virt));
+    }
+    Verdict::No(String::from(
+        "virtualisation is wsl, but its data are found only by running programs of Windows, which cloudseed does not do",
+    ))
+}

@@ -1,0 +1,385 @@
+//! Templates in user-data (`## template: jinja`): rendered with what is known of the instance, then typed by their new
+//! first line.
+//!
+//! The engine is behind [`Templates`], because it needs more of the machine than this crate may use. Which variables it
+//! sees, and what becomes of its text, is decided here.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::sniff::{is_blank, sniff};
+use super::{Flaw, Part};
+use crate::value::{Map, Value};
+use crate::warning::Warning;
+
+/// The type of a part that is a template.
+pub const JINJA: &str = "text/jinja2";
+
+/// What the engine writes where a variable is missing, before its name.
+pub const MISSING: &str = "CI_MISSING_JINJA_VAR/";
+
+/// Longest template, in bytes.
+pub const TEMPLATE_BYTES_MAX: usize = 4 << 20;
+
+/// Longest text of a rendered template, in bytes.
+pub const RENDERED_BYTES_MAX: usize = 16 << 20;
+
+/// Most values that the other names of variables may add.
+pub const ALIASED_NODES_MAX: usize = 200_000;
+
+/// How many missing variables a warning names.
+const NAMES_MAX: usize = 16;
+
+/// An engine for Jinja templates.
+pub trait Templates {
+    /// Renders a template, which is [`TEMPLATE_BYTES_MAX`] bytes at most; the text is [`RENDERED_BYTES_MAX`] at most.
+    /// `variables` is a map. A missing variable is rendered as [`MISSING`] and its name.
+    fn render(&mut self, template: &str, variables: &Value) -> Result<String, Broken>;
+}
+
+/// Why a template could not be rendered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The line of the template, from 1, where it is known.
+    pub line: Option<usize>,
+    /// What is wrong, in the engine's words.
+    pub reason: String,
+}
+
+/// Renders the parts that are templates and gives each its new type. A part that cannot be rendered, is empty, or turns
+/// out to be something that a template cannot be (MIME, an include, an archive, a part handler), is left out.
+pub fn render_parts(
+    parts: Vec<Part>,
+    instance_data: &Value,
+    templates: &mut dyn Templates,
+) -> (Vec<Part>, Vec<Warning>) {
+    let mut warnings = Vec::new();
+    if !parts.iter().any(|part| part.content_type == JINJA) {
+        return (parts, warnings);
+    }
+    let variables = variables(instance_data);
+    let render = |mut part: Part| {
+        if part.content_type != JINJA {
+            return Some(part);
+        }
+        let place = format!("template {} of {}", part.filename, part.origin);
+        let text = match rendered(&part.content, &variables, templates) {
+            Ok(text) => text,
+            Err(flaw) => {
+                warnings.push(flaw.at(place));
+                return None;
+            }
+        };
+        if let Some(names) = missing(&text) {
+            warnings.push(Flaw::new("variables that exist", names).at(&place));
+        }
+        match handled(&text) {
+            _ if text.is_empty() => None,
+            Ok(content_type) => {
+                part.content_type = content_type.to_string();
+                part.content = text.into_bytes();
+                Some(part)
+            }
+            Err(flaw) => {
+                warnings.push(flaw.at(place));
+                None
+            }
+        }
+    };
+    let parts = parts.into_iter().filter_map(render).collect();
+    (parts, warnings)
+}
+
+fn rendered(
+    content: &[u8],
+    variables: &Value,
+    templates: &mut dyn Templates,
+) -> Result<String, Flaw> {
+    if content.len() > TEMPLATE_BYTES_MAX {
+        let expected = format!("at most {TEMPLATE_BYTES_MAX} bytes");
+        return Err(Flaw::new(expected, content.len()));
+    }
+    let text = core::str::from_utf8(content).map_err(|_| Flaw::new("UTF-8", "other bytes"))?;
+    let template = body(text)?;
+    templates.render(template, variables).map_err(|broken| {
+        let line = broken.line.map(|line| format!(" in line {}", line + 1));
+        let found = format!("{}{}", broken.reason, line.unwrap_or_default());
+        Flaw::new("a template that can be rendered", found)
+    })
+}
+
+/// What is below the header, a line that matches `##\s*template:\s*jinja\s*` in any case.
+fn body(text: &str) -> Result<&str, Flaw> {
+    let (header, body) = text.split_once('\n').unwrap_or((text, ""));
+    let engine = header.strip_prefix("##").and_then(|rest| {
+        let (word, engine) = rest.trim_start_matches(is_blank).split_at_checked(9)?;
+        word.eq_ignore_ascii_case("template:").then_some(engine)
+    });
+    match engine.map(|engine| engine.trim_matches(is_blank).to_lowercase()) {
+        Some(engine) if engine == "jinja" => Ok(body),
+        Some(engine) => Err(Flaw::new("the template engine jinja", engine)),
+        None => Err(Flaw::new(
+            "the header in the first line",
+            "a blank line or other words before it",
+        )),
+    }
+}
+
+/// The names of the variables that were missing, as the original finds them in the text.
+fn missing(text: &str) -> Option<String> {
+    let words = text.split(char::is_whitespace);
+    let after = |word: &'_ str| word.find(MISSING).map(|at| at + MISSING.len());
+    let names = words.filter_map(|word| word.get(after(word)?..));
+    let names: Vec<String> = names
+        .filter(|name| !name.is_empty())
+        .map(|name| format!("no {}", name.replace(MISSING, "")))
+        .take(NAMES_MAX)
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The type of a rendered template. The original takes a patch for cloud-config here.
+fn handled(text: &str) -> Result<&'static str, Flaw> {
+    match sniff(text.as_bytes()) {
+        Some("text/cloud-config" | "text/cloud-config-jsonp") => Ok("text/cloud-config"),
+        Some(
+            content_type @ ("text/cloud-boothook"
+            | "text/x-shellscript"
+            | "text/x-shellscript-per-boot"
+            | "text/x-shellscript-per-instance"
+            | "text/x-shellscript-per-once"),
+        ) => Ok(content_type),
+        other => {
+            let expected = "cloud-config, a script or a boothook as a template's text";
+            Err(Flaw::new(expected, other.unwrap_or("no start line")))
+        }
+    }
+}
+
+/// The variables that a template sees: instance data, with the names the original adds. A key with an operator in it
+/// (`availability-zone`) is there with `_` for it, too; what is in a map `v1` is also beside it.
+pub fn variables(instance_data: &Value) -> Value {
+    let mut left = ALIASED_NODES_MAX;
+    match instance_data {
+        Value::Map(map) => Value::Map(aliased(map, &mut left)),
+        _ => Value::Map(Map::new()),
+    }
+}
+
+/// Goes through the keys in their order, as the original does: of two equal names, the later one stays.
+fn aliased(map: &Map, left: &mut usize) -> Map {
+    let mut entries: Vec<(&str, &Value)> = map.texts().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    let mut result = Map::new();
+    for (key, value) in entries {
+        let value = match value {
+            Value::Map(inner) => Value::Map(aliased(inner, left)),
+            other => other.clone(),
+        };
+        let alias = without_operators(key);
+        let copy = (alias != key).then(|| copied(&value, left)).flatten();
+        let beside = match &value {
+            Value::Map(inner) if is_version(key) => inner.texts().collect(),
+            _ => Vec::new(),
+        };
+        let beside: Vec<(String, Value)> = beside
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_string(), copied(value, left)?)))
+            .collect();
+        result.insert(key, value);
+        result.extend(beside);
+        if let Some(copy) = copy {
+            result.insert(alias, copy);
+        }
+    }
+    result
+}
+
+/// A copy, as long as there are nodes left to spend on copies.
+fn copied(value: &Value, left: &mut usize) -> Option<Value> {
+    fn nodes(value: &Value) -> usize {
+        match value {
+            Value::List(list) => list.iter().map(nodes).sum::<usize>() + 1,
+            Value::Map(map) => map.iter().map(|(_, value)| nodes(value) + 1).sum::<usize>() + 1,
+            _ => 1,
+        }
+    }
+    *left = left.checked_sub(nodes(value))?;
+    Some(value.clone())
+}
+
+/// `v` and digits: the versioned, stable part of instance data.
+fn is_version(key: &str) -> bool {
+    let digits = key.strip_prefix('v').unwrap_or("");
+    !digits.is_empty() && digits.chars().all(char::is_numeric)
+}
+
+/// A name with `_` for each operator of Jinja's language; two characters are one operator where that exists.
+fn without_operators(name: &str) -> String {
+    const DOUBLE: [&str; 6] = ["//", "**", "==", "!=", ">=", "<="];
+    let mut alias = String::new();
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        let double = DOUBLE.iter().any(|operator| rest.starts_with(operator));
+        let single = "+-/*%~[](){}><=.:|,;".contains(c);
+        alias.push(if double || single { '_' } else { c });
+        rest = &rest[if double { 2 } else { c.len_utf8() }..];
+    }
+    alias
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    /// Writes the template's words, and the value of the variable after each `$`.
+    struct Dollars;
+
+    impl Templates for Dollars {
+        fn render(&mut self, template: &str, variables: &Value) -> Result<String, Broken> {
+            if let Some(before) = template.find("BROKEN") {
+                let line = template[..before].matches('\n').count() + 1;
+                let reason = "syntax".to_string();
+                return Err(Broken {
+                    line: Some(line),
+                    reason,
+                });
+            }
+            let mut words = template.split('$');
+            let mut text = words.next().unwrap_or("").to_string();
+            for word in words {
+                let (name, rest) = word.split_at(word.find(['\n', ' ']).unwrap_or(word.len()));
+                let value = variables.get(name).and_then(Value::to_text);
+                text += &value.unwrap_or_else(|| format!("{MISSING}{name}"));
+                text += rest;
+            }
+            Ok(text)
+        }
+    }
+
+    fn part(content_type: &str, content: &str) -> Part {
+        Part {
+            number: 1,
+            content_type: content_type.to_string(),
+            filename: "part-001".to_string(),
+            headers: Vec::new(),
+            origin: "user-data".to_string(),
+            content: content.as_bytes().to_vec(),
+        }
+    }
+
+    fn render(content: &str) -> (Vec<(String, String)>, Vec<String>) {
+        let data = json::read(br#"{"v1": {"local-hostname": "h"}}"#).unwrap();
+        let parts = [part("text/plain", "$"), part(JINJA, content)].into();
+        let (parts, warnings) = render_parts(parts, &data, &mut Dollars);
+        assert_eq!(parts[0], part("text/plain", "$"));
+        let text = |part: &Part| String::from_utf8(part.content.clone()).unwrap();
+        let parts = parts
+            .iter()
+            .skip(1)
+            .map(|part| (part.content_type.clone(), text(part)));
+        let warnings = warnings.iter().map(ToString::to_string);
+        (parts.collect(), warnings.collect())
+    }
+
+    #[test]
+    fn a_template_becomes_what_its_text_is() {
+        for (content, content_type, text) in [
+            (
+                "## template: jinja\n#cloud-config\na: $local_hostname",
+                "text/cloud-config",
+                "#cloud-config\na: h",
+            ),
+            (
+                "##template:JINJA \r\n#!/bin/sh\n$local-hostname\n",
+                "text/x-shellscript",
+                "#!/bin/sh\nh\n",
+            ),
+            (
+                "## template: jinja\n#cloud-boothook\n",
+                "text/cloud-boothook",
+                "#cloud-boothook\n",
+            ),
+            (
+                "## template: jinja\n#cloud-config-jsonp\n[]",
+                "text/cloud-config",
+                "#cloud-config-jsonp\n[]",
+            ),
+        ] {
+            let (parts, warnings) = render(content);
+            assert_eq!(parts, [(content_type.to_string(), text.to_string())]);
+            assert_eq!(warnings, [""; 0]);
+        }
+        assert_eq!(render("## template: jinja"), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_rendered_is_left_out_and_said() {
+        for (content, expected) in [
+            (
+                "\n## template: jinja\n",
+                "expected the header in the first line, but found a blank line or other words before it",
+            ),
+            (
+                "## template: jinja2\n",
+                "expected the template engine jinja, but found jinja2",
+            ),
+            (
+                "## template: jinja\n\nBROKEN",
+                "expected a template that can be rendered, but found syntax in line 3",
+            ),
+            (
+                "## template: jinja\n#include\nx",
+                "expected cloud-config, a script or a boothook as a template's text, but found text/x-include-url",
+            ),
+            (
+                "## template: jinja\n x",
+                "expected cloud-config, a script or a boothook as a template's text, but found no start line",
+            ),
+        ] {
+            let (parts, warnings) = render(content);
+            assert_eq!(parts, []);
+            assert_eq!(
+                warnings,
+                [format!(
+                    "decode: template part-001 of user-data: {expected}"
+                )]
+            );
+        }
+    }
+
+    #[test]
+    fn missing_variables_are_named_and_stay_marked() {
+        let (parts, warnings) = render("## template: jinja\n#!/bin/sh\n$x x$y\n");
+        let text = "#!/bin/sh\nCI_MISSING_JINJA_VAR/x xCI_MISSING_JINJA_VAR/y\n";
+        assert_eq!(
+            parts,
+            [("text/x-shellscript".to_string(), text.to_string())]
+        );
+        assert_eq!(
+            warnings,
+            [
+                "decode: template part-001 of user-data: expected variables that exist, but found no x, no y"
+            ]
+        );
+    }
+
+    #[test]
+    fn variables_have_the_originals_other_names() {
+        let data = br#"{"v1": {"a-b": {"c.d": 1}, "x": 1}, "v2": {"x": 2}, "x": 0, "e//f": [{"g-h": 3}], "v": {"y": 1}}"#;
+        let expected = r#"{"a-b":{"c.d":1,"c_d":1},"a_b":{"c.d":1,"c_d":1},"e//f":[{"g-h":3}],"e_f":[{"g-h":3}],"v":{"y":1},
+            "v1":{"a-b":{"c.d":1,"c_d":1},"a_b":{"c.d":1,"c_d":1},"x":1},"v2":{"x":2},"x":0}"#;
+        let variables = variables(&json::read(data).unwrap());
+        assert_eq!(variables, json::read(expected.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn other_names_are_bounded() {
+        let deep = (0..100).fold("1".to_string(), |inner, _| format!("{{\"a-b\":{inner}}}"));
+        let variables = variables(&json::read(deep.as_bytes()).unwrap());
+        assert!(json::write(&variables).len() < 100 * ALIASED_NODES_MAX);
+    }
+}

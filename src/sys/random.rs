@@ -1,0 +1,17 @@
+//! Randomness that never blocks a boot.
+
+use super::clock;
+
+/// A number to seed ports, sequence numbers and jitter with. It need not be secret: before the kernel's generator is ready it
+/// is made of the time and the process number.
+pub fn seed() -> u64 {
+    let mut bytes = [0u8; 8];
+    // SAFETY: the pointer and the length are those of an array of ours that outlives the call.
+    let got =
+        unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+    if got == bytes.len() as isize {
+        return u64::from_ne_bytes(bytes);
+    }
+    let time = clock::now().total_micros() as u64;
+    time.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id()).rotate_left(32)
+}

@@ -1,0 +1,359 @@
+//! World: the outside that recipes talk to, made of packet sockets, or of the kernel's sockets where the kernel already has
+//! an address.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use cloudseed_core::compile::Line;
+use cloudseed_core::fetch::{Failure, Network, Outside, Request, Response};
+use cloudseed_core::machine::Link;
+use cloudseed_core::net::learnt::Learnt;
+use cloudseed_core::net::{self, Net, Wires};
+use cloudseed_core::value::Value;
+use smoltcp::time::Instant;
+use ureq::Agent;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::TcpConnector;
+
+use super::http::{self, Handle, Progress};
+use super::link::{self, PacketWires};
+use super::{clock, random};
+
+/// The log of this boot: its lines and when they were written.
+#[derive(Debug)]
+pub struct Journal {
+    started: Instant,
+    lines: Vec<Line>,
+}
+
+impl Journal {
+    /// A journal that begins now, on the machine's clock.
+    pub fn new() -> Journal {
+        Journal::since(clock::now())
+    }
+
+    /// A journal that began at `started`, on whichever clock that is.
+    pub fn since(started: Instant) -> Journal {
+        Journal {
+            started,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Writes a line.
+    pub fn note(&mut self, now: Instant, text: impl fmt::Display) {
+        self.lines.push(Line {
+            micros: (now - self.started).total_micros(),
+            text: text.to_string(),
+        });
+    }
+
+    fn passed(&self, now: Instant) -> Duration {
+        Duration::from_micros((now - self.started).total_micros())
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal::new()
+    }
+}
+
+/// The outside of this machine. Nothing is touched before the first connection is asked for.
+pub fn open(links: &[Link], journal: Journal) -> Box<dyn Outside> {
+    Box::new(Lazy {
+        links: links.to_vec(),
+        journal,
+        outside: None,
+    })
+}
+
+/// An outside that is opened when it is needed.
+struct Lazy {
+    links: Vec<Link>,
+    /// The journal until then.
+    journal: Journal,
+    outside: Option<Box<dyn Outside>>,
+}
+
+impl Lazy {
+    fn opened(&mut self) -> &mut dyn Outside {
+        let (links, journal) = (&self.links, &mut self.journal);
+        let outside = self
+            .outside
+            .get_or_insert_with(|| choose(links, std::mem::take(journal)));
+        &mut **outside
+    }
+}
+
+/// Our own stack on the interfaces worth asking on, or the kernel's where it has an address already: it would answer our
+/// connections with resets.
+fn choose(links: &[Link], mut journal: Journal) -> Box<dyn Outside> {
+    let (nics, left_out) = net::candidates(links);
+    for line in left_out {
+        journal.note(clock::now(), line);
+    }
+    if link::kernel_has_addresses(&nics) {
+        journal.note(
+            clock::now(),
+            "the kernel has an address already, using its sockets",
+        );
+        return Box::new(Kernel::new(journal));
+    }
+    match PacketWires::open(&nics) {
+        Ok((wires, nics, trouble)) => {
+            for line in trouble {
+                journal.note(clock::now(), line);
+            }
+            let net = Net::new(wires, nics, random::seed());
+            Box::new(World::new(net, journal))
+        }
+        Err(error) => {
+            let line = format!("no packet sockets ({error}), using the kernel's sockets");
+            journal.note(clock::now(), line);
+            Box::new(Kernel::new(journal))
+        }
+    }
+}
+
+impl Outside for Lazy {
+    fn reach(
+        &mut self,
+        network: Network,
+        endpoints: &[&str],
+        timeout: Duration,
+    ) -> Result<usize, Failure> {
+        self.opened().reach(network, endpoints, timeout)
+    }
+
+    fn http(&mut self, request: &Request) -> Result<Response, Failure> {
+        self.opened().http(request)
+    }
+
+    fn now(&self) -> Duration {
+        match &self.outside {
+            Some(outside) => outside.now(),
+            None => self.journal.passed(clock::now()),
+        }
+    }
+
+    fn pause(&mut self, time: Duration) {
+        match &mut self.outside {
+            Some(outside) => outside.pause(time),
+            None => std::thread::sleep(time),
+        }
+    }
+
+    fn random(&mut self) -> u32 {
+        random::seed() as u32
+    }
+
+    fn note(&mut self, line: fmt::Arguments) {
+        match &mut self.outside {
+            Some(outside) => outside.note(line),
+            None => self.journal.note(clock::now(), line),
+        }
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        match &self.outside {
+            Some(outside) => outside.lines(),
+            None => self.journal.lines.clone(),
+        }
+    }
+
+    fn learnt(&self) -> Value {
+        match &self.outside {
+            Some(outside) => outside.learnt(),
+            None => Value::Null,
+        }
+    }
+}
+
+/// An outside over a stack of ours.
+pub struct World<W: Wires> {
+    handle: Handle<W>,
+    agent: Agent,
+    journal: Journal,
+}
+
+impl<W: Wires> World<W> {
+    /// An outside over `net`, whose clock is the journal's.
+    pub fn new(net: Net<W>, journal: Journal) -> World<W> {
+        let handle = Handle::new(net);
+        World {
+            agent: handle.agent(),
+            handle,
+            journal,
+        }
+    }
+
+    fn tell(&mut self) {
+        let notes = self.handle.lock().net.notes();
+        for (at, note) in notes {
+            self.journal.note(at, note);
+        }
+    }
+}
+
+impl<W: Wires> Outside for World<W> {
+    fn reach(
+        &mut self,
+        network: Network,
+        endpoints: &[&str],
+        timeout: Duration,
+    ) -> Result<usize, Failure> {
+        let targets = targets(endpoints)?;
+        let mut shared = self.handle.lock();
+        let until = shared.net.now() + http::micros(timeout);
+        let result = shared.net.reach(network, &targets, until);
+        drop(shared);
+        self.tell();
+        result
+    }
+
+    fn http(&mut self, request: &Request) -> Result<Response, Failure> {
+        let result = self.handle.http(&self.agent, request);
+        self.tell();
+        result
+    }
+
+    fn now(&self) -> Duration {
+        self.journal.passed(self.handle.lock().net.now())
+    }
+
+    fn pause(&mut self, time: Duration) {
+        let mut shared = self.handle.lock();
+        let until = shared.net.now() + http::micros(time);
+        shared.net.pause(until);
+        drop(shared);
+        self.tell();
+    }
+
+    fn random(&mut self) -> u32 {
+        self.handle.lock().net.random()
+    }
+
+    fn note(&mut self, line: fmt::Arguments) {
+        let now = self.handle.lock().net.now();
+        self.journal.note(now, line);
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        self.journal.lines.clone()
+    }
+
+    fn learnt(&self) -> Value {
+        let learnt = self.handle.lock().net.learnt();
+        let learnt: Vec<Value> = learnt.iter().map(Learnt::value).collect();
+        learnt.into()
+    }
+}
+
+impl<W: Wires> Drop for World<W> {
+    fn drop(&mut self) {
+        self.handle.lock().net.finish();
+    }
+}
+
+/// Host and port of each endpoint.
+fn targets<'a>(endpoints: &[&'a str]) -> Result<Vec<(&'a str, u16)>, Failure> {
+    let target = |endpoint: &&'a str| {
+        http::host_and_port(endpoint).ok_or_else(|| Failure {
+            again: false,
+            found: format!("{endpoint:?}, which is no http URL"),
+        })
+    };
+    endpoints.iter().map(target).collect()
+}
+
+/// Longest time one address may keep the others waiting.
+const CONNECT_MAX: Duration = Duration::from_millis(1000);
+/// The pause before all addresses are tried again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// An outside over the kernel's sockets: somebody else has configured the network.
+pub struct Kernel {
+    agent: Agent,
+    journal: Journal,
+}
+
+impl Kernel {
+    /// An outside over the kernel's sockets.
+    pub fn new(journal: Journal) -> Kernel {
+        let (connector, resolver) = (TcpConnector::default(), DefaultResolver::default());
+        Kernel {
+            agent: Agent::with_parts(http::config(), connector, resolver),
+            journal,
+        }
+    }
+}
+
+impl Outside for Kernel {
+    fn reach(
+        &mut self,
+        _: Network,
+        endpoints: &[&str],
+        timeout: Duration,
+    ) -> Result<usize, Failure> {
+        let targets = targets(endpoints)?;
+        let until = self.now() + timeout;
+        loop {
+            let mut found = String::from("no address");
+            for (index, target) in targets.iter().enumerate() {
+                let left = until.saturating_sub(self.now()).min(CONNECT_MAX);
+                match connect(target, left) {
+                    Ok(()) => return Ok(index),
+                    Err(error) => found = format!("{} from {}", error, target.0),
+                }
+            }
+            if self.now() + AGAIN >= until {
+                return Err(Failure { again: true, found });
+            }
+            self.pause(AGAIN);
+        }
+    }
+
+    fn http(&mut self, request: &Request) -> Result<Response, Failure> {
+        let mut progress = Progress::default();
+        http::exchange(&self.agent, request, Some(request.timeout), &mut progress)
+            .map_err(|error| progress.failure(&error, request))
+    }
+
+    fn now(&self) -> Duration {
+        self.journal.passed(clock::now())
+    }
+
+    fn pause(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn random(&mut self) -> u32 {
+        random::seed() as u32
+    }
+
+    fn note(&mut self, line: fmt::Arguments) {
+        self.journal.note(clock::now(), line);
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        self.journal.lines.clone()
+    }
+
+    fn learnt(&self) -> Value {
+        Value::Null
+    }
+}
+
+fn connect(target: &(&str, u16), timeout: Duration) -> std::io::Result<()> {
+    let addresses: Vec<SocketAddr> = target.to_socket_addrs()?.collect();
+    let mut last = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    for address in addresses {
+        last = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)));
+        if last.is_ok() {
+            break;
+        }
+    }
+    last.map(drop)
+}

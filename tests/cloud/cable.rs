@@ -1,0 +1,161 @@
+//! The cable of a test: queues between the stack under test and simulated clouds, and a clock that jumps.
+//!
+//! ```ignore
+//! let cloud = SimulatedCloud::from_folder("tests/roots/ec2/cloud")?.with("loss 30%")?;
+//! let events = cloud.events();
+//! let cable = Cable::new(vec![Plug::Cloud(cloud), Plug::Nothing], 7);
+//! // … give `cable` to the stack as its `Wires`, then look at `events.take()`.
+//! ```
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use cloudseed_core::net::Wires;
+use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::time::Instant;
+
+use crate::cloud::SimulatedCloud;
+
+/// Longest frame, in bytes: an IP packet of 1500 and its Ethernet header.
+const FRAME_BYTES_MAX: usize = 1514;
+/// The least time that passes while the clock moves.
+const TICK: Duration = Duration::from_micros(1);
+
+/// What the far end of a port's cable is plugged into.
+pub enum Plug {
+    /// A cloud of its own.
+    Cloud(SimulatedCloud),
+    /// The same cloud as that port, by its index; an earlier one.
+    Beside(usize),
+    /// Nothing: frames are lost.
+    Nothing,
+}
+
+/// Ports with a cloud behind each, and one clock for all.
+pub struct Cable {
+    clock: Instant,
+    clouds: Vec<SimulatedCloud>,
+    /// For each port, which cloud it leads to, and that cloud's number for it.
+    ends: Vec<Option<(usize, usize)>>,
+    ports: Vec<Port>,
+}
+
+impl Cable {
+    /// Ports that are plugged in as given; `seed` says which frames meet with faults.
+    pub fn new(plugs: Vec<Plug>, seed: u64) -> Cable {
+        let mut cable = Cable {
+            clock: Instant::ZERO,
+            clouds: Vec::new(),
+            ends: Vec::new(),
+            ports: Vec::new(),
+        };
+        for (index, plug) in plugs.into_iter().enumerate() {
+            let cloud = match plug {
+                Plug::Cloud(cloud) => {
+                    cable.clouds.push(cloud);
+                    Some(cable.clouds.len() - 1)
+                }
+                Plug::Beside(port) => cable.ends[port].map(|(cloud, _)| cloud),
+                Plug::Nothing => None,
+            };
+            let end = cloud.map(|cloud| (cloud, cable.clouds[cloud].attach(seed + index as u64)));
+            cable.ends.push(end);
+            cable.ports.push(Port::default());
+        }
+        cable
+    }
+
+    /// Carries frames both ways as far as they get by now; true if one has arrived at a port.
+    fn carry(&mut self) -> bool {
+        for (port, end) in self.ports.iter_mut().zip(&self.ends) {
+            for frame in port.outward.drain(..) {
+                if let Some((cloud, number)) = end {
+                    self.clouds[*cloud].receive(*number, frame, self.clock);
+                }
+            }
+        }
+        for cloud in &mut self.clouds {
+            cloud.step(self.clock);
+        }
+        let mut arrived = false;
+        for (port, end) in self.ports.iter_mut().zip(&self.ends) {
+            if let Some((cloud, number)) = end {
+                while let Some(frame) = self.clouds[*cloud].transmit(*number, self.clock) {
+                    port.inward.push_back(frame);
+                    arrived = true;
+                }
+            }
+        }
+        arrived
+    }
+}
+
+impl Wires for Cable {
+    type Port = Port;
+
+    fn ports(&mut self) -> &mut [Port] {
+        &mut self.ports
+    }
+
+    fn now(&self) -> Instant {
+        self.clock
+    }
+
+    fn wait(&mut self, until: Instant) {
+        while !self.carry() && self.clock < until {
+            let clock = self.clock;
+            let clouds = self.clouds.iter_mut().filter_map(|cloud| cloud.next(clock));
+            let next = clouds.min().unwrap_or(until).max(clock + TICK.into());
+            self.clock = next.min(until);
+        }
+    }
+}
+
+/// One network interface of the machine under test.
+#[derive(Default)]
+pub struct Port {
+    inward: VecDeque<Vec<u8>>,
+    outward: VecDeque<Vec<u8>>,
+}
+
+/// A frame that has arrived.
+pub struct Arrived(Vec<u8>);
+
+/// Room for a frame to send.
+pub struct Room<'a>(&'a mut VecDeque<Vec<u8>>);
+
+impl RxToken for Arrived {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        f(&self.0)
+    }
+}
+
+impl TxToken for Room<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+        let mut frame = vec![0; length];
+        let result = f(&mut frame);
+        self.0.push_back(frame);
+        result
+    }
+}
+
+impl Device for Port {
+    type RxToken<'a> = Arrived;
+    type TxToken<'a> = Room<'a>;
+
+    fn receive(&mut self, _: Instant) -> Option<(Arrived, Room<'_>)> {
+        let frame = self.inward.pop_front()?;
+        Some((Arrived(frame), Room(&mut self.outward)))
+    }
+
+    fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
+        Some(Room(&mut self.outward))
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = FRAME_BYTES_MAX;
+        capabilities
+    }
+}

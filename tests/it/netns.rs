@@ -1,0 +1,490 @@
+//! Foreign stacks: the Linux kernel, dnsmasq and Python's HTTP server at the far end of a veth pair.
+//!
+//! Each test makes two network namespaces of its own. Needs root, iproute2, dnsmasq and python3, and says so if it has none.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use cloudseed_core::fetch::{Method, Network, Outside, Request};
+use cloudseed_core::machine::Link;
+
+use crate::sys::world::{self, Journal};
+
+/// The metadata service: keep-alive, a token, a tree, a slow document, a reset, and its own port in an answer.
+const SERVICE: &str = r#"
+import http.server, socket, struct, threading, time
+class Service(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, status, body, headers=()):
+        self.send_response(status)
+        for name, value in headers: self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_PUT(self):
+        self.answer(200, b"token of %d" % int(self.headers["Content-Length"]))
+    def do_GET(self):
+        if self.path == "/port": self.answer(200, b"%d" % self.client_address[1])
+        elif self.path == "/peer": self.answer(200, self.client_address[0].encode())
+        elif self.path == "/big": self.answer(200, b"x" * 3000000)
+        elif self.path == "/slow": time.sleep(3); self.answer(200, b"late")
+        elif self.path == "/away": self.answer(302, b"", [("Location", "/port")])
+        elif self.path == "/half":
+            self.send_response(200); self.send_header("Content-Length", "2048"); self.end_headers()
+            self.wfile.write(b"y" * 512); self.wfile.flush(); time.sleep(0.05)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close(); self.close_connection = True
+            self.rfile = self.wfile = open("/dev/null", "r+b", buffering=0)
+        else: self.answer(404, b"none")
+    def log_message(self, *arguments): pass
+class Six(http.server.ThreadingHTTPServer): address_family = socket.AF_INET6
+try: threading.Thread(target=Six(("fd00:ec2::254", 80), Service).serve_forever).start()
+except OSError: pass
+http.server.ThreadingHTTPServer(("169.254.169.254", 80), Service).serve_forever()
+"#;
+
+/// Two namespaces joined by a veth pair, and what runs in the far one.
+struct Lab {
+    near: String,
+    far: String,
+    servers: Vec<Child>,
+    leases: String,
+}
+
+impl Lab {
+    /// A lab where nobody answers.
+    fn bare() -> Lab {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // SAFETY: no pointers; the call cannot fail.
+        let user = unsafe { libc::geteuid() };
+        assert_eq!(
+            user, 0,
+            "these tests make network namespaces: run them as root"
+        );
+        let name = format!(
+            "cs{}n{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let lab = Lab {
+            near: format!("{name}near"),
+            far: format!("{name}far"),
+            servers: Vec::new(),
+            leases: format!("/tmp/{name}.leases"),
+        };
+        let (near, far) = (lab.near.clone(), lab.far.clone());
+        for words in [
+            format!("netns add {near}"),
+            format!("netns add {far}"),
+            format!(
+                "link add c0 netns {near} address 02:00:00:00:00:05 type veth peer name s0 netns {far}"
+            ),
+            format!("-n {far} link set lo up"),
+            format!("-n {far} link set s0 up"),
+            format!("-n {far} address add 10.77.0.1/24 dev s0"),
+            format!("-n {far} address add 10.88.0.1/32 dev lo"),
+            format!("-n {far} address add 169.254.169.254/32 dev lo"),
+        ] {
+            run("ip", &words.split(' ').collect::<Vec<_>>());
+        }
+        lab
+    }
+
+    /// A lab with servers; `dhcp` are dnsmasq's arguments beside those that all have.
+    fn new(dhcp: &[&str]) -> Lab {
+        Lab::prepared(&[], dhcp)
+    }
+
+    /// The same, with more to be done by `ip` at the far end before.
+    fn prepared(ip: &[&str], dhcp: &[&str]) -> Lab {
+        let mut lab = Lab::bare();
+        for words in ip {
+            lab.far(&format!("ip {words}"));
+        }
+        let leases = format!("--dhcp-leasefile={}", lab.leases);
+        let mut dnsmasq = vec!["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null"];
+        dnsmasq.extend([
+            "--no-hosts",
+            "--no-resolv",
+            "--interface=s0",
+            "--bind-interfaces",
+        ]);
+        dnsmasq.extend([
+            "--no-ping",
+            "--dhcp-authoritative",
+            "--user=root",
+            "--pid-file=",
+        ]);
+        dnsmasq.extend(["--address=/metadata.test/169.254.169.254", &leases]);
+        dnsmasq.extend(["--dhcp-range=10.77.0.50,10.77.0.99,1h"]);
+        dnsmasq.extend(dhcp);
+        lab.serve(&dnsmasq);
+        lab.serve(&["python3", "-c", SERVICE]);
+        lab.settle();
+        lab
+    }
+
+    fn serve(&mut self, words: &[&str]) {
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.far])
+            .args(words)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        self.servers
+            .push(child.expect("ip, dnsmasq and python3 must be installed"));
+    }
+
+    /// Waits until both servers listen.
+    fn settle(&self) {
+        for _ in 0..100 {
+            let sockets = self.far("ss -Hlntu");
+            if sockets.contains("169.254.169.254:80") && sockets.contains(":67") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the servers did not start: {}", self.far("ss -Hlntu"));
+    }
+
+    fn far(&self, words: &str) -> String {
+        run("ip", &["netns", "exec", &self.far, "sh", "-c", words])
+    }
+
+    /// Everything the kernel says of its network in the near namespace.
+    fn dump(&self) -> String {
+        let words = "ip -d address; ip -d link; ip route show table all; ip -6 route show table all; \
+                     ip rule; ip -6 rule; ip neighbour; ip -6 neighbour; ip maddress; \
+                     find /proc/sys/net -type f | sort | while read -r f; do echo \"$f $(cat $f 2>/dev/null)\"; done";
+        run("ip", &["netns", "exec", &self.near, "sh", "-c", words])
+    }
+
+    fn link(&self) -> Link {
+        let index = run("ip", &["-n", &self.near, "-o", "link", "show", "c0"]);
+        Link {
+            name: String::from("c0"),
+            index: index.split(':').next().unwrap().parse().unwrap(),
+            mac: Some([2, 0, 0, 0, 0, 5]),
+            hardware: 1,
+            mtu: 1500,
+            driver: None,
+            physical: true,
+            master: None,
+            carrier: None,
+        }
+    }
+
+    /// Runs `work` in the near namespace with an outside on its interface; what it gave, and the log.
+    fn inside<T: Send>(&self, work: impl FnOnce(&mut dyn Outside) -> T + Send) -> (T, Vec<String>) {
+        let links = [self.link()];
+        let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                // SAFETY: no pointers; the descriptor is open. Only this thread changes its namespace.
+                let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+                assert_eq!(entered, 0, "cannot enter a network namespace");
+                let mut outside = world::open(&links, Journal::new());
+                let result = work(&mut *outside);
+                let lines = outside.lines().into_iter().map(|line| line.text);
+                (result, lines.collect())
+            });
+            thread.join().unwrap()
+        })
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+        for namespace in [&self.near, &self.far] {
+            let _ = Command::new("ip")
+                .args(["netns", "del", namespace])
+                .status();
+        }
+        let _ = std::fs::remove_file(&self.leases);
+    }
+}
+
+fn run(program: &str, words: &[&str]) -> String {
+    let output = Command::new(program).args(words).output();
+    let output = output.unwrap_or_else(|error| panic!("{program} must be installed: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {words:?}: {errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn request<'a>(method: Method, url: &'a str) -> Request<'a> {
+    Request {
+        method,
+        url,
+        headers: &[],
+        bytes_max: 4 << 20,
+        timeout: Duration::from_secs(2),
+        redirects: 0,
+    }
+}
+
+fn get(outside: &mut dyn Outside, path: &str) -> Result<String, String> {
+    let url = format!("http://169.254.169.254{path}");
+    match outside.http(&request(Method::Get, &url)) {
+        Ok(response) => Ok(String::from_utf8(response.body).unwrap()),
+        Err(failure) => Err(failure.found),
+    }
+}
+
+const SERVICE_URL: &str = "http://169.254.169.254";
+
+#[test]
+fn a_lease_a_token_and_a_tree_leave_no_trace() {
+    let lab = Lab::new(&["--dhcp-option=3,10.77.0.1", "--dhcp-option=26,1400"]);
+    let before = lab.dump();
+    let ((), log) = lab.inside(|outside| {
+        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        assert_eq!(reached, Ok(0));
+        let token = outside
+            .http(&request(Method::Put, "http://169.254.169.254/token"))
+            .unwrap();
+        assert_eq!(token.body, b"token of 0");
+        let port = get(outside, "/port").unwrap();
+        assert_eq!(get(outside, "/port").as_ref(), Ok(&port), "keep-alive");
+        assert_eq!(get(outside, "/big").unwrap().len(), 3_000_000);
+        assert_eq!(
+            get(outside, "/port").as_ref(),
+            Ok(&port),
+            "keep-alive after a big body"
+        );
+        let away = outside
+            .http(&request(Method::Get, "http://169.254.169.254/away"))
+            .unwrap();
+        assert_eq!(
+            (away.status, away.location.as_deref()),
+            (302, Some("/port"))
+        );
+        let followed = Request {
+            redirects: 1,
+            ..request(Method::Get, "http://169.254.169.254/away")
+        };
+        assert_eq!(outside.http(&followed).unwrap().status, 200);
+        assert_eq!(get(outside, "/slow"), Err("no answer in 2 s".into()));
+        assert_eq!(
+            get(outside, "/half"),
+            Err("a connection reset after 512 of 2048 bytes".into())
+        );
+        let named = outside
+            .http(&request(Method::Get, "http://metadata.test/port"))
+            .unwrap();
+        assert_eq!(named.status, 200);
+        let nowhere = outside
+            .http(&request(Method::Get, "http://nowhere.test/"))
+            .unwrap_err();
+        assert_eq!(
+            (nowhere.again, nowhere.found.as_str()),
+            (true, "name server error 5 for nowhere.test")
+        );
+    });
+    assert!(
+        log.iter()
+            .any(|line| line.contains("/24 leased by 10.77.0.1")),
+        "{log:?}"
+    );
+    let after = lab.dump();
+    assert!(before == after, "{}", difference(&before, &after));
+}
+
+#[test]
+fn a_gateway_outside_the_subnet_is_reached() {
+    let lab = Lab::new(&[
+        "--dhcp-option-force=1,255.255.255.255",
+        "--dhcp-option=3,10.88.0.1",
+        "--dhcp-option=121,10.88.0.1/32,0.0.0.0,0.0.0.0/0,10.88.0.1",
+    ]);
+    let (peer, log) = lab.inside(|outside| {
+        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        assert_eq!(reached, Ok(0));
+        get(outside, "/peer")
+    });
+    assert!(peer.unwrap().starts_with("10.77.0."));
+    assert!(
+        log.iter().any(|line| line.contains("/32 leased")),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn a_link_local_address_is_enough_where_the_service_is_on_the_link() {
+    let lab = Lab::new(&[]);
+    lab.far("ip address add 169.254.169.254/16 dev s0");
+    let (peer, log) = lab.inside(|outside| {
+        let reached = outside.reach(Network::LinkLocal4, &[SERVICE_URL], Duration::from_secs(10));
+        assert_eq!(reached, Ok(0));
+        get(outside, "/peer")
+    });
+    assert!(peer.unwrap().starts_with("169.254."));
+    assert!(log.iter().any(|line| line.contains("claimed")), "{log:?}");
+}
+
+#[test]
+fn the_kernels_sockets_are_used_where_the_kernel_has_an_address() {
+    let lab = Lab::new(&[]);
+    for words in [
+        "link set c0 up",
+        "address add 10.77.0.9/24 dev c0",
+        "route add default via 10.77.0.1",
+    ] {
+        let mut all = vec!["-n", lab.near.as_str()];
+        all.extend(words.split(' '));
+        run("ip", &all);
+    }
+    let (peer, log) = lab.inside(|outside| {
+        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        assert_eq!(reached, Ok(0));
+        get(outside, "/peer")
+    });
+    assert_eq!(peer.as_deref(), Ok("10.77.0.9"));
+    assert!(log[0].contains("the kernel has an address"), "{log:?}");
+}
+
+#[test]
+fn silence_is_told_in_numbers() {
+    let lab = Lab::bare();
+    let before = lab.dump();
+    let (failure, log) = lab.inside(|outside| {
+        let started = outside.now();
+        let failure = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_millis(1500));
+        assert!(outside.now() - started < Duration::from_secs(3));
+        failure.unwrap_err()
+    });
+    assert!(failure.again);
+    let found = failure.found;
+    let told =
+        found.starts_with("no answer to ") && found.ends_with(" DHCP requests on c0 in 1.5 s");
+    assert!(told, "{found} {log:?}");
+    let after = lab.dump();
+    assert!(before == after, "{}", difference(&before, &after));
+}
+
+#[test]
+fn a_cable_plugged_in_late_is_noticed() {
+    let lab = Lab::new(&[]);
+    lab.far("ip link set s0 down");
+    let (reached, log) = lab.inside(|outside| {
+        let failure = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_millis(300));
+        assert_eq!(failure.unwrap_err().found, "no carrier on c0 in 300 ms");
+        lab.far("(sleep 0.4; ip link set s0 up) >/dev/null 2>&1 &");
+        let started = outside.now();
+        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        (reached, outside.now() - started)
+    });
+    assert_eq!(reached.0, Ok(0), "{log:?}");
+    assert!(reached.1 < Duration::from_secs(4), "{reached:?} {log:?}");
+}
+
+#[test]
+fn a_killed_program_leaves_no_trace_either() {
+    let lab = Lab::bare();
+    let before = lab.dump();
+    let namespace = File::open(format!("/run/netns/{}", lab.near)).unwrap();
+    let nics = cloudseed_core::net::candidates(&[lab.link()]).0;
+    // SAFETY: the child uses nothing that another thread of the test may hold but the allocator, and ends by a signal.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: no pointers; the descriptor is open.
+        unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+        let wires = crate::sys::link::PacketWires::open(&nics);
+        // SAFETY: no pointers. Nothing is cleaned up, which is the point.
+        let signal = if wires.is_ok() {
+            libc::SIGKILL
+        } else {
+            libc::SIGABRT
+        };
+        // SAFETY: no pointers.
+        let own = unsafe { libc::getpid() };
+        // SAFETY: no pointers.
+        unsafe { libc::kill(own, signal) };
+    }
+    let mut status = 0;
+    // SAFETY: the pointer is to a number of ours that outlives the call.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    assert_eq!(libc::WTERMSIG(status), libc::SIGKILL);
+    let mut after = String::new();
+    for _ in 0..50 {
+        std::thread::sleep(Duration::from_millis(100));
+        after = lab.dump();
+        if after == before {
+            return;
+        }
+    }
+    panic!("{}", difference(&before, &after));
+}
+
+const SERVICE6: &str = "[fd00:ec2::254]";
+
+impl Lab {
+    /// The far end gets IPv6: a router, a service behind it, and what dnsmasq does with `more`.
+    fn six(more: &[&str]) -> Lab {
+        let mut dhcp = vec![
+            "--enable-ra",
+            "--dhcp-option=option6:dns-server,[fd00:1::1]",
+        ];
+        dhcp.extend(["--address=/metadata6.test/fd00:ec2::254"]);
+        dhcp.extend(more);
+        Lab::prepared(
+            &[
+                "address add fd00:1::1/64 dev s0 nodad",
+                "address add fd00:ec2::254/128 dev lo nodad",
+            ],
+            &dhcp,
+        )
+    }
+
+    fn reach6(&self) -> (Result<String, String>, Vec<String>) {
+        let url = format!("http://{SERVICE6}");
+        self.inside(|outside| {
+            let reached = outside.reach(Network::Any, &[&url], Duration::from_secs(15));
+            assert_eq!(reached, Ok(0), "{:?}", outside.lines());
+            let named = outside
+                .http(&request(Method::Get, "http://metadata6.test/peer"))
+                .unwrap();
+            assert_eq!(named.status, 200);
+            let response = outside
+                .http(&request(Method::Get, &format!("{url}/peer")))
+                .unwrap();
+            Ok(String::from_utf8(response.body).unwrap())
+        })
+    }
+}
+
+#[test]
+fn an_address_of_a_router_advertisement_leaves_no_trace() {
+    let lab = Lab::six(&["--dhcp-range=::,constructor:s0,ra-only"]);
+    let before = lab.dump();
+    let (peer, log) = lab.reach6();
+    assert_eq!(peer.as_deref(), Ok("fd00:1::ff:fe00:5"), "{log:?}");
+    let after = lab.dump();
+    assert!(before == after, "{}", difference(&before, &after));
+}
+
+#[test]
+fn an_address_of_dhcpv6_is_used() {
+    let lab = Lab::six(&["--dhcp-range=fd00:1::50,fd00:1::5f,64,1h"]);
+    let (peer, log) = lab.reach6();
+    assert!(peer.unwrap().starts_with("fd00:1::5"), "{log:?}");
+}
+
+/// The lines that are in one dump only.
+fn difference(before: &str, after: &str) -> String {
+    let of = |text: &str, other: &str, sign: char| {
+        let other: std::collections::BTreeSet<&str> = other.lines().collect();
+        let lines = text.lines().filter(|line| !other.contains(line));
+        lines
+            .map(|line| format!("{sign} {line}\n"))
+            .collect::<String>()
+    };
+    of(before, after, '-') + &of(after, before, '+')
+}

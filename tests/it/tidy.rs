@@ -1,0 +1,280 @@
+//! The repository looks at itself: the invariants of the design, as tests. Invariants, not taste.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cloudseed_core::platform::PLATFORMS;
+
+/// What the top level may hold; `README.md` aside, all of it must be there.
+const TOP_LEVEL: [&str; 10] = [
+    ".cargo",
+    ".ci",
+    ".gitignore",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "initramfs",
+    "qemu",
+    "src",
+    "tests",
+];
+
+/// Bytes that the release binary may have, by the route that initramfs/build took. The first one is the product's promise;
+/// the others carry a standard library that was not optimised for size, and glibc.
+const BINARY_BYTES_MAX: [(&str, u64); 3] = [
+    ("musl-std", 600_000),
+    ("musl", 1_000_000),
+    ("glibc", 2_200_000),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below `folder`, relative to the repository; build results and git's own aside.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_name().to_str().unwrap() {
+                ".git" | "target" => {}
+                _ if entry.file_type().unwrap().is_dir() => folders.push(entry.path()),
+                _ => found.push(entry.path().strip_prefix(root()).unwrap().to_path_buf()),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Rust sources below `folder`, with their text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    files(folder)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| (path.clone(), read(&path)))
+        .collect()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Fails with the whole list, so that one run shows everything.
+fn check(rule: &str, offenders: Vec<String>) {
+    assert!(
+        offenders.is_empty(),
+        "{rule}:\n  {}",
+        offenders.join("\n  ")
+    );
+}
+
+/// A line without its comment.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap()
+}
+
+/// Whether `text` holds `word` with nothing of a name on either side.
+fn has_word(text: &str, word: &str) -> bool {
+    let of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    text.match_indices(word).any(|(start, _)| {
+        !text[..start].ends_with(of_a_name) && !text[start + word.len()..].starts_with(of_a_name)
+    })
+}
+
+/// The part of a core file that goes into the program: its tests stand at the foot and may use what they like.
+fn without_tests(text: &str) -> &str {
+    text.split("\n#[cfg(test)]").next().unwrap()
+}
+
+/// Lines, counted from 1, with an unsafe block or impl that no `// SAFETY:` directly above explains.
+fn unexplained_unsafe(text: &str) -> Vec<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    let explained = |index: usize| {
+        let above = lines[..index].iter().rev();
+        let mut comment = above.take_while(|line| {
+            let line = line.trim_start();
+            // rustfmt may put the head of a statement between a comment and its block.
+            line.starts_with("//") || line.ends_with('=') || line.ends_with('(')
+        });
+        comment.any(|line| line.contains("SAFETY:"))
+    };
+    let is_block = |line: &str| {
+        let line = code(line);
+        has_word(line, "unsafe") && !line.contains("unsafe fn") && !line.contains("unsafe extern")
+    };
+    (0..lines.len())
+        .filter(|&index| is_block(lines[index]) && !explained(index))
+        .map(|index| index + 1)
+        .collect()
+}
+
+#[test]
+fn unsafe_stays_in_sys_and_is_explained() {
+    let mut offenders = Vec::new();
+    for (path, text) in sources("src") {
+        let in_sys = path.starts_with("src/sys");
+        let uses = text
+            .lines()
+            .any(|line| has_word(code(line), "unsafe") && !line.contains("unsafe_code"));
+        if uses && !in_sys {
+            offenders.push(format!("{}: outside src/sys", path.display()));
+        }
+        for line in unexplained_unsafe(&text) {
+            offenders.push(format!("{}:{line}: no SAFETY comment", path.display()));
+        }
+    }
+    check("unsafe only in src/sys, each with // SAFETY:", offenders);
+}
+
+#[test]
+fn unexplained_unsafe_is_seen() {
+    let bad = "fn f() {\n    // Fast.\n    unsafe { g() }\n}\n";
+    let good = "fn f() {\n    // SAFETY: g is fine.\n    let a =\n        unsafe { g() };\n}\n";
+    assert_eq!(unexplained_unsafe(bad), [3]);
+    assert_eq!(unexplained_unsafe(good), []);
+}
+
+#[test]
+fn every_source_says_what_it_is() {
+    let missing = ["src", "tests"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(path, _)| path.display().to_string());
+    check("a source opens with a //! sentence", missing.collect());
+}
+
+#[test]
+fn core_knows_neither_the_system_nor_http() {
+    let mut offenders = Vec::new();
+    for (path, text) in sources("src/core") {
+        for (index, line) in without_tests(&text).lines().enumerate() {
+            for word in ["std", "libc", "ureq", "argh"] {
+                if has_word(code(line), word) && !line.contains("no_std") {
+                    offenders.push(format!("{}:{}: {word}", path.display(), index + 1));
+                }
+            }
+        }
+    }
+    check("core is no_std and touches nothing", offenders);
+    let front = read("src/core/lib.rs");
+    assert!(front.contains("#![no_std]") && front.contains("#![forbid(unsafe_code)]"));
+}
+
+#[test]
+fn arrows_follow_the_picture() {
+    let mut offenders = Vec::new();
+    for (path, text) in sources("src/core") {
+        let text = without_tests(&text);
+        let compiles = path.starts_with("src/core/compile") || path.ends_with("compile.rs");
+        if compiles && text.contains("crate::fetch") {
+            offenders.push(format!("{}: compile knows fetch", path.display()));
+        }
+        if path.starts_with("src/core/platform") {
+            let own = path.file_stem().unwrap().to_str().unwrap();
+            for other in file_names().filter(|other| other != own) {
+                if text.contains(&format!("super::{other}::"))
+                    || text.contains(&format!("platform::{other}::"))
+                {
+                    offenders.push(format!("{}: knows the platform {other}", path.display()));
+                }
+            }
+        }
+    }
+    check("inside core nothing points backwards", offenders);
+}
+
+/// The file names of the platforms, as their names have them but in lower case.
+fn file_names() -> impl Iterator<Item = String> {
+    PLATFORMS
+        .iter()
+        .map(|platform| platform.name.to_lowercase())
+}
+
+#[test]
+fn every_platform_has_its_three_things() {
+    let readme = fs::read_to_string(root().join("README.md")).ok();
+    let roots = root().join("tests/roots");
+    let roots = roots.is_dir().then(|| files("tests/roots"));
+    let mut offenders = Vec::new();
+    for (platform, file) in PLATFORMS.iter().zip(file_names()) {
+        if !root()
+            .join(format!("src/core/platform/{file}.rs"))
+            .is_file()
+        {
+            offenders.push(format!("{}: no src/core/platform/{file}.rs", platform.name));
+        }
+        let prefix = format!("tests/roots/{file}");
+        let is_own = |path: &PathBuf| path.to_str().unwrap().starts_with(&prefix);
+        if roots.as_ref().is_some_and(|all| !all.iter().any(is_own)) {
+            offenders.push(format!("{}: no folder {prefix}…", platform.name));
+        }
+        let is_row = |line: &str| line.starts_with('|') && has_word(line, platform.name);
+        if readme
+            .as_ref()
+            .is_some_and(|text| !text.lines().any(is_row))
+        {
+            offenders.push(format!("{}: no row in a table of README.md", platform.name));
+        }
+    }
+    for path in files("src/core/platform") {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
+        if !file_names().any(|file| file == name) {
+            offenders.push(format!("{}: not in PLATFORMS", path.display()));
+        }
+    }
+    check("a platform is a file, a root and a row", offenders);
+}
+
+#[test]
+fn top_level_is_as_designed() {
+    let entries = fs::read_dir(root()).unwrap().map(|entry| {
+        let name = entry.unwrap().file_name();
+        name.into_string().unwrap()
+    });
+    let strangers = entries
+        .filter(|name| ![".git", "target", "README.md"].contains(&name.as_str()))
+        .filter(|name| !TOP_LEVEL.contains(&name.as_str()));
+    let missing = TOP_LEVEL.iter().filter(|name| !root().join(name).exists());
+    let missing = missing.map(|name| format!("{name} is missing"));
+    check("the top level is fixed", strangers.chain(missing).collect());
+}
+
+#[test]
+fn no_path_of_the_machine_that_wrote_it() {
+    let here = root().to_str().unwrap();
+    // A clone at / or /src would find itself everywhere.
+    if here.matches('/').count() < 2 {
+        return;
+    }
+    let home = std::env::var("HOME").unwrap_or_default();
+    let mut offenders = Vec::new();
+    for path in files("") {
+        let text = fs::read(root().join(&path)).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        let cargo_home = format!("{home}/.cargo/");
+        if text.contains(here) || (home.len() > 1 && text.contains(&cargo_home)) {
+            offenders.push(path.display().to_string());
+        }
+    }
+    check("no path of this machine in a file", offenders);
+}
+
+#[test]
+fn release_binary_is_below_its_budget() {
+    let binary = root().join("target/cloudseed");
+    let Ok(route) = fs::read_to_string(root().join("target/cloudseed.route")) else {
+        return; // Nothing built by initramfs/build yet; tests/run builds first.
+    };
+    let route = route.trim();
+    let budget = BINARY_BYTES_MAX.iter().find(|(name, _)| *name == route);
+    let (_, budget) = budget.unwrap_or_else(|| panic!("expected a known route, but found {route}"));
+    let bytes = fs::metadata(binary).unwrap().len();
+    assert!(
+        bytes <= *budget,
+        "target/cloudseed: expected at most {budget} bytes by route {route}, but found {bytes}"
+    );
+}

@@ -1,0 +1,92 @@
+//! Files of a machine in memory, for tests of what reads them.
+
+use std::collections::BTreeMap;
+
+use cloudseed_core::machine::{Disk, Files, Kind};
+
+/// A machine's files by path; a directory is what has something below it.
+#[derive(Clone, Default)]
+pub struct Tree {
+    files: BTreeMap<String, Vec<u8>>,
+    sockets: Vec<String>,
+    variables: BTreeMap<String, String>,
+    pub cpuid: Option<[u8; 12]>,
+}
+
+impl Tree {
+    pub fn new(files: &[(&str, &str)]) -> Tree {
+        let mut tree = Tree::default();
+        for (path, content) in files {
+            tree.put(path, content.as_bytes());
+        }
+        tree
+    }
+
+    pub fn put(&mut self, path: &str, content: &[u8]) {
+        self.files.insert(path.to_owned(), content.to_vec());
+    }
+
+    pub fn set(&mut self, variable: &str, value: &str) {
+        self.variables.insert(variable.to_owned(), value.to_owned());
+    }
+}
+
+impl Files for Tree {
+    fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let content = self.files.get(path)?;
+        (content.len() <= bytes_max).then(|| content.clone())
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        let prefix = format!("{path}/");
+        let mut names: Vec<String> = self
+            .files
+            .keys()
+            .filter_map(|file| file.strip_prefix(&prefix))
+            .map(|rest| rest.split('/').next().unwrap_or(rest).to_owned())
+            .collect();
+        names.dedup();
+        names
+    }
+
+    fn kind(&self, path: &str) -> Option<Kind> {
+        if self.sockets.iter().any(|socket| socket == path) {
+            return Some(Kind::Socket);
+        }
+        if self.files.contains_key(path) {
+            return Some(Kind::File);
+        }
+        (!self.list(path).is_empty()).then_some(Kind::Directory)
+    }
+
+    fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
+        let bytes = self.files.get(&format!("/dev/{name}"))?;
+        Some(Box::new(Image(bytes.clone())))
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        self.cpuid
+    }
+}
+
+/// A disk in memory.
+pub struct Image(pub Vec<u8>);
+
+impl Disk for Image {
+    fn bytes(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let from = usize::try_from(offset).ok();
+        let bytes = from.and_then(|from| self.0.get(from..)?.get(..buffer.len()));
+        bytes.is_some_and(|bytes| {
+            buffer.copy_from_slice(bytes);
+            true
+        })
+    }
+}
