@@ -12,6 +12,7 @@ mod cloud;
 mod command;
 mod commands;
 mod compile;
+mod differential;
 mod ds_identify;
 mod fixture;
 mod formats;
