@@ -2,20 +2,33 @@
 //!
 //! main tells: it reads the command line, and here is the boot, top to bottom. `cloudseed_core` thinks, [`sys`] touches.
 
-use std::path::PathBuf;
+use std::io::{self, stdout};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use argh::FromArgs;
-use cloudseed_core::boot::{self, Options};
+use cloudseed_core::boot::{self, Booted, Options};
+use cloudseed_core::fetch::{FETCH_SECONDS_MAX, Web};
 use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 
 mod command;
 mod sys;
 
+use command::check::Check;
+use command::clean::Clean;
+use command::decode::Decode;
+use command::fetch::Fetch;
+use command::identify::Identify;
+use command::make_mime::MakeMime;
+use command::plan::Plan;
+use command::platforms::Platforms;
+use command::query::Query;
+use command::status::Status;
 use sys::console::{self, Weight};
 use sys::root::Root;
-use sys::world::{self, Journal};
+use sys::world::{self, Journal, Kernel};
 
 /// cloud-init's data, before the root file system, with nothing left behind.
 #[derive(FromArgs)]
@@ -28,13 +41,23 @@ struct Arguments {
 #[argh(subcommand)]
 enum Command {
     Boot(Boot),
+    Identify(Identify),
+    Fetch(Fetch),
+    Plan(Plan),
+    Decode(Decode),
+    Check(Check),
+    MakeMime(MakeMime),
+    Platforms(Platforms),
+    Query(Query),
+    Status(Status),
+    Clean(Clean),
 }
 
-/// Identify, fetch, decode and write /run: what the initramfs runs.
+/// identify, fetch, decode and write /run: what the initramfs runs, and the default there
 #[derive(FromArgs)]
 #[argh(subcommand, name = "boot")]
 struct Boot {
-    /// prefix of everything read and written (default /)
+    /// the prefix of everything read and written (default: /)
     #[argh(option, default = "PathBuf::from(\"/\")")]
     root: PathBuf,
     /// fetch from this platform, whatever firmware says
@@ -46,38 +69,109 @@ struct Boot {
 }
 
 fn main() -> ExitCode {
-    let arguments: Arguments = match std::env::args_os().len() {
-        1 if in_initramfs() => Arguments { command: Command::Boot(Boot::default()) },
-        _ => argh::from_env(),
+    let command = match std::env::args_os().len() {
+        1 if in_initramfs() => Command::Boot(Boot {
+            root: PathBuf::from("/"),
+            platform: None,
+            strict: false,
+        }),
+        _ => argh::from_env::<Arguments>().command,
     };
-    match arguments.command {
+    match command {
         Command::Boot(boot) => boot.run(),
+        Command::Fetch(fetch) => {
+            let booted = rehearse(&fetch.root, fetch.platform.as_deref());
+            let shown = booted
+                .instance
+                .as_ref()
+                .map(|instance| fetch.shown(instance));
+            tell(shown.ok_or(booted.line))
+        }
+        Command::Plan(plan) => {
+            let booted = rehearse(&plan.root, plan.platform.as_deref());
+            eprintln!("{}", booted.line);
+            tell(plan.shown(&booted.plan))
+        }
+        Command::Identify(identify) => ended(identify.run(&mut stdout())),
+        Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
+        Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
+        Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
+        Command::Platforms(platforms) => tell(platforms.shown()),
+        Command::Query(query) => query.run(),
+        Command::Status(status) => status.run(),
+        Command::Clean(clean) => clean.run(),
     }
 }
 
 /// True in an initramfs of systemd or dracut, which have this file for exactly this question.
 fn in_initramfs() -> bool {
-    std::path::Path::new("/etc/initrd-release").exists()
+    Path::new("/etc/initrd-release").exists()
+}
+
+/// What a command has to say: on standard output, or what went wrong on standard error.
+fn tell(shown: Result<String, String>) -> ExitCode {
+    match shown {
+        Ok(text) => {
+            println!("{}", text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(text) => {
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what went wrong, if anything did. A reader that left early (`| head`) is no error.
+fn ended(result: io::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        _ => {
+            eprintln!("cloudseed: {error}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+/// Runs a command that may read documents from the web, over the kernel's sockets: this is no boot.
+fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
+    let mut kernel = Kernel::new(Journal::new());
+    let files = Root::new(Path::new("/"));
+    let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
+    ended(run(&mut Web {
+        files: &files,
+        outside: &mut kernel,
+        deadline,
+    }))
+}
+
+/// The boot up to, and without, the writing. When it returns, the network is as it was before.
+fn rehearse(root: &Path, platform: Option<&str>) -> Booted {
+    let journal = Journal::new();
+    let root = Root::new(root);
+    let machine = Machine::read(&root);
+    let links = if root.is_real() {
+        machine.links.as_slice()
+    } else {
+        &[]
+    };
+    let mut outside = world::open(links, journal);
+    let options = Options {
+        platform: platform.and_then(platform::named),
+        handover: None,
+    };
+    boot::boot(&machine, &mut *outside, options)
 }
 
 impl Boot {
     /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
-        let journal = Journal::new();
+        let booted = rehearse(&self.root, self.platform.as_deref());
         let root = Root::new(&self.root);
-        let machine = Machine::read(&root);
-        let mut outside = world::open(if root.is_real() { &machine.links } else { &[] }, journal);
-        let options = Options {
-            platform: self.platform.as_deref().and_then(platform::named),
-            handover: None,
-        };
-        let booted = boot::boot(&machine, &mut *outside, options);
-        // From here on the network is as it was before.
-        drop(outside);
         let written = root.carry_out(&booted.plan);
         match &written {
-            Ok(()) if booted.well => console::say(&root, Weight::Word, &booted.line),
+            Ok(()) if booted.well => console::say(&root, Weight::Notice, &booted.line),
             Ok(()) => console::say(&root, Weight::Alarm, &booted.line),
             Err(error) => console::say(&root, Weight::Alarm, &error.to_string()),
         }

@@ -1,8 +1,5 @@
 //! `cloudseed platforms`: how each platform is known, what network it needs, what is asked; from the static records.
 
-use std::io::{self, Write};
-use std::process::ExitCode;
-
 use argh::FromArgs;
 use cloudseed_core::fetch::Network;
 use cloudseed_core::json;
@@ -22,39 +19,36 @@ pub struct Platforms {
 }
 
 impl Platforms {
-    /// Prints to `out`; 1 if there is no platform of the name.
-    pub fn run(self, out: &mut dyn Write) -> io::Result<ExitCode> {
+    /// The table, or the records; an error if there is no platform of the name.
+    pub fn shown(&self) -> Result<String, String> {
         let chosen: Vec<&Platform> = match &self.name {
             Some(name) => named(name).into_iter().collect(),
             None => PLATFORMS.to_vec(),
         };
         if chosen.is_empty() {
-            eprintln!("cloudseed platforms: no platform of this name");
-            return Ok(ExitCode::FAILURE);
+            return Err(String::from(
+                "platforms: expected the name of a platform, but found another",
+            ));
         }
         if self.json {
             let records: Vec<Value> = chosen.iter().map(|platform| record(platform)).collect();
-            writeln!(out, "{}", json::write_indented(&Value::List(records)))?;
-        } else {
-            for platform in chosen {
-                describe(platform, out)?;
-            }
+            return Ok(json::write_indented(&Value::List(records)));
         }
-        Ok(ExitCode::SUCCESS)
+        let described: Vec<String> = chosen.into_iter().map(described).collect();
+        Ok(described.join("\n"))
     }
 }
 
-fn describe(platform: &Platform, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", platform.name)?;
-    writeln!(out, "  known by  {}", platform.rule)?;
-    match platform.fetch {
-        Some(_) => writeln!(out, "  needs     {}", needs(platform.network))?,
-        None => writeln!(out, "  fetched   by cloud-init, which is told the name")?,
-    }
+fn described(platform: &Platform) -> String {
+    let mut lines = format!("{}\n  known by  {}\n", platform.name, platform.rule);
+    lines += &match platform.fetch {
+        Some(_) => format!("  needs     {}\n", needs(platform.network)),
+        None => String::from("  fetched   by cloud-init, which is told the name\n"),
+    };
     for ask in platform.asks {
-        writeln!(out, "  asked     {ask}")?;
+        lines += &format!("  asked     {ask}\n");
     }
-    Ok(())
+    lines
 }
 
 fn record(platform: &Platform) -> Value {
@@ -62,7 +56,14 @@ fn record(platform: &Platform) -> Value {
     record.insert("name", platform.name);
     record.insert("rule", platform.rule.to_string());
     record.insert("network", needs(platform.network));
-    record.insert("asks", platform.asks.iter().map(|ask| Value::from(*ask)).collect::<Vec<_>>());
+    record.insert(
+        "asks",
+        platform
+            .asks
+            .iter()
+            .map(|ask| Value::from(*ask))
+            .collect::<Vec<_>>(),
+    );
     record.insert("fetched", platform.fetch.is_some());
     record.into()
 }

@@ -9,7 +9,7 @@ use crate::compile::{self, Decoded, Document, Ending, Handover, Identified, Outc
 use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
 use crate::identify::{self, Answer, settings::Settings};
 use crate::instance::Instance;
-use crate::machine::Machine;
+use crate::machine::{Kind, Machine};
 use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::userdata;
@@ -86,6 +86,7 @@ pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> B
         timings: &steps.timings,
         network: outside.learnt(),
         kernel: &machine.kernel,
+        systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
         handover: options.handover.unwrap_or_else(|| handover(machine)),
     };
     let (plan, _) = compile::compile(&outcome);

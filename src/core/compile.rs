@@ -7,8 +7,10 @@
 //!     instance-data.json  …-sensitive.json      the facts, cloud-init's layout   instance_data.rs
 //!     meta-data  user-data  vendor-data  …      the documents as fetched         documents.rs
 //!     parts/  parts.json                        what they hold                   parts.rs
-//!     run  plan/                                what to execute, and with what   script.rs, run.sh
+//!     run  plan/                                what to execute, and with what   script.rs, run.sh,
+//!                                                                                handlers.rs, handlers.py
 //!   /run/cloud-init/                            for stock cloud-init             cloud_init.rs
+//!   /run/systemd/system/                        for a systemd without us         systemd.rs
 //! ```
 //!
 //! A product takes what it needs of the [`Outcome`] and puts its files; none reads another's.
@@ -21,10 +23,12 @@ pub mod cloud_config;
 pub mod cloud_init;
 pub mod documents;
 pub mod environment;
+pub mod handlers;
 pub mod instance_data;
 pub mod parts;
 pub mod report;
 pub mod script;
+pub mod systemd;
 
 use crate::instance::Instance;
 use crate::machine::Kernel;
@@ -101,6 +105,8 @@ pub struct Outcome<'a> {
     pub kernel: &'a Kernel,
     /// What stock cloud-init is told.
     pub handover: Handover,
+    /// True if systemd is known to run the real root, as when it runs this initramfs.
+    pub systemd: bool,
 }
 
 /// The files being made, and what was not as expected meanwhile.
@@ -130,30 +136,45 @@ impl Products {
 pub fn compile(outcome: &Outcome) -> (Plan, Vec<Warning>) {
     let mut products = Products::default();
     if let Ending::Found(instance) = outcome.ending {
+        let parts = numbered(outcome.decoded);
         documents::put(&mut products, &instance.documents);
-        parts::put(&mut products, outcome.decoded);
-        script::put(&mut products, &instance.instance_id, outcome.decoded, &[]);
+        parts::put(&mut products, &parts);
+        script::put(&mut products, &instance.instance_id, &parts, &[]);
+        handlers::put(&mut products, instance, &parts);
         instance_data::put(&mut products, instance, outcome.kernel);
         cloud_init::put(&mut products, instance, outcome.handover);
+        systemd::put(&mut products, outcome.systemd);
     }
     products.put("cloudseed/run", Mode::Private, script::RUN);
     report::put(&mut products, outcome);
     (products.plan, products.warnings)
 }
 
-/// The parts of all documents, numbered throughout; those of user-data, the first, keep their own numbers.
-fn numbered(decoded: &[Decoded]) -> impl Iterator<Item = (u32, Document, &Part)> {
-    let mut before = 0;
-    decoded.iter().flat_map(move |decoded| {
-        let start = before;
-        let last = decoded.parts.iter().map(|part| part.number).max();
-        before = last.map_or(before, |last| start + last);
-        let document = decoded.document;
-        decoded
-            .parts
-            .iter()
-            .map(move |part| (start + part.number, document, part))
-    })
+/// A part with its number among the parts of all documents and its file in `parts/`.
+#[derive(Clone, Debug)]
+struct Numbered<'a> {
+    number: u32,
+    document: Document,
+    file: String,
+    part: &'a Part,
+}
+
+/// The parts of all documents; those of user-data, the first, keep their own numbers.
+fn numbered(decoded: &[Decoded]) -> Vec<Numbered<'_>> {
+    let mut all: Vec<Numbered> = Vec::new();
+    for Decoded { document, parts } in decoded {
+        let before = all.last().map_or(0, |last| last.number);
+        all.extend(parts.iter().map(|part| {
+            let number = before.saturating_add(part.number);
+            Numbered {
+                number,
+                document: *document,
+                file: parts::file_name(number, &part.filename),
+                part,
+            }
+        }));
+    }
+    all
 }
 
 /// The beginning of a text for a message: its first line, at most 40 bytes of it, quoted.

@@ -19,6 +19,7 @@ use crate::rule::{Inquiry, Verdict};
 pub mod kin;
 pub mod log;
 pub mod policy;
+pub mod report;
 pub mod settings;
 
 use log::Note;

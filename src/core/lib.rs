@@ -57,3 +57,5 @@ pub mod plan;
 pub mod compile;
 
 pub mod boot;
+
+pub mod query;

@@ -12,6 +12,7 @@ pub mod cmdline;
 pub mod firmware;
 pub mod setting;
 pub mod smbios;
+pub mod uevent;
 pub mod virt;
 pub mod volume;
 

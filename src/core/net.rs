@@ -22,9 +22,13 @@ use smoltcp::time::{Duration, Instant};
 use crate::fetch::{Failure, Network};
 use crate::machine::Link;
 
+mod addresses;
+pub mod auto6;
 pub mod dhcp;
+pub mod dhcp6;
 pub mod frame;
 pub mod hasten;
+pub mod icmp6;
 mod lane;
 pub mod learnt;
 pub mod linklocal;
@@ -224,7 +228,7 @@ impl<W: Wires> Net<W> {
     pub fn notes(&mut self) -> Vec<(Instant, String)> {
         let notes = self.lanes.iter_mut();
         let mut notes: Vec<(Instant, String)> = notes
-            .flat_map(|lane| core::mem::take(&mut lane.notes))
+            .flat_map(|lane| core::mem::take(&mut lane.have.notes))
             .collect();
         notes.sort_by_key(|(at, _)| *at);
         notes
@@ -284,7 +288,7 @@ impl<W: Wires> Net<W> {
                 continue;
             };
             if let (true, Some(network)) = (fresh, self.wanted) {
-                lane.want(network, now, &mut self.random);
+                lane.have.want(network, now, &mut self.random);
             }
             if plugged {
                 lane.poll(now, port, &mut self.random);
@@ -424,7 +428,7 @@ impl<W: Wires> Net<W> {
         self.wanted = Some(self.wanted.map_or(network, |old| wider(old, network)));
         for (lane, plugged) in self.lanes.iter_mut().zip(&self.plugged) {
             if *plugged {
-                lane.want(network, now, &mut self.random);
+                lane.have.want(network, now, &mut self.random);
             }
         }
         Ok(())

@@ -27,6 +27,14 @@ pub mod lines;
 
 pub mod include;
 
+pub mod archive;
+
+pub mod launch;
+
+pub mod compose;
+
+pub mod advice;
+
 pub mod merge;
 
 pub mod patch;
@@ -56,6 +64,19 @@ pub const URL_BYTES_MAX: usize = 4096;
 pub const FILENAME_BYTES_MAX: usize = 1024;
 /// How many warnings are kept.
 pub const WARNINGS_MAX: usize = 256;
+
+/// The types that something in the real root handles; parts of others wait for a part-handler that takes them.
+pub const HANDLED_TYPES: &[&str] = &[
+    "text/cloud-boothook",
+    "text/cloud-config",
+    "text/cloud-config-jsonp",
+    "text/jinja2",
+    "text/part-handler",
+    "text/x-shellscript",
+    "text/x-shellscript-per-boot",
+    "text/x-shellscript-per-instance",
+    "text/x-shellscript-per-once",
+];
 
 /// One part of user-data, decoded: what a handler of the original would be called with.
 #[derive(Clone, Debug, PartialEq, Eq)]

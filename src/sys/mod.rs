@@ -1,8 +1,8 @@
 //! Sys touches: every system call of the program, and the only folder where `unsafe` is allowed.
 
-pub mod block;
 pub mod clock;
 pub mod console;
+pub mod cpu;
 pub mod directory;
 pub mod http;
 pub mod link;

@@ -4,9 +4,10 @@
 //! below the root, disks are image files, and of the environment only what stands for a guest's facts is honoured.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use cloudseed_core::machine::{Disk, Files, Kind};
 
@@ -48,7 +49,7 @@ impl Root {
     }
 
     /// Where `path` (absolute, as on the machine) is in the file system of this process; `None` if links go in circles.
-    fn resolve(&self, path: &str) -> Option<PathBuf> {
+    pub fn resolve(&self, path: &str) -> Option<PathBuf> {
         if self.is_real() {
             return Some(PathBuf::from(path));
         }
@@ -83,18 +84,30 @@ impl Root {
 
     /// Opens what is at `path` if its type is the expected one; the type is asked first, because opening some devices
     /// (a watchdog, a tape) acts on them.
-    fn open(&self, path: &str, expected: fn(&fs::FileType) -> bool) -> Option<File> {
-        let place = self.resolve(path)?;
-        let metadata = fs::metadata(&place).ok()?;
-        if !expected(&metadata.file_type()) {
-            return None;
+    fn open(&self, path: &str, expected: fn(&fs::FileType) -> bool) -> io::Result<File> {
+        let loops = || io::Error::from_raw_os_error(libc::ELOOP);
+        let place = self.resolve(path).ok_or_else(loops)?;
+        if !expected(&fs::metadata(&place)?.file_type()) {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         // Without O_NONBLOCK an optical drive would pull in its tray, and a pipe put here meanwhile would wait.
         OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
             .open(place)
-            .ok()
+    }
+
+    /// The whole content of the regular file at `path`, as [`Files::read`], for who wants to know why not. Attributes in
+    /// /sys and /proc, whose size says nothing, are read to their end.
+    pub fn load(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let file = self.open(path, fs::FileType::is_file)?;
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        match bytes.len() <= bytes_max {
+            true => Ok(bytes),
+            false => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+        }
     }
 }
 
@@ -109,13 +122,8 @@ fn parts(path: &Path) -> Vec<PathBuf> {
 }
 
 impl Files for Root {
-    /// Regular files only. Attributes in /sys and /proc, whose size says nothing, are read to their end.
     fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
-        let file = self.open(path, fs::FileType::is_file)?;
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(bytes_max).ok()?.saturating_add(1);
-        file.take(limit).read_to_end(&mut bytes).ok()?;
-        (bytes.len() <= bytes_max).then_some(bytes)
+        self.load(path, bytes_max).ok()
     }
 
     /// Names that are not UTF-8 are left out: no fact of a machine has one.
@@ -147,6 +155,11 @@ impl Files for Root {
         })
     }
 
+    fn modified(&self, path: &str) -> Option<Duration> {
+        let modified = fs::metadata(self.resolve(path)?).ok()?.modified().ok()?;
+        modified.duration_since(UNIX_EPOCH).ok()
+    }
+
     /// At `/` a block device, below another root an image file. A `!` in the name stands for `/`, as in /sys/class/block.
     fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
         if name.contains('/') || matches!(name, "" | "." | "..") {
@@ -156,7 +169,9 @@ impl Files for Root {
             true => fs::FileType::is_block_device,
             false => fs::FileType::is_file,
         };
-        let mut file = self.open(&format!("/dev/{}", name.replace('!', "/")), expected)?;
+        let mut file = self
+            .open(&format!("/dev/{}", name.replace('!', "/")), expected)
+            .ok()?;
         let bytes = file.seek(SeekFrom::End(0)).ok()?;
         Some(Box::new(Image { file, bytes }))
     }
@@ -176,6 +191,10 @@ impl Files for Root {
                 .map(String::from)
         };
         honoured.then(real).flatten().or_else(own)
+    }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        self.is_real().then(super::cpu::hypervisor_vendor).flatten()
     }
 }
 

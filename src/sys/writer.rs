@@ -94,9 +94,17 @@ impl Root {
         list.lines().filter_map(RunPath::new).collect()
     }
 
-    /// Removes the entry `name` of /run with all below it, following no link; false if there is none.
+    /// Removes the entry `name` of /run with all below it; false if there is none.
     fn forget(&self, name: &str) -> Result<bool, Error> {
-        let place = self.prefix().join("run").join(name);
+        self.remove(&format!("/run/{name}"))
+    }
+
+    /// Removes what is at `path`, with all below it; a link goes, not what it points to. False if there is nothing.
+    pub fn remove(&self, path: &str) -> Result<bool, Error> {
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(place) = self.resolve(above).map(|above| above.join(name)) else {
+            return Ok(false);
+        };
         let removed = match fs::symlink_metadata(&place) {
             Ok(found) if found.is_dir() => fs::remove_dir_all(&place),
             Ok(_) => fs::remove_file(&place),
@@ -105,7 +113,7 @@ impl Root {
         match removed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(unable(&format!("/run/{name}"), "to remove it", &error)),
+            Err(error) => Err(unable(path, "to remove it", &error)),
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Every machine gets its own address, the first the one of the settings, the next the next; a declined one is passed over.
 //! As real servers do, it sends only the options that were asked for.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
-use smoltcp::wire::EthernetAddress;
+use smoltcp::wire::{EthernetAddress, Ipv4Cidr};
 
-use super::packet;
-use super::settings::Lease;
+use super::packet::{self, labels};
+use super::words::Words;
 
 /// The port of servers.
 pub const SERVER_PORT: u16 = 67;
@@ -26,6 +28,88 @@ const DECLINE: u8 = 4;
 const ACK: u8 = 5;
 const NAK: u8 = 6;
 const INFORM: u8 = 8;
+
+/// A line `lease` of `cloud.conf`.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The address the first machine gets, and the length of its prefix.
+    pub address: Ipv4Cidr,
+    /// Options 3, 6, 28, 42, 245: addresses.
+    addresses: BTreeMap<u8, Vec<Ipv4Addr>>,
+    /// Options 12 and 15: text.
+    texts: BTreeMap<u8, String>,
+    /// Option 26.
+    mtu: Option<u16>,
+    /// Option 51.
+    seconds: u32,
+    /// Option 54.
+    server: Option<Ipv4Addr>,
+    /// Option 119.
+    search: Vec<String>,
+    /// Option 121: destination and router.
+    pub routes: Vec<(Ipv4Cidr, Ipv4Addr)>,
+    /// Messages left unanswered.
+    skip: u32,
+    /// Requests refused.
+    nak: u32,
+    /// Time before each answer.
+    delay: Duration,
+}
+
+impl Lease {
+    /// Reads the rest of the line.
+    pub fn parse(words: &mut Words) -> Result<Lease, String> {
+        let mut lease = Lease {
+            address: words.parse("an address like 10.0.2.15/24")?,
+            addresses: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            mtu: None,
+            seconds: 3600,
+            server: None,
+            search: Vec::new(),
+            routes: Vec::new(),
+            skip: 0,
+            nak: 0,
+            delay: Duration::ZERO,
+        };
+        while let Some(word) = words.take() {
+            match word {
+                "router" => drop(lease.addresses.insert(3, words.list("addresses")?)),
+                "dns" => drop(lease.addresses.insert(6, words.list("addresses")?)),
+                "broadcast" => drop(lease.addresses.insert(28, words.list("an address")?)),
+                "ntp" => drop(lease.addresses.insert(42, words.list("addresses")?)),
+                "azure" => drop(lease.addresses.insert(245, words.list("an address")?)),
+                "hostname" => drop(lease.texts.insert(12, words.next("a name")?.into())),
+                "domain" => drop(lease.texts.insert(15, words.next("a name")?.into())),
+                "mtu" => lease.mtu = Some(words.parse("a number of bytes")?),
+                "seconds" => lease.seconds = words.parse("a number of seconds")?,
+                "server" => lease.server = Some(words.parse("an address")?),
+                "search" => lease.search = words.list("names")?,
+                "routes" => {
+                    for route in words.next("routes")?.split(',') {
+                        lease.routes.push(parse_route(route)?);
+                    }
+                }
+                "skip" => lease.skip = words.parse("a number of messages")?,
+                "nak" => lease.nak = words.parse("a number of requests")?,
+                "delay" => lease.delay = words.time()?,
+                other => return Err(format!("expected a word of a lease, but found {other}")),
+            }
+        }
+        Ok(lease)
+    }
+
+    /// The addresses of option `kind`.
+    pub fn addresses(&self, kind: u8) -> &[Ipv4Addr] {
+        self.addresses.get(&kind).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn parse_route(text: &str) -> Result<(Ipv4Cidr, Ipv4Addr), String> {
+    text.split_once('=')
+        .and_then(|(to, via)| Some((to.parse().ok()?, via.parse().ok()?)))
+        .ok_or_else(|| format!("expected a route like 10.1.0.0/16=10.0.2.9, but found {text}"))
+}
 
 /// One server and what it has leased.
 pub struct Server {
@@ -79,7 +163,7 @@ impl Server {
     }
 
     /// How long it takes to answer.
-    pub fn delay(&self) -> std::time::Duration {
+    pub fn delay(&self) -> Duration {
         self.lease.delay
     }
 
@@ -260,15 +344,4 @@ fn option(bytes: &mut Vec<u8>, kind: u8, data: &[u8]) {
         bytes.extend([kind, piece.len() as u8]);
         bytes.extend(piece);
     }
-}
-
-/// A name as the name system writes it (RFC 1035): each label with its length before it, and an empty one at the end.
-pub fn labels(name: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for label in name.split('.').filter(|label| !label.is_empty()) {
-        bytes.push(label.len() as u8);
-        bytes.extend(label.as_bytes());
-    }
-    bytes.push(0);
-    bytes
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::str::FromStr;
 
-use super::dhcp::labels;
-use super::settings::{Dns, Name};
+use super::packet::labels;
 
 /// The port of servers.
 pub const PORT: u16 = 53;
@@ -22,27 +22,63 @@ const NO_ERROR: u8 = 0;
 const FAILURE: u8 = 2;
 const NO_SUCH_NAME: u8 = 3;
 
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub enum Name {
+    /// These addresses.
+    Addresses(Vec<IpAddr>),
+    /// Another name.
+    Alias(String),
+}
+
+/// How the server behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// As it should.
+    #[default]
+    Right,
+    /// By UDP it says that the answer is too long.
+    Truncate,
+    /// It says nothing.
+    Silent,
+    /// It says that it failed.
+    Servfail,
+}
+
+impl FromStr for Mood {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Mood, ()> {
+        match word {
+            "truncate" => Ok(Mood::Truncate),
+            "silent" => Ok(Mood::Silent),
+            "servfail" => Ok(Mood::Servfail),
+            _ => Err(()),
+        }
+    }
+}
+
 /// The server.
 pub struct Server {
     names: BTreeMap<String, Name>,
-    mood: Dns,
+    mood: Mood,
 }
 
 impl Server {
     /// A server that knows these names.
-    pub fn new(names: BTreeMap<String, Name>, mood: Dns) -> Server {
+    pub fn new(names: BTreeMap<String, Name>, mood: Mood) -> Server {
         Server { names, mood }
     }
 
     /// The answer to a query, and a line for the log; `stream` if it came by TCP.
     pub fn answer(&self, query: &[u8], stream: bool) -> Option<(Vec<u8>, String)> {
         let (name, kind, end) = question(query)?;
-        if self.mood == Dns::Silent {
+        if self.mood == Mood::Silent {
             return None;
         }
-        let truncated = self.mood == Dns::Truncate && !stream;
+        let truncated = self.mood == Mood::Truncate && !stream;
         let (code, records) = match self.mood {
-            Dns::Servfail => (FAILURE, Vec::new()),
+            Mood::Servfail => (FAILURE, Vec::new()),
             _ => self.look_up(&name, kind),
         };
         let mut answer = query[..end].to_vec();

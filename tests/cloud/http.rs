@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::folder::Folder;
-use super::settings::{Rule, Settings, What};
+use super::rules::{Rule, What};
+use super::settings::Settings;
 
 /// Longest request taken, in bytes.
 const REQUEST_BYTES_MAX: usize = 64 << 10;
@@ -190,7 +191,7 @@ impl Reply {
 pub struct Service {
     folder: Folder,
     aliases: Vec<(String, String)>,
-    rules: Vec<(Rule, u32)>,
+    rules: Vec<Rule>,
     tokens: BTreeMap<String, Vec<Token>>,
 }
 
@@ -206,11 +207,7 @@ impl Service {
         Service {
             folder,
             aliases: settings.aliases.clone(),
-            rules: settings
-                .rules
-                .iter()
-                .map(|rule| (rule.clone(), 0))
-                .collect(),
+            rules: settings.rules.clone(),
             tokens: BTreeMap::new(),
         }
     }
@@ -218,9 +215,19 @@ impl Service {
     /// The reply to a request; `None` if it is to be met with silence.
     pub fn answer(&mut self, request: &Request) -> Option<Reply> {
         let path = self.resolve(&request.target);
-        let rules = self.rules_for(&request.target, &path);
+        let mut rules = Vec::new();
+        for rule in &mut self.rules {
+            if rule.concerns(&request.target, &path) {
+                rules.push(rule.what.clone());
+            }
+        }
         if rules.iter().any(|rule| matches!(rule, What::Mute)) {
             return None;
+        }
+        if rules.iter().any(|rule| matches!(rule, What::Garbage)) {
+            let mut reply = Reply::raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "garbage".into());
+            reply.end = End::Close;
+            return Some(reply);
         }
         let mut headers = Vec::new();
         let (status, body) = match self.refusal(request, &rules) {
@@ -247,21 +254,6 @@ impl Service {
             "" => "/".to_string(),
             path => path.to_string(),
         }
-    }
-
-    /// What the rules say about this request; counts it.
-    fn rules_for(&mut self, target: &str, path: &str) -> Vec<What> {
-        let mut found = Vec::new();
-        for (rule, seen) in &mut self.rules {
-            if !matches(&rule.path, target) && !matches(&rule.path, path) {
-                continue;
-            }
-            *seen += 1;
-            if *seen > rule.skip && *seen - rule.skip <= rule.times {
-                found.push(rule.what.clone());
-            }
-        }
-        found
     }
 
     /// The status and headers of a request that gets no document.
@@ -321,12 +313,13 @@ impl Service {
         };
         let read = |target: &str| self.folder.read(request.host(), method, target);
         let body = read(&request.target).or_else(|| read(path))?;
-        let uses = self.rules.iter().find_map(|(rule, _)| match &rule.what {
+        let uses = self.rules.iter().filter_map(|rule| match &rule.what {
             What::Require { value, uses, .. } if value.strip_prefix('@') == Some(path) => {
                 Some(*uses)
             }
             _ => None,
         });
+        let uses = uses.min();
         match uses {
             Some(uses) if method == "PUT" => Some(self.issue(path, &body, uses)),
             _ => Some(body),
@@ -345,13 +338,6 @@ impl Service {
             uses,
         });
         text.into_bytes()
-    }
-}
-
-fn matches(pattern: &str, path: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => path.starts_with(prefix),
-        None => path == pattern,
     }
 }
 

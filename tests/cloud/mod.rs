@@ -14,14 +14,19 @@
 //! [`SimulatedCloud`] is the front door.
 
 mod dhcp;
+mod dhcp6;
 mod dns;
-mod ethernet;
 mod faults;
 mod folder;
 mod http;
+mod inside;
+pub mod neighbour;
 mod packet;
+mod ra;
+mod rules;
 mod settings;
 pub mod simulated;
 mod tcp;
+mod words;
 
 pub use simulated::SimulatedCloud;

@@ -1,11 +1,11 @@
 //! Packets taken apart and put together: UDP in IP, IP in Ethernet.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, IpRepr, Ipv4Packet, Ipv4Repr,
-    Ipv6Packet, Ipv6Repr, UdpPacket, UdpRepr,
+    EthernetAddress, EthernetFrame, EthernetProtocol, Icmpv6Packet, IpProtocol, IpRepr, Ipv4Packet,
+    Ipv4Repr, Ipv6Packet, Ipv6Repr, UdpPacket, UdpRepr,
 };
 
 /// Hops a packet of ours may take.
@@ -82,6 +82,48 @@ pub fn frame(
     bytes
 }
 
+/// The frame that carries an IP packet.
+pub fn carry(destination: EthernetAddress, source: EthernetAddress, packet: &[u8]) -> Vec<u8> {
+    let protocol = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => EthernetProtocol::Ipv4,
+        _ => EthernetProtocol::Ipv6,
+    };
+    frame(destination, source, protocol, packet)
+}
+
+/// The hardware address of a group of machines (RFC 1112, RFC 2464); `None` for a single one.
+pub fn group(address: IpAddr) -> Option<EthernetAddress> {
+    match address {
+        IpAddr::V4(address) if address.is_broadcast() => Some(EthernetAddress::BROADCAST),
+        IpAddr::V4(address) => address.is_multicast().then(|| {
+            let [_, b, c, d] = address.octets();
+            EthernetAddress([0x01, 0, 0x5e, b & 0x7f, c, d])
+        }),
+        IpAddr::V6(address) => address.is_multicast().then(|| {
+            let [.., a, b, c, d] = address.octets();
+            EthernetAddress([0x33, 0x33, a, b, c, d])
+        }),
+    }
+}
+
+/// The IP packet that carries an ICMPv6 message, whose checksum is filled in.
+pub fn icmpv6(source: Ipv6Addr, destination: Ipv6Addr, body: &mut [u8]) -> Vec<u8> {
+    /// The limit by which a receiver knows that no router was in between (RFC 4861).
+    const LOCAL: u8 = 255;
+    Icmpv6Packet::new_unchecked(&mut *body).fill_checksum(&source, &destination);
+    let header = Ipv6Repr {
+        src_addr: source,
+        dst_addr: destination,
+        next_header: IpProtocol::Icmpv6,
+        payload_len: body.len(),
+        hop_limit: LOCAL,
+    };
+    let mut bytes = vec![0; header.buffer_len() + body.len()];
+    header.emit(&mut Ipv6Packet::new_unchecked(&mut bytes));
+    bytes[header.buffer_len()..].copy_from_slice(body);
+    bytes
+}
+
 /// The IP packet that carries a UDP datagram; both ends are of the same IP version.
 pub fn udp(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u8> {
     let (from, to) = (source.ip().into(), destination.ip().into());
@@ -102,5 +144,16 @@ pub fn udp(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> Vec<u
         |body| body.copy_from_slice(payload),
         &checksums,
     );
+    bytes
+}
+
+/// A name as the name system writes it (RFC 1035): each label with its length before it, and an empty one at the end.
+pub fn labels(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        bytes.push(label.len() as u8);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
     bytes
 }

@@ -1,27 +1,18 @@
 //! [`SimulatedCloud`]: a switch, and behind it every server there is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol};
+use smoltcp::wire::{EthernetAddress, EthernetFrame};
 
-use super::ethernet::Arp;
 use super::faults::Line;
 use super::folder::Folder;
-use super::http::Service;
-use super::packet::{self, Packet};
+use super::inside::Inside;
+use super::neighbour::HARDWARE;
 use super::settings::{DEFAULT, Settings};
-use super::tcp::{Kind, Stack};
-use super::{dhcp, dns};
-
-/// The hardware address of everything in the cloud.
-const HARDWARE: EthernetAddress = EthernetAddress([0x02, 0, 0, 0, 0, 0xfe]);
-/// The hardware address of whoever else holds an address.
-const STRANGER: EthernetAddress = EthernetAddress([0x02, 0, 0, 0, 0, 0xbb]);
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -71,30 +62,20 @@ pub struct SimulatedCloud {
     folder: Folder,
     settings: Box<Settings>,
     events: Events,
+    /// There once the settings are final.
     inside: Option<Box<Inside>>,
+    /// True once a frame has come.
+    started: bool,
     ports: Vec<Cable>,
+    /// Which port leads to a hardware address.
+    switch: BTreeMap<EthernetAddress, usize>,
 }
 
 /// One cable, each direction for itself.
 struct Cable {
     inward: Line,
     outward: Line,
-}
-
-/// What there is once the settings are final.
-struct Inside {
-    /// The addresses it answers for.
-    hosts: BTreeSet<IpAddr>,
-    dhcp: Vec<dhcp::Server>,
-    dns: dns::Server,
-    service: Service,
-    stack: Stack,
-    /// Which port leads to a hardware address.
-    switch: BTreeMap<EthernetAddress, usize>,
-    /// Which hardware address an address was last seen with.
-    stations: BTreeMap<IpAddr, EthernetAddress>,
-    /// Frames that are to be sent at a later time.
-    later: BTreeMap<(Instant, u64), Vec<u8>>,
+    /// Frames that have come in.
     count: u64,
 }
 
@@ -109,7 +90,9 @@ impl SimulatedCloud {
             settings,
             events: Events::default(),
             inside: None,
+            started: false,
             ports: Vec::new(),
+            switch: BTreeMap::new(),
         })
     }
 
@@ -131,13 +114,18 @@ impl SimulatedCloud {
         self.ports.push(Cable {
             inward: Line::new(&self.settings.faults, seed),
             outward: Line::new(&self.settings.faults, !seed),
+            count: 0,
         });
         self.ports.len() - 1
     }
 
     /// Takes in a frame at a port.
     pub fn receive(&mut self, port: usize, frame: Vec<u8>, now: Instant) {
-        self.ports[port].inward.send(frame, now);
+        let cable = &mut self.ports[port];
+        cable.count += 1;
+        if !self.settings.lost.contains(&cable.count) {
+            cable.inward.send(frame, now);
+        }
     }
 
     /// A frame that comes out of a port by `now`.
@@ -147,31 +135,28 @@ impl SimulatedCloud {
 
     /// Does everything that is due by `now`.
     pub fn step(&mut self, now: Instant) {
-        let Some(inside) = &mut self.inside else {
-            return;
-        };
-        let mut frames = Vec::new();
         for port in 0..self.ports.len() {
             while let Some(frame) = self.ports[port].inward.receive(now) {
-                inside.forward(port, &frame, &mut self.ports, now);
-                inside.process(&frame, &self.settings, now, &self.events, &mut frames);
+                self.forward(port, &frame, now);
+                let started = std::mem::replace(&mut self.started, true);
+                if let Some(inside) = &mut self.inside {
+                    if !started {
+                        inside.start(now);
+                    }
+                    inside.receive(&frame, now);
+                }
             }
         }
-        for note in inside.stack.step(now, &mut inside.service, &inside.dns) {
+        let out = self
+            .inside
+            .as_mut()
+            .map(|inside| inside.step(now))
+            .unwrap_or_default();
+        for note in out.notes {
             self.events.add(now, note);
         }
-        while let Some(packet) = inside.stack.transmit() {
-            frames.extend(inside.wrap(&packet));
-        }
-        while let Some(entry) = inside
-            .later
-            .first_entry()
-            .filter(|entry| entry.key().0 <= now)
-        {
-            frames.push(entry.remove());
-        }
-        for frame in frames {
-            inside.send(&frame, &mut self.ports, now);
+        for frame in out.frames {
+            self.send(&frame, None, now);
         }
     }
 
@@ -181,193 +166,31 @@ impl SimulatedCloud {
             .ports
             .iter()
             .flat_map(|cable| [cable.inward.next(), cable.outward.next()]);
-        let lines = lines.flatten().min();
-        let inside = self.inside.as_mut()?;
-        let later = inside.later.keys().next().map(|(at, _)| *at);
-        let stack = inside.stack.next(now);
-        [lines, later, stack].into_iter().flatten().min()
-    }
-}
-
-impl Inside {
-    fn new(folder: &Folder, settings: &Settings, seed: u64) -> Inside {
-        let first = settings.listen.iter().find_map(|place| match place.ip() {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        });
-        let fallback = first.unwrap_or(Ipv4Addr::new(169, 254, 169, 254));
-        let dhcp: Vec<_> = settings
-            .leases
-            .iter()
-            .map(|lease| dhcp::Server::new(lease.clone(), fallback))
-            .collect();
-        let name_servers = settings.leases.iter().flat_map(|lease| lease.addresses(6));
-        let name_servers: Vec<IpAddr> = name_servers.map(|address| IpAddr::V4(*address)).collect();
-
-        let mut listen: Vec<_> = settings
-            .listen
-            .iter()
-            .map(|place| (*place, Kind::Http))
-            .collect();
-        listen.extend(
-            name_servers
-                .iter()
-                .map(|address| (SocketAddr::new(*address, dns::PORT), Kind::Dns)),
-        );
-        let routers = settings.leases.iter().flat_map(|lease| {
-            let routes = lease.routes.iter().map(|(_, via)| *via);
-            routes.chain(lease.addresses(3).iter().copied())
-        });
-        let mut hosts: BTreeSet<IpAddr> = listen.iter().map(|(place, _)| place.ip()).collect();
-        hosts.extend(
-            routers
-                .filter(|router| !router.is_unspecified())
-                .map(IpAddr::V4),
-        );
-        hosts.extend(dhcp.iter().map(|server| IpAddr::V4(server.id())));
-        Inside {
-            hosts,
-            dhcp,
-            dns: dns::Server::new(settings.names.clone(), settings.dns),
-            service: Service::new(folder.clone(), settings),
-            stack: Stack::new(listen, seed),
-            switch: BTreeMap::new(),
-            stations: BTreeMap::new(),
-            later: BTreeMap::new(),
-            count: 0,
-        }
+        let inside = self.inside.as_mut().and_then(|inside| inside.next(now));
+        lines.flatten().chain(inside).min()
     }
 
-    /// The switch: a frame from one port that is for machines at the others.
-    fn forward(&mut self, from: usize, frame: &[u8], ports: &mut [Cable], now: Instant) {
+    /// The switch: a frame from one port, for machines at the others.
+    fn forward(&mut self, from: usize, frame: &[u8], now: Instant) {
         let Ok(ethernet) = EthernetFrame::new_checked(frame) else {
             return;
         };
         if ethernet.src_addr().is_unicast() {
             self.switch.insert(ethernet.src_addr(), from);
         }
-        if ethernet.dst_addr() == HARDWARE {
-            return;
+        if ethernet.dst_addr() != HARDWARE {
+            self.send(frame, Some(from), now);
         }
-        let to = self.switch.get(&ethernet.dst_addr()).copied();
-        for (port, cable) in ports.iter_mut().enumerate() {
-            if port != from && to.is_none_or(|to| to == port) {
+    }
+
+    /// Sends a frame out of the port that leads to its destination, or of all ports, but not of the one it came from.
+    fn send(&mut self, frame: &[u8], from: Option<usize>, now: Instant) {
+        let destination = EthernetFrame::new_unchecked(frame).dst_addr();
+        let to = self.switch.get(&destination).copied();
+        for (port, cable) in self.ports.iter_mut().enumerate() {
+            if from != Some(port) && to.is_none_or(|to| to == port) {
                 cable.outward.send(frame.to_vec(), now);
             }
         }
-    }
-
-    /// Sends a frame of our own where it belongs.
-    fn send(&self, frame: &[u8], ports: &mut [Cable], now: Instant) {
-        let to = self
-            .switch
-            .get(&EthernetFrame::new_unchecked(frame).dst_addr())
-            .copied();
-        for (port, cable) in ports.iter_mut().enumerate() {
-            if to.is_none_or(|to| to == port) {
-                cable.outward.send(frame.to_vec(), now);
-            }
-        }
-    }
-
-    /// Puts a packet into a frame to the machine it is for; `None` if nobody knows that machine.
-    fn wrap(&self, packet: &[u8]) -> Option<Vec<u8>> {
-        let destination = Packet::parse(packet)?.destination;
-        let hardware = *self.stations.get(&destination)?;
-        Some(packet::frame(hardware, HARDWARE, protocol(packet), packet))
-    }
-
-    /// What the servers do with a frame; their answers go to `out`.
-    fn process(
-        &mut self,
-        frame: &[u8],
-        settings: &Settings,
-        now: Instant,
-        events: &Events,
-        out: &mut Vec<Vec<u8>>,
-    ) {
-        let Ok(ethernet) = EthernetFrame::new_checked(frame) else {
-            return;
-        };
-        let (source, destination) = (ethernet.src_addr(), ethernet.dst_addr());
-        if destination.is_unicast() && destination != HARDWARE {
-            return;
-        }
-        match ethernet.ethertype() {
-            EthernetProtocol::Arp => {
-                if let Some(arp) = Arp::parse(ethernet.payload()) {
-                    out.extend(self.arp(&arp, settings));
-                }
-            }
-            EthernetProtocol::Ipv4 | EthernetProtocol::Ipv6 => {
-                if let Some(packet) = Packet::parse(ethernet.payload()) {
-                    self.learn(packet.source, source);
-                    self.ip(ethernet.payload(), &packet, now, events, out);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn learn(&mut self, address: IpAddr, hardware: EthernetAddress) {
-        if !address.is_unspecified() && hardware.is_unicast() {
-            self.stations.insert(address, hardware);
-        }
-    }
-
-    fn arp(&mut self, arp: &Arp, settings: &Settings) -> Option<Vec<u8>> {
-        self.learn(IpAddr::V4(arp.sender.1), arp.sender.0);
-        let owner = if settings.conflicts.contains(&arp.target) {
-            STRANGER
-        } else if self.hosts.contains(&IpAddr::V4(arp.target)) {
-            HARDWARE
-        } else {
-            return None;
-        };
-        let reply = arp.reply(owner);
-        arp.request
-            .then(|| packet::frame(arp.sender.0, owner, EthernetProtocol::Arp, &reply))
-    }
-
-    fn ip(
-        &mut self,
-        bytes: &[u8],
-        packet: &Packet,
-        now: Instant,
-        events: &Events,
-        out: &mut Vec<Vec<u8>>,
-    ) {
-        match packet.udp() {
-            Some((_, to, payload)) if to.port() == dhcp::SERVER_PORT => {
-                for server in &mut self.dhcp {
-                    let Some(reply) = server.answer(payload) else {
-                        continue;
-                    };
-                    events.add(now, reply.note);
-                    let frame =
-                        packet::frame(reply.to, HARDWARE, EthernetProtocol::Ipv4, &reply.packet);
-                    self.count += 1;
-                    self.later
-                        .insert((now + server.delay().into(), self.count), frame);
-                }
-            }
-            Some((from, to, payload))
-                if to.port() == dns::PORT && self.hosts.contains(&to.ip()) =>
-            {
-                if let Some((answer, note)) = self.dns.answer(payload, false) {
-                    events.add(now, note);
-                    out.extend(self.wrap(&packet::udp(to, from, &answer)));
-                }
-            }
-            _ if self.hosts.contains(&packet.destination) => self.stack.receive(bytes),
-            _ => {}
-        }
-    }
-}
-
-fn protocol(packet: &[u8]) -> EthernetProtocol {
-    match packet.first().map(|byte| byte >> 4) {
-        Some(4) => EthernetProtocol::Ipv4,
-        _ => EthernetProtocol::Ipv6,
     }
 }

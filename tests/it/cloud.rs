@@ -1,16 +1,18 @@
 //! The simulated cloud itself, seen by a client made of smoltcp's own parts.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use cloudseed_core::net::Wires;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::socket::{dhcpv4, dns, tcp};
+use smoltcp::phy::{Device, RxToken, TxToken};
+use smoltcp::socket::{dhcpv4, dns, tcp, udp};
 use smoltcp::time::Instant;
-use smoltcp::wire::{DnsQueryType, EthernetAddress, IpCidr};
+use smoltcp::wire::{DnsQueryType, EthernetAddress, IpCidr, IpEndpoint};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
+use crate::cloud::neighbour::{Arp, HARDWARE, STRANGER, ask};
 use crate::cloud::simulated::Events;
 
 /// How long the client waits for anything.
@@ -18,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The metadata service.
 const SERVICE: &str = "169.254.169.254:80";
 const EC2: &str = "tests/roots/ec2/cloud";
+const HETZNER: &str = "tests/roots/hetzner/cloud";
 
 /// A machine at a port of a cable.
 struct Client {
@@ -319,18 +322,22 @@ fn answers_from_its_folder_on_one_connection() {
 
 #[test]
 fn wants_a_token_that_is_still_good() {
-    let token =
-        "no lease\nrequire /latest* X-aws-ec2-metadata-token @/latest/api/token else 401 uses 2";
-    let (mut client, _) = Client::at("tests/roots/nocloud-http/cloud", token);
-    assert!(client.connect(SERVICE).is_none(), "nobody listens there");
-    let (mut client, _) = Client::at(
-        EC2,
-        "require /latest/meta-data/ami-id X-aws-ec2-metadata-token @/latest/api/token else 401 uses 1",
-    );
+    let (mut client, _) = Client::at(EC2, "require / Token @/latest/api/token else 403 uses 2");
     let handle = client.connect(SERVICE).unwrap();
-    assert_eq!(status(&client.get("/latest/meta-data/ami-id").0), "401");
-    let (answer, _) = client.ask(handle, "PUT /latest/api/token HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert_eq!(status(&answer), "400");
+    let mut ask = |what: &str, header: &str| {
+        let request = format!("{what} HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n");
+        let answer = client.ask(handle, &request).0;
+        (status(&answer).to_string(), body(&answer).to_string())
+    };
+    assert_eq!(ask("PUT /latest/api/token", "X-Other: 1").0, "400");
+    let lifetime = "X-AWS-EC2-Metadata-Token-TTL-Seconds: 60";
+    let first = ask("PUT /latest/api/token", lifetime).1;
+    let statuses = [(); 3].map(|()| ask("GET /", &format!("Token: {first}")).0);
+    assert_eq!(statuses, ["200", "200", "403"]);
+    let second = ask("PUT /latest/api/token", lifetime).1;
+    assert_ne!(first, second);
+    assert_eq!(ask("GET /", &format!("Token: {first}")).0, "403");
+    assert_eq!(ask("GET /", &format!("Token: {second}")).0, "200");
 }
 
 #[test]
@@ -351,7 +358,7 @@ fn serves_other_hosts() {
 fn delivers_over_a_bad_line() {
     let lines = "loss 30%\ndelay 100ms\nreorder 10%\nduplicate 10%\ncorrupt 5%\noversize /GET 20KiB\noversize /latest 20KiB";
     let (mut client, _) = Client::at(
-        "tests/roots/hetzner/cloud",
+        HETZNER,
         &format!("no lease\n{LEASE}\n{lines}\noversize /hetzner/v1/metadata 40KiB"),
     );
     let (answer, end) = client.get("/hetzner/v1/metadata");
@@ -369,7 +376,7 @@ const LEASE: &str = "lease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2.3";
 #[test]
 fn answers_with_a_status_once() {
     let lines = format!("{LEASE}\nanswer GET /hetzner/* 503 retry-after 1 skip 1 times 1");
-    let (mut client, _) = Client::at("tests/roots/hetzner/cloud", &lines);
+    let (mut client, _) = Client::at(HETZNER, &lines);
     let mut get = || client.get("/hetzner/v1/metadata/hostname").0;
     assert_eq!(body(&get()), "seeded");
     let answer = get();
@@ -382,7 +389,7 @@ fn answers_with_a_status_once() {
 fn breaks_bodies() {
     let path = "/hetzner/v1/metadata/hostname";
     let get = |line: &str| {
-        let (mut client, _) = Client::at("tests/roots/hetzner/cloud", &format!("{LEASE}\n{line}"));
+        let (mut client, _) = Client::at(HETZNER, &format!("{LEASE}\n{line}"));
         let start = client.cable.now();
         let (answer, end) = client.get(path);
         let body = answer
@@ -442,5 +449,229 @@ fn names_the_line_that_is_wrong() {
     assert_eq!(
         cloud("mute /x y").unwrap(),
         "cloud.conf: line 1 (mute /x y): expected the end of the line, but found y"
+    );
+}
+
+/// What has happened, as text.
+fn told(events: &Events) -> String {
+    let lines = events.take().into_iter().map(|event| event.what);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn breaks_the_protocol_itself() {
+    let (mut client, _) = Client::at(HETZNER, &format!("{LEASE}\ngarbage *\nvanish 10.0.2.9"));
+    assert_eq!(client.get("/x").0, "SSH-2.0-OpenSSH_9.2\r\n");
+    assert!(client.connect("10.0.2.9:80").is_none());
+    assert!(
+        client.cable.now() > Instant::from_secs(100),
+        "silence, not a reset"
+    );
+    let now = client.cable.now();
+    assert!(client.connect("10.0.2.1:80").is_none());
+    assert!(
+        client.cable.now() - now < Duration::from_secs(1).into(),
+        "a reset"
+    );
+}
+
+#[test]
+fn packs_documents() {
+    let (mut client, _) = Client::at(
+        HETZNER,
+        &format!("{LEASE}\ngzip /hetzner/v1/metadata/hostname"),
+    );
+    let handle = client.connect(SERVICE).unwrap();
+    let socket = client.sockets.get_mut::<tcp::Socket>(handle);
+    let request = b"GET /hetzner/v1/metadata/hostname HTTP/1.0\r\n\r\n";
+    socket.send_slice(request).unwrap();
+    let mut answer = Vec::new();
+    client.until(|client| {
+        let socket = client.sockets.get_mut::<tcp::Socket>(handle);
+        while let Ok(1..) = socket.recv(|bytes| {
+            answer.extend_from_slice(bytes);
+            (bytes.len(), bytes.len())
+        }) {}
+        (socket.state() == tcp::State::CloseWait).then_some(())
+    });
+    let start = answer
+        .windows(2)
+        .position(|bytes| bytes == [0x1f, 0x8b])
+        .unwrap();
+    let packed = &answer[start + 10..answer.len() - 8];
+    assert_eq!(
+        miniz_oxide::inflate::decompress_to_vec(packed).unwrap(),
+        b"seeded"
+    );
+    // `printf seeded | gzip` ends so as well: the checksum and the length.
+    assert_eq!(
+        answer[answer.len() - 8..],
+        [0x9f, 0x78, 0xd5, 0x7c, 6, 0, 0, 0]
+    );
+}
+
+#[test]
+fn the_name_server_has_moods() {
+    let (mut client, events) = Client::at(EC2, "dns servfail");
+    assert_eq!(client.look_up("example.com", DnsQueryType::A), None);
+    assert_eq!(told(&events), "dns example.com type 1: failure");
+    let (mut client, events) = Client::at(EC2, "dns silent");
+    assert_eq!(client.look_up("example.com", DnsQueryType::A), None);
+    assert_eq!(told(&events), "");
+
+    let (mut client, events) = Client::at(EC2, "dns truncate");
+    assert_eq!(client.look_up("example.com", DnsQueryType::A), None);
+    assert_eq!(told(&events), "dns example.com type 1: truncated");
+    let handle = client.connect("10.0.2.3:53").unwrap();
+    let query = "\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
+    client
+        .sockets
+        .get_mut::<tcp::Socket>(handle)
+        .send_slice(query.as_bytes())
+        .unwrap();
+    let mut answer = [0; 100];
+    let length = client.until(|client| {
+        let socket = client.sockets.get_mut::<tcp::Socket>(handle);
+        socket
+            .recv_slice(&mut answer)
+            .ok()
+            .filter(|length| *length > 0)
+    });
+    assert!(
+        answer[..length.unwrap()].ends_with(&[0, 4, 93, 184, 216, 34]),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn two_servers_offer_and_one_leases() {
+    let other = "lease 10.9.9.9/24 router 10.9.9.1";
+    let cloud = SimulatedCloud::from_folder(EC2)
+        .unwrap()
+        .with(other)
+        .unwrap();
+    let events = cloud.events();
+    let mut client = Client::new(Cable::new(vec![Plug::Cloud(cloud)], 7), 0);
+    client.lease().unwrap();
+    let told = told(&events);
+    assert_eq!(told.matches("offer").count(), 2, "{told}");
+    assert_eq!(told.matches("ack").count(), 1, "{told}");
+}
+
+#[test]
+fn loses_the_frames_it_is_told_to() {
+    let cloud = SimulatedCloud::from_folder(EC2)
+        .unwrap()
+        .with("lose 1,3")
+        .unwrap();
+    let mut client = Client::new(Cable::new(vec![Plug::Cloud(cloud)], 7), 0);
+    client.lease().unwrap();
+    assert!(
+        client.cable.now() >= Instant::from_secs(10),
+        "smoltcp asks again after 10 s"
+    );
+}
+
+/// All ARP messages that come within a second of sending `frame`: sender and target.
+fn arps(client: &mut Client, frame: &[u8]) -> Vec<(EthernetAddress, Ipv4Addr, Ipv4Addr)> {
+    let now = client.cable.now();
+    let port = &mut client.cable.ports()[0];
+    port.transmit(now)
+        .unwrap()
+        .consume(frame.len(), |bytes| bytes.copy_from_slice(frame));
+    let end = now + Duration::from_secs(1).into();
+    let mut heard = Vec::new();
+    while client.cable.now() < end {
+        client.cable.wait(end);
+        let port = &mut client.cable.ports()[0];
+        while let Some((frame, _)) = port.receive(end) {
+            let arp = frame.consume(|bytes| Arp::parse(&bytes[14..]));
+            heard.extend(arp.map(|arp| (arp.sender.0, arp.sender.1, arp.target)));
+        }
+    }
+    heard
+}
+
+#[test]
+fn somebody_else_has_the_address() {
+    let lines = format!("{LEASE}\nconflict 169.254.0.0/16 times 1\nclaim last 500ms");
+    let (mut client, _) = Client::at(HETZNER, &lines);
+    let hardware = EthernetAddress([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+    let address: Ipv4Addr = "169.254.7.7".parse().unwrap();
+    let nobody = Ipv4Addr::UNSPECIFIED;
+    let probe = ask((hardware, nobody), address);
+    assert_eq!(arps(&mut client, &probe), [(STRANGER, address, nobody)]);
+    assert_eq!(arps(&mut client, &probe), []);
+    let announcement = ask((hardware, address), address);
+    assert_eq!(
+        arps(&mut client, &announcement),
+        [(STRANGER, address, address)]
+    );
+    let service: Ipv4Addr = "169.254.169.254".parse().unwrap();
+    let question = ask((hardware, address), service);
+    assert_eq!(arps(&mut client, &question), [(HARDWARE, service, address)]);
+}
+
+#[test]
+fn serves_ipv6_and_leases_by_dhcpv6() {
+    let lines = "lease6 2001:db8::15 dns 2001:db8::53 search example.com";
+    let (mut client, events) = Client::at(EC2, lines);
+    let local = "fe80::5054:ff:fe12:3456/64".parse().unwrap();
+    let unique = "fd00:ec2::15/64".parse().unwrap();
+    client.interface.update_ip_addrs(|addresses| {
+        addresses.push(local).unwrap();
+        addresses.push(unique).unwrap();
+    });
+    let handle = client.connect("[fd00:ec2::254]:80").unwrap();
+    let (answer, _) = client.ask(
+        handle,
+        "GET /latest/dynamic/ HTTP/1.1\r\nHost: [fd00:ec2::254]\r\n\r\n",
+    );
+    assert_eq!(status(&answer), "401");
+    assert_eq!(
+        told(&events),
+        "GET http://[fd00:ec2::254]/latest/dynamic/ 401"
+    );
+
+    let buffer = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 4], vec![0; 4096]);
+    let mut socket = udp::Socket::new(buffer(), buffer());
+    socket.bind(546).unwrap();
+    let handle = client.sockets.add(socket);
+    let mut ask = |message: &[u8]| {
+        let to: IpEndpoint = "[ff02::1:2]:547".parse().unwrap();
+        let from = "fe80::5054:ff:fe12:3456".parse().ok();
+        let meta = udp::UdpMetadata {
+            local_address: from,
+            ..to.into()
+        };
+        client
+            .sockets
+            .get_mut::<udp::Socket>(handle)
+            .send_slice(message, meta)
+            .unwrap();
+        let answer = client.until(|client| {
+            let socket = client.sockets.get_mut::<udp::Socket>(handle);
+            socket.recv().ok().map(|(bytes, _)| bytes.to_vec())
+        });
+        answer.unwrap()
+    };
+    let identity = [0, 1, 0, 10, 0, 3, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56];
+    let association = [0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let solicit = [&[1, 7, 7, 7][..], &identity, &association].concat();
+    let advertise = ask(&solicit);
+    assert_eq!(advertise[..4], [2, 7, 7, 7]);
+    assert_eq!(advertise[4..18], identity);
+    let server = &advertise[18..32];
+    let request = [&[3, 7, 7, 8][..], &identity, server, &association].concat();
+    let reply = ask(&request);
+    assert_eq!(reply[..4], [7, 7, 7, 8]);
+    let address = "2001:db8::15".parse::<Ipv6Addr>().unwrap().octets();
+    assert!(
+        reply.windows(16).any(|bytes| bytes == address),
+        "{reply:02x?}"
+    );
+    assert!(
+        reply.ends_with(b"\0\x18\0\x0d\x07example\x03com\0"),
+        "{reply:02x?}"
     );
 }

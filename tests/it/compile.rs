@@ -103,6 +103,7 @@ pub fn outcome<'a>(ending: Ending<'a>, kernel: &'a Kernel) -> Outcome<'a> {
         network: Value::Null,
         kernel,
         handover: Handover::Hint,
+        systemd: false,
     }
 }
 
@@ -192,6 +193,10 @@ fn everything_found_is_in_run() {
         "cloudseed/plan/003-user-.._.._etc_passwd",
         "cloudseed/plan/instance-id",
         "cloudseed/plan/manifest",
+        "cloudseed/plan/units/basic.target.d/50-cloudseed.conf",
+        "cloudseed/plan/units/cloudseed-early.service",
+        "cloudseed/plan/units/cloudseed-final.service",
+        "cloudseed/plan/units/multi-user.target.d/50-cloudseed.conf",
         "cloudseed/result.json",
         "cloudseed/run",
         "cloudseed/status",

@@ -5,20 +5,29 @@
 mod cable;
 #[path = "../cloud/mod.rs"]
 mod cloud;
+// Each module of the tests uses its part of the program; the program itself uses all of it.
+#[allow(dead_code)]
+#[path = "../../src/command/mod.rs"]
+mod command;
+mod commands;
 mod compile;
+mod ds_identify;
+mod fixture;
 mod formats;
+mod handlers;
+mod late;
 mod machine;
+mod matrix;
 mod net;
 mod netns;
 mod shell;
 mod smbios;
-// Each module of the tests uses its part of sys; the program itself uses all of it.
 #[allow(dead_code)]
 #[path = "../../src/sys/mod.rs"]
 mod sys;
 #[path = "cloud.rs"]
 mod the_cloud_itself;
+mod tidy;
+mod tools;
 mod tree;
 mod volumes;
-
-mod tidy;

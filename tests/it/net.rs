@@ -39,7 +39,10 @@ fn world(plugs: Vec<Plug>, seed: u64) -> World<Cable> {
 impl Lab {
     /// One interface, in the cloud of Ec2 with more `lines`.
     fn new(lines: &str, seed: u64) -> Lab {
-        let cloud = SimulatedCloud::from_folder(EC2).unwrap().with(lines).unwrap();
+        let cloud = SimulatedCloud::from_folder(EC2)
+            .unwrap()
+            .with(lines)
+            .unwrap();
         let events = cloud.events();
         let world = world(vec![Plug::Cloud(cloud)], seed);
         Lab { world, events }
@@ -65,20 +68,36 @@ impl Lab {
 
     fn log(&self) -> String {
         let lines = self.world.lines();
-        let lines = lines.iter().map(|line| format!("{:9} {}\n", line.micros, line.text));
+        let lines = lines
+            .iter()
+            .map(|line| format!("{:9} {}\n", line.micros, line.text));
         let events = self.events.take();
-        lines.collect::<String>() + &events.iter().map(|event| format!("{event}\n")).collect::<String>()
+        lines.collect::<String>()
+            + &events
+                .iter()
+                .map(|event| format!("{event}\n"))
+                .collect::<String>()
     }
 }
 
 #[test]
 fn probe() {
-    for (lines, seed) in [("", 7), ("delay 20ms", 7), ("loss 30%", 1), ("loss 30%", 2), ("corrupt 10%", 1)] {
+    for (lines, seed) in [
+        ("", 7),
+        ("delay 20ms", 7),
+        ("loss 30%", 1),
+        ("loss 30%", 2),
+        ("corrupt 10%", 1),
+    ] {
         let mut lab = Lab::new(lines, seed);
         let reached = lab.reach(Network::Dhcp4);
         let at = lab.world.now();
         let token = lab.ask(Method::Put, "/latest/api/token");
         let data = lab.ask(Method::Get, "/latest/user-data");
-        println!("## {lines}\n{reached:?} {at:?} {token:?} {data:?} {:?}\n{}", lab.world.now(), lab.log());
+        println!(
+            "## {lines}\n{reached:?} {at:?} {token:?} {data:?} {:?}\n{}",
+            lab.world.now(),
+            lab.log()
+        );
     }
 }

@@ -14,7 +14,7 @@ use crate::compile::{Scratch, instance, kernel, outcome, part, write};
 const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
 
 /// Writes the plan of an instance with these parts below `root`.
-fn prepare(root: &Path, id: &str, user: Vec<Part>, vendor: Vec<Part>) {
+pub fn prepare(root: &Path, id: &str, user: Vec<Part>, vendor: Vec<Part>) {
     let (instance, kernel) = (instance(id), kernel());
     let decoded = [
         Decoded {
@@ -34,7 +34,7 @@ fn prepare(root: &Path, id: &str, user: Vec<Part>, vendor: Vec<Part>) {
 }
 
 /// Executes one stage below `root`.
-fn run(shell: &[&str], root: &Path, stage: &str) -> Output {
+pub fn run(shell: &[&str], root: &Path, stage: &str) -> Output {
     let mut command = Command::new(shell[0]);
     command
         .args(&shell[1..])
@@ -401,4 +401,51 @@ fn shells_and_systemd_read_the_same_environment() {
             );
         }
     }
+}
+
+#[test]
+fn units_are_installed_where_systemd_is_and_nowhere_else() {
+    let scratch = Scratch::new("units");
+    let root = scratch.0.as_path();
+    prepare(root, "i-1", every_kind(), Vec::new());
+    let units = root.join("run/systemd/system");
+    assert!(run(&["dash"], root, "units").status.success());
+    assert!(!root.join("run/systemd").exists());
+    fs::create_dir_all(root.join("usr/lib/systemd")).unwrap();
+    fs::write(root.join("usr/lib/systemd/systemd"), "").unwrap();
+    for shell in SHELLS {
+        assert!(run(shell, root, "units").status.success());
+        assert!(units.join("cloudseed-final.service").is_file());
+        assert!(units.join("basic.target.d/50-cloudseed.conf").is_file());
+        fs::remove_dir_all(&units).unwrap();
+    }
+}
+
+/// Systemd itself reads the units beside its own and finds neither an unknown word nor a circle.
+#[test]
+fn systemd_understands_the_units() {
+    let scratch = Scratch::new("systemd");
+    let (instance, kernel) = (instance("i-1"), kernel());
+    let outcome = Outcome {
+        systemd: true,
+        ..outcome(Ending::Found(&instance), &kernel)
+    };
+    write(&scratch.0, &compile(&outcome).0);
+    let units = scratch.0.join("run/systemd/system");
+    let verified = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=yes"])
+        .arg(units.join("cloudseed-early.service"))
+        .arg(units.join("cloudseed-final.service"))
+        .arg("multi-user.target")
+        .env("SYSTEMD_UNIT_PATH", format!("{}:", units.display()))
+        .output();
+    let Ok(output) = verified else {
+        eprintln!("not checked: no systemd-analyze here");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !said.contains("cloudseed") && !said.contains("cycle"),
+        "{said}"
+    );
 }

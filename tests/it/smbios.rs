@@ -1,5 +1,7 @@
 //! Firmware's word for the machine: tables, the kernel's copies of them, and what is left of tables that are broken.
 
+use std::fs;
+
 use cloudseed_core::machine::smbios::table::Version;
 use cloudseed_core::machine::smbios::{Dmi, Field, OEM_STRINGS_MAX};
 
@@ -124,6 +126,29 @@ fn tables_and_the_kernels_copies_say_the_same() {
         assert_eq!(fields(&raw), fields(&copied));
         assert_eq!(raw.oem_strings, ["cloudseed.deadline=9", "other"]);
         assert_eq!(raw.virtual_machine, Some(true));
+    }
+}
+
+/// Machines of QEMU as Linux 6.1 showed them: the raw tables, and a line `name=value` for each of the kernel's files.
+#[test]
+fn real_tables_say_what_the_kernel_says() {
+    for name in ["qemu-pc", "qemu-pc-plain", "qemu-q35-64"] {
+        let directory = format!("{}/tests/machine/smbios/{name}", env!("CARGO_MANIFEST_DIR"));
+        let read = |file: &str| fs::read(format!("{directory}/{file}")).unwrap();
+        let raw = Dmi::read(&tables(&read("smbios_entry_point"), &read("DMI")));
+        let lines = String::from_utf8(read("id")).unwrap();
+        let mut copies = Tree::default();
+        for (name, value) in lines.lines().filter_map(|line| line.split_once('=')) {
+            copies.put(
+                &format!("/sys/class/dmi/id/{name}"),
+                format!("{value}\n").as_bytes(),
+            );
+        }
+        let copied = Dmi::read(&copies);
+        assert_eq!(fields(&raw), fields(&copied), "{name}");
+        assert!(raw.get(Field::SysVendor).is_some());
+        let strings = ["cloudseed.platform=ec2", "io.systemd.credential:x=y"];
+        assert_eq!(raw.oem_strings == strings, name != "qemu-pc-plain");
     }
 }
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
-use super::{Decoded, Document, Products, numbered};
+use super::{Numbered, Products};
 use crate::json;
 use crate::plan::Mode;
 use crate::userdata::Part;
@@ -40,36 +40,43 @@ pub fn sha256(bytes: &[u8]) -> String {
     digest.concat()
 }
 
+/// The name of the file of a part in `parts/`.
+pub fn file_name(number: u32, filename: &str) -> String {
+    let mut name = clean_name(filename);
+    name.truncate(NAME_BYTES_MAX);
+    format!("{number:03}-{name}")
+}
+
+/// The headers of a part as a list of pairs, in their order.
+pub fn headers(part: &Part) -> Vec<Value> {
+    part.headers
+        .iter()
+        .map(|(name, value)| Value::from(vec![name.as_str().into(), value.as_str().into()]))
+        .collect()
+}
+
 /// Adds the parts, and the list of them.
-pub fn put(products: &mut Products, decoded: &[Decoded]) {
-    let mut list = Vec::new();
-    for (number, document, part) in numbered(decoded) {
-        let mut name = clean_name(&part.filename);
-        name.truncate(NAME_BYTES_MAX);
-        let file = format!("{number:03}-{name}");
+pub(super) fn put(products: &mut Products, parts: &[Numbered]) {
+    for Numbered { file, part, .. } in parts {
         let path = format!("cloudseed/parts/{file}");
         products.put(&path, Mode::Private, part.content.as_slice());
-        list.push(described(number, document, part, &file));
     }
-    let list = Map::from_iter([("parts", list)]);
-    let list = json::write_indented(&list.into()) + "\n";
+    let list: Vec<Value> = parts.iter().map(described).collect();
+    let list = json::write_indented(&Map::from_iter([("parts", list)]).into()) + "\n";
     products.put("cloudseed/parts.json", Mode::Private, list);
 }
 
-fn described(number: u32, document: Document, part: &Part, file: &str) -> Value {
-    let header = |(name, value): &(String, String)| {
-        Value::from(vec![name.as_str().into(), value.as_str().into()])
-    };
-    let headers: Vec<Value> = part.headers.iter().map(header).collect();
+fn described(numbered: &Numbered) -> Value {
+    let part = numbered.part;
     let bytes = i64::try_from(part.content.len()).unwrap_or(i64::MAX);
     Value::Map(Map::from_iter([
-        ("number", Value::from(number)),
-        ("document", document.name().into()),
+        ("number", Value::from(numbered.number)),
+        ("document", numbered.document.name().into()),
         ("type", part.content_type.as_str().into()),
         ("filename", part.filename.as_str().into()),
-        ("file", file.into()),
+        ("file", numbered.file.as_str().into()),
         ("origin", part.origin.as_str().into()),
-        ("headers", headers.into()),
+        ("headers", headers(part).into()),
         ("bytes", bytes.into()),
         ("sha256", sha256(&part.content).into()),
     ]))

@@ -1,12 +1,16 @@
 # sh /run/cloudseed/run STAGE [--root DIR]: executes on the real root what the instance's data asks for.
 #
-# STAGE is `early` (boothooks, at each boot) or `final` (scripts: vendor, per-once, per-boot, per-instance, user).
+# STAGE is one of
+#   early   part handlers and boothooks, at each boot
+#   final   scripts: vendor, per-once, per-boot, per-instance, user
+#   units   for an initramfs that has mounted the real root at DIR: if systemd runs it, lets it run the other two
+#
 # plan/manifest has one line per script, in order: group, part, file, interpreter, argument, tabs between them. A script is
 # handed to its interpreter and never executed itself, because /run may be mounted noexec. Below DIR are the marks
 # of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
 #
 # Exit status: 0 if every script succeeded, 1 if one failed, 2 if STAGE is none.
-# Needs a POSIX shell and mkdir; with mkfifo and tee there is a log beside the console.
+# Needs a POSIX shell, mkdir and rm; with mkfifo and tee there is a log beside the console.
 
 set -u
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
@@ -72,14 +76,45 @@ take() {
     return 0
 }
 
-# Runs one script of the group in $1.
+# Counts a failure of what is called $1, and says why.
+fail() {
+    failures=$((failures + 1))
+    failed="$failed $1"
+    say "$stage: $1: $2"
+}
+
+# Calls the part handlers, which are Python, before everything else: they may take parts for themselves.
+run_handlers() {
+    [ -r "$here/plan/handlers.py" ] || return 0
+    total=$((total + 1))
+    python=$(command -v python3 || command -v /usr/libexec/platform-python)
+    if [ -z "$python" ]; then
+        fail handlers.py "expected python3 for the part handlers, but found none; the parts meant for them are left alone"
+        return
+    fi
+    frequency=always
+    ! take handlers || frequency=once-per-instance
+    say "$stage: handlers.py, $frequency"
+    (cd / && exec "$python" -B "$here/plan/handlers.py" "$frequency" "$here/taken") </dev/null
+    status=$?
+    [ "$status" -eq 0 ] || fail handlers.py "exit status $status"
+}
+
+# True if a part handler has taken the part of number $1 for itself.
+taken() {
+    [ -r "$here/taken" ] || return 1
+    while read -r number; do
+        [ "$number" != "$1" ] || return 0
+    done <"$here/taken"
+    return 1
+}
+
+# Runs the script that the variables of run_group describe.
 execute() {
     total=$((total + 1))
     say "$stage: $file, part $part"
     if [ "$interpreter" = - ]; then
-        say "$stage: $file: expected a first line #!INTERPRETER, but found none"
-        failures=$((failures + 1))
-        failed="$failed $file"
+        fail "$file" 'expected a first line #!INTERPRETER, but found none'
         return
     fi
     set --
@@ -96,22 +131,30 @@ execute() {
             INSTANCE_ID=$id
             export INSTANCE_ID
         fi
-        cd /
-        exec "$@"
+        cd / && exec "$@"
     ) </dev/null
     status=$?
-    [ "$status" -ne 0 ] || return
-    say "$stage: $file: exit status $status"
-    failures=$((failures + 1))
-    failed="$failed $file"
+    [ "$status" -eq 0 ] || fail "$file" "exit status $status"
 }
 
-# Runs the scripts of one group, if it is due.
+# Runs the scripts of group $1, if it is due.
 run_group() {
     take "$1" || return 0
     while IFS=$tab read -r group part file interpreter argument; do
-        [ "$group" != "$1" ] || execute
+        [ "$group" = "$1" ] || continue
+        if taken "$part"; then
+            say "$stage: $file: a part handler has taken part $part"
+        else
+            execute
+        fi
     done <"$here/plan/manifest"
+}
+
+# Puts the units where the systemd of the real root will look for them. Where something else runs it, their directory must
+# not even exist: that is how programs ask for systemd.
+install_units() {
+    [ -e "$root/lib/systemd/systemd" ] || [ -e "$root/usr/lib/systemd/systemd" ] || return 0
+    mkdir -p "${here%/*}/systemd/system" && cp -R "$here/plan/units/." "${here%/*}/systemd/system"
 }
 
 stage=${1-}
@@ -124,10 +167,14 @@ esac
 here=$(CDPATH='' cd "$here" && pwd -P)
 
 case $stage in
-early) groups=boothook ;;
+early) groups='handlers boothook' ;;
 final) groups='vendor per-once per-boot per-instance user' ;;
+units)
+    [ ! -d "$here/plan/units" ] || install_units
+    exit
+    ;;
 *)
-    say "expected early or final, but found '$stage'" >&2
+    say "expected early, final or units, but found '$stage'" >&2
     exit 2
     ;;
 esac
@@ -139,7 +186,10 @@ IFS= read -r id <"$here/plan/instance-id"
 choose_state
 record
 for name in $groups; do
-    run_group "$name"
+    case $name in
+    handlers) run_handlers ;;
+    *) run_group "$name" ;;
+    esac
 done
 if [ "$failures" -eq 0 ]; then
     say "$stage: $total done"

@@ -18,7 +18,7 @@ use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
 use super::parts::{basename, clean_name};
-use super::{Decoded, Document, Products, beginning, numbered};
+use super::{Document, Numbered, Products, beginning};
 use crate::instance::InstanceId;
 use crate::plan::Mode;
 use crate::userdata::Part;
@@ -147,9 +147,9 @@ struct Script {
 
 /// Adds the scripts of the parts, and the program that runs them; `prefix` is the command of which vendor scripts are
 /// arguments.
-pub fn put(products: &mut Products, id: &InstanceId, decoded: &[Decoded], prefix: &[String]) {
+pub(super) fn put(products: &mut Products, id: &InstanceId, parts: &[Numbered], prefix: &[String]) {
     let mut manifest = Vec::from(MANIFEST_HEADER);
-    for (index, script) in scripts(products, decoded).iter().enumerate() {
+    for (index, script) in scripts(products, parts).iter().enumerate() {
         let group = script.group.name();
         let file = format!("{:03}-{group}-{}", index + 1, script.name);
         manifest.extend_from_slice(format!("{group}\t{}\t{file}\t", script.number).as_bytes());
@@ -184,16 +184,22 @@ pub fn put(products: &mut Products, id: &InstanceId, decoded: &[Decoded], prefix
 
 /// The scripts in the order of execution: by group, then boothooks as they came and all others by name. Of two scripts
 /// with one name in one group the later stays, for in the original they are one file.
-fn scripts(products: &mut Products, decoded: &[Decoded]) -> Vec<Script> {
+fn scripts(products: &mut Products, parts: &[Numbered]) -> Vec<Script> {
     let mut scripts: BTreeMap<(Group, String, u32), Script> = BTreeMap::new();
-    for (number, document, part) in numbered(decoded) {
-        let Some(group) = Group::of(&part.content_type, document) else {
+    for Numbered {
+        number,
+        document,
+        part,
+        ..
+    } in parts
+    {
+        let Some(group) = Group::of(&part.content_type, *document) else {
             continue;
         };
-        let script = script(group, number, part);
+        let script = script(group, *number, part);
         let name = script.name.clone();
         let key = match group {
-            Group::Boothook => (group, String::new(), number),
+            Group::Boothook => (group, String::new(), *number),
             _ => (group, name.clone(), 0),
         };
         if let Some(lost) = scripts.insert(key, script) {

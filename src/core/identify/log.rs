@@ -92,7 +92,10 @@ pub fn text(machine: &Machine, settings: &Settings, outcome: &Outcome, run: &Run
 
 /// The variables, in the original's order.
 pub fn dump(machine: &Machine, settings: &Settings, run: &Run) -> Vec<String> {
-    let dmi = |field| String::from(machine.dmi.get(field).unwrap_or(UNAVAILABLE));
+    let dmi = |field: Field| match machine.dmi.get(field) {
+        Some(value) => String::from(value),
+        None => String::from(absent(machine, field)),
+    };
     let policy = &settings.policy;
     let variables = [
         ("DMI_PRODUCT_NAME", dmi(Field::ProductName)),
@@ -123,6 +126,18 @@ pub fn dump(machine: &Machine, settings: &Settings, run: &Run) -> Vec<String> {
     lines.push(format!("pid={} ppid={}", run.pid, run.ppid));
     lines.push(format!("is_container={}", machine.container));
     lines
+}
+
+/// The original's word for a firmware string that has no text: nothing if the kernel shows it, `unavailable` if it shows
+/// others, `error` if it shows none.
+fn absent(machine: &Machine, field: Field) -> &'static str {
+    const STRINGS: &str = "/sys/class/dmi/id";
+    let path = format!("{STRINGS}/{}", field.name());
+    match (machine.files.kind(&path), machine.files.kind(STRINGS)) {
+        (Some(_), _) => "",
+        (None, Some(_)) => UNAVAILABLE,
+        (None, None) => "error",
+    }
 }
 
 /// The product name in the environment of process 1, which OpenStack's containers (nova-lxd) have.

@@ -142,8 +142,8 @@ pub struct Lease {
 /// What a received message led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A server offered an address; it is being asked for.
-    Offered(Ipv4Addr, Ipv4Addr),
+    /// A server offered an address; it is being asked for. Nothing of this may be used yet.
+    Offered(Lease),
     /// The lease is there.
     Leased(Lease),
     /// The server refused, with its words; the client begins again.
@@ -246,7 +246,7 @@ impl Client {
                 }
                 self.state = State::Requesting { address, server };
                 (self.tries, self.pause, self.next) = (0, RESEND_MIN, now);
-                Some(Event::Offered(address, server))
+                Some(Event::Offered(reply.lease(server)))
             }
             (State::Requesting { server: asked, .. }, Kind::Ack)
                 if server == *asked && is_host(reply.yours) =>
@@ -265,9 +265,9 @@ impl Client {
     }
 
     /// Gives the lease back because somebody else uses its address (RFC 2131, 3.1 step 5), and begins again.
-    pub fn decline(&mut self, now: Instant, lease: &Lease, random: u32) {
+    pub fn decline(&mut self, now: Instant, lease: &Lease) {
         self.decline = Some((lease.address, lease.server));
-        self.begin(now, random);
+        self.begin(now, self.transaction);
     }
 
     fn begin(&mut self, at: Instant, random: u32) {
@@ -548,7 +548,7 @@ mod tests {
         client.poll(at(0), 0).unwrap();
         let offer = offer(&client);
         let event = client.receive(at(1), SERVER, &offer);
-        assert_eq!(event, Some(Event::Offered(YOURS, SERVER)));
+        assert!(matches!(event, Some(Event::Offered(lease)) if lease.address == YOURS));
         client
     }
 
@@ -741,7 +741,7 @@ mod tests {
     fn a_conflict_is_declined_before_the_next_discover() {
         let lease = leased(&[255]);
         let mut client = requesting();
-        client.decline(at(10), &lease, 3);
+        client.decline(at(10), &lease);
         let decline = client.poll(at(10), 0).unwrap();
         assert!(decline.windows(3).any(|window| window == [53, 1, 4]));
         let now = client.next().unwrap();

@@ -231,6 +231,46 @@ pub fn destination(packet: &[u8]) -> Option<IpAddr> {
     ends(packet).map(|(_, to)| to)
 }
 
+/// An ICMPv6 body and what of the packet around it counts; packets with extension headers are nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Control<'a> {
+    /// The sender.
+    pub from: Ipv6Addr,
+    /// The receiver.
+    pub to: Ipv6Addr,
+    /// How far the packet could still have gone.
+    pub hops: u8,
+    /// The body, its checksum not looked at.
+    pub body: &'a [u8],
+}
+
+/// The ICMPv6 body in an IPv6 packet.
+pub fn control6(packet: &[u8]) -> Option<Control<'_>> {
+    let ip = Ipv6Packet::new_checked(packet).ok()?;
+    (ip.next_header() == IpProtocol::Icmpv6).then(|| Control {
+        from: ip.src_addr(),
+        to: ip.dst_addr(),
+        hops: ip.hop_limit(),
+        body: ip.payload(),
+    })
+}
+
+/// The hardware address of a group: RFC 1112, 6.4 and RFC 2464, 7. `None` if the address is one host's.
+pub fn group(address: IpAddr) -> Option<Mac> {
+    match address {
+        IpAddr::V4(address) if address.is_broadcast() => Some(BROADCAST),
+        IpAddr::V4(address) if address.is_multicast() => {
+            let [_, b, c, d] = address.octets();
+            Some([0x01, 0x00, 0x5e, b & 0x7f, c, d])
+        }
+        IpAddr::V6(address) if address.is_multicast() => {
+            let [.., a, b, c, d] = address.octets();
+            Some([0x33, 0x33, a, b, c, d])
+        }
+        _ => None,
+    }
+}
+
 /// A TCP segment, as far as repeating it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {

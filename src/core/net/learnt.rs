@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::Nic;
+use super::addresses::Hardware;
 use super::dhcp::Lease;
+use super::dhcp6;
 use super::route::Route;
 use crate::value::{Map, Value};
 
@@ -27,18 +29,16 @@ pub struct Learnt {
     pub search: Vec<String>,
     /// The DHCPv4 lease.
     pub lease: Option<Lease>,
+    /// What a DHCPv6 server told.
+    pub lease6: Option<dhcp6::Lease>,
 }
 
 impl Learnt {
-    /// As a document: `interface`, `mac`, `mtu`, `addresses`, `routes` (`to`, `via`), `dns`, `search`, `dhcp4`.
+    /// As a document: `interface`, `mac`, `mtu`, `addresses`, `routes` (`to`, `via`), `dns`, `search`, `dhcp4`, `dhcp6`.
     pub fn value(&self) -> Value {
-        let [a, b, c, d, e, f] = self.nic.mac;
         let mut map = Map::new();
         map.insert("interface", self.nic.name.as_str());
-        map.insert(
-            "mac",
-            format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"),
-        );
+        map.insert("mac", format!("{}", Hardware(self.nic.mac)));
         map.insert("mtu", self.mtu as i64);
         let addresses = self.addresses.iter();
         map.insert(
@@ -55,6 +55,7 @@ impl Learnt {
         );
         map.insert("search", texts(self.search.iter().cloned()));
         map.insert("dhcp4", self.lease.as_ref().map(lease));
+        map.insert("dhcp6", self.lease6.as_ref().map(lease6));
         map.into()
     }
 }
@@ -67,6 +68,13 @@ fn route(route: &Route) -> Value {
     let mut map = Map::new();
     map.insert("to", format!("{}/{}", route.network, route.prefix));
     map.insert("via", route.router.map(|router| format!("{router}")));
+    map.into()
+}
+
+fn lease6(lease: &dhcp6::Lease) -> Value {
+    let mut map = Map::new();
+    map.insert("address", lease.address.map(|address| format!("{address}")));
+    map.insert("seconds", lease.seconds);
     map.into()
 }
 

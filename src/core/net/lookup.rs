@@ -99,10 +99,10 @@ impl<W: Wires> Net<W> {
     fn pose(&mut self, host: &str, questions: &mut Vec<Question>) {
         for lane in 0..self.lanes.len() {
             let known = questions.iter().any(|question| question.lane == lane);
-            if known || self.lanes[lane].name_servers().is_empty() {
+            if known || self.lanes[lane].have.name_servers().is_empty() {
                 continue;
             }
-            for kind in self.lanes[lane].families() {
+            for kind in self.lanes[lane].have.families() {
                 let id = self.random.next() as u16;
                 let port = 49_152 + (self.random.next() % 16_384) as u16;
                 let mut socket = socket();
@@ -137,7 +137,7 @@ impl<W: Wires> Net<W> {
                 continue;
             };
             question.next = now + RESEND;
-            let servers = lane.name_servers();
+            let servers = lane.have.name_servers();
             let Some(server) = servers.get(question.asked % servers.len().max(1)) else {
                 continue;
             };
@@ -159,7 +159,7 @@ impl<W: Wires> Net<W> {
             let Some(lane) = self.lanes.get_mut(question.lane) else {
                 continue;
             };
-            let servers = lane.name_servers();
+            let servers = lane.have.name_servers();
             let socket = lane.sockets.get_mut::<udp::Socket>(question.handle);
             while let Ok((bytes, meta)) = socket.recv() {
                 let server = IpAddr::from(meta.endpoint.addr);

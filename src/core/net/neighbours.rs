@@ -45,31 +45,46 @@ impl Neighbours {
 
     /// Keeps `packet` until `address` has answered; the question is due at once.
     pub fn wait(&mut self, now: Instant, address: IpAddr, packet: Vec<u8>) {
-        if self.asked.len() >= NEIGHBOURS_MAX && !self.asked.contains_key(&address) {
+        self.expect(now, address);
+        let Some(question) = self.asked.get_mut(&address) else {
             return;
-        }
-        let question = self.asked.entry(address).or_insert(Question {
-            next: now,
-            pause: ASK_MIN,
-            questions: 0,
-            waiting: VecDeque::new(),
-        });
+        };
         if question.waiting.len() == WAITING_MAX {
             question.waiting.pop_front();
         }
         question.waiting.push_back(packet);
     }
 
+    /// Asks for `address` before there is a packet for it; the question is due at once.
+    pub fn expect(&mut self, now: Instant, address: IpAddr) {
+        if self.asked.len() < NEIGHBOURS_MAX && !self.known.contains_key(&address) {
+            self.asked.entry(address).or_insert(Question {
+                next: now,
+                pause: ASK_MIN,
+                questions: 0,
+                waiting: VecDeque::new(),
+            });
+        }
+    }
+
+    /// Takes note of a router that told its hardware address unasked, as routers do.
+    pub fn advertised(&mut self, address: IpAddr, mac: Mac) -> Vec<Vec<u8>> {
+        if self.known.len() < NEIGHBOURS_MAX && is_unicast(mac) {
+            self.known.entry(address).or_insert(mac);
+        }
+        self.learn(address, mac)
+    }
+
     /// Takes note of an answer; the packets that waited for it. Nobody who was not asked is listened to, so that a
     /// neighbour cannot push itself in.
     pub fn learn(&mut self, address: IpAddr, mac: Mac) -> Vec<Vec<u8>> {
-        let unicast = mac[0] & 1 == 0 && mac != [0; 6];
-        if !unicast {
+        if !is_unicast(mac) {
             return Vec::new();
         }
         match self.asked.remove(&address) {
             Some(question) => {
                 if self.known.len() >= NEIGHBOURS_MAX {
+                    // So many that it does not matter which one has to be asked for again.
                     self.known.pop_first();
                 }
                 self.known.insert(address, mac);
@@ -111,6 +126,10 @@ impl Neighbours {
             .iter()
             .map(|(address, question)| (*address, question.questions))
     }
+}
+
+fn is_unicast(mac: Mac) -> bool {
+    mac[0] & 1 == 0 && mac != [0; 6]
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl<W: Wires> Net<W> {
     /// True if no interface has anything left to wait for.
     fn is_settled(&self) -> bool {
         let mut lanes = self.lanes.iter().zip(&self.plugged);
-        lanes.all(|(lane, plugged)| *plugged && lane.settled())
+        lanes.all(|(lane, plugged)| *plugged && lane.have.settled())
     }
 
     /// Sends a runner along every way that has become possible.
@@ -188,7 +188,7 @@ impl<W: Wires> Net<W> {
         let Some(lane) = self.lanes.get(index) else {
             return String::new();
         };
-        let name = &lane.nic.name;
+        let name = &lane.have.nic.name;
         let waited = span(waited);
         if !self.plugged.get(index).copied().unwrap_or(false) {
             return format!("no carrier on {name} in {waited}");
@@ -209,8 +209,8 @@ impl<W: Wires> Net<W> {
             let Runner { from, to, .. } = runner;
             return format!("no answer from {to} to {from} on {name} in {waited}");
         }
-        match &lane.dhcp {
-            Some(client) if lane.lease.is_none() => {
+        match &lane.have.dhcp {
+            Some(client) if lane.have.lease.is_none() => {
                 let sent = client.sent;
                 format!("no answer to {sent} DHCP requests on {name} in {waited}")
             }

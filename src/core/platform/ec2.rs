@@ -275,10 +275,10 @@ fn directory(
 fn leaf(body: &[u8]) -> Value {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_end_matches('\n');
-    if text.trim_start().starts_with('{') {
-        if let Ok(value) = crate::json::read(text.as_bytes()) {
-            return value;
-        }
+    if text.trim_start().starts_with('{')
+        && let Ok(value) = crate::json::read(text.as_bytes())
+    {
+        return value;
     }
     match text.contains('\n') {
         true => Value::List(text.lines().map(Value::from).collect()),

@@ -64,7 +64,9 @@ fn first_process(inquiry: &mut Inquiry) -> Verdict {
 /// Firmware of other architectures often does not say whose the machine is.
 fn architecture(inquiry: &mut Inquiry) -> Verdict {
     let arch = &inquiry.machine.kernel.arch;
-    if is_x86(inquiry.machine) {
+    if arch.is_empty() {
+        Verdict::No(String::from("the architecture is not known"))
+    } else if is_x86(inquiry.machine) {
         Verdict::No(format!("the architecture is {arch}, where firmware tells"))
     } else {
         Verdict::Maybe(format!(

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::archive;
 use super::gzip;
 use super::header::{self, Headers};
 use super::include;
@@ -12,9 +13,9 @@ use super::mime::{self, Event, Head};
 use super::sniff::{self, is_blank};
 use super::transfer;
 use super::{
-    DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, INCLUDE_DEPTH_MAX, INCLUDES_MAX,
-    Includes, Item, Line, PARTS_BYTES_MAX, PARTS_MAX, Part, URL_BYTES_MAX, WARNINGS_MAX,
-    WORK_BYTES_MAX,
+    DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, HANDLED_TYPES, INCLUDE_DEPTH_MAX,
+    INCLUDES_MAX, Includes, Item, Line, PARTS_BYTES_MAX, PARTS_MAX, Part, URL_BYTES_MAX,
+    WARNINGS_MAX, WORK_BYTES_MAX,
 };
 use crate::warning::Warning;
 
@@ -194,8 +195,38 @@ impl<'i> Decoder<'i> {
             "text/x-include-url" | "text/x-include-once-url" => {
                 self.include(&body, content_type, origin)
             }
+            "text/cloud-config-archive" => self.archive(&body, origin),
             _ => self.attach(headers, content_type, name, body, origin),
         }
+    }
+
+    /// Each entry of an archive.
+    fn archive(&mut self, document: &[u8], origin: &str) {
+        self.open("text/cloud-config-archive".to_string());
+        match archive::entries(document) {
+            Err(error) => self.warn(error.warning("decode", origin)),
+            Ok(entries) => {
+                for (index, entry) in entries.into_iter().enumerate() {
+                    if self.full {
+                        break;
+                    }
+                    match entry {
+                        Ok(entry) => self.attach(
+                            entry.headers,
+                            &entry.content_type,
+                            entry.filename,
+                            Cow::Owned(entry.content),
+                            origin,
+                        ),
+                        Err(flaw) => {
+                            let entry = format!("archive entry {}", index + 1);
+                            self.lost(&format!("{origin} ({entry})"), &entry, flaw);
+                        }
+                    }
+                }
+            }
+        }
+        self.depth -= 1;
     }
 
     /// Each document that a list of URLs names, in the list's place.
@@ -306,12 +337,9 @@ impl<'i> Decoder<'i> {
     /// Tells of a part that nothing will handle, unless an earlier part is a handler and might.
     fn warn_of_type(&mut self, part: &Part) {
         let content_type = part.content_type.as_str();
-        let handled = sniff::START_LINES
-            .iter()
-            .any(|(_, known)| *known == content_type);
         let is_handler = |part: &Part| part.content_type == "text/part-handler";
         if part.content.is_empty()
-            || (handled && content_type != "text/upstart-job")
+            || HANDLED_TYPES.contains(&content_type)
             || self.decoded.parts.iter().any(is_handler)
         {
             return;

@@ -266,7 +266,8 @@ fn split_segment(segment: &str) -> (String, &str) {
     }
 }
 
-fn unquote(text: &str) -> String {
+/// A text without its quotation marks or angle brackets, if it is inside of some.
+pub fn unquote(text: &str) -> String {
     match text.as_bytes() {
         [b'"', .., b'"'] => {
             let inner = text.get(1..text.len() - 1).unwrap_or_default();

@@ -16,6 +16,8 @@ const FAT16_CLUSTERS_MAX: u64 = 65524;
 const FAT32_CLUSTERS_MAX: u64 = 0x0fff_fff6;
 /// Bytes of the table read at once.
 const WINDOW_BYTES: usize = 1024;
+/// How far the root directory is searched for the label; it is the first entry wherever a tool made the volume.
+const LABEL_SEARCH_BYTES_MAX: usize = 1 << 16;
 /// Most pieces of a long name; each has 13 characters.
 const PIECES_MAX: usize = 20;
 /// What both labels say when there is none.
@@ -46,59 +48,57 @@ pub struct Fat<'a> {
     data_at: u64,
 }
 
+/// Section 3.1: a boot sector says so by a name or by its last two bytes; and numbers that are never otherwise.
+///
+/// ```text
+/// 0 jump   11 bytes per sector (2)   13 sectors per cluster   14 reserved sectors (2)   16 tables   21 medium
+/// ```
+fn is_boot_sector(boot: Bytes) -> bool {
+    let names = [
+        (0x36, &b"FAT"[..]),
+        (0x36, b"MSDOS"),
+        (0x52, b"FAT32"),
+        (0x52, b"MSWIN"),
+    ];
+    let named = names.iter().any(|(at, name)| boot.has(*at, name));
+    let jumps = matches!(boot.u8(0), Some(0xe9 | 0xeb)) && boot.has(510, &[0x55, 0xaa]);
+    (named || jumps)
+        && matches!(boot.u16(11), Some(512 | 1024 | 2048 | 4096))
+        && boot.u8(13).is_some_and(u8::is_power_of_two)
+        && boot.u16(14).is_some_and(|reserved| reserved != 0)
+        && boot.u8(16).is_some_and(|tables| tables != 0)
+        && matches!(boot.u8(21), Some(0xf0 | 0xf8..))
+}
+
 impl<'a> Fat<'a> {
-    /// Section 3.1 to 3.3: the BIOS parameter block. `None` if any number makes no sense.
+    /// Section 3.1 to 3.5: the BIOS parameter block, in sectors, and what follows from it. `None` if it makes no sense.
     ///
     /// ```text
-    /// 11 bytes per sector (2)   13 sectors per cluster   14 reserved sectors (2)   16 tables
-    /// 17 entries of the root (2)   19 sectors (2)   21 medium   22 sectors per table (2)
-    /// 32 sectors (4)   36 sectors per table (4)   44 first cluster of the root (4)
+    /// 17 entries of the root (2)   19 sectors (2), else 32 (4)   22 sectors per table (2), else 36 (4)
+    /// 44 first cluster of the root (4)
     /// ```
     fn new(disk: &'a dyn Disk, boot: Bytes) -> Option<Fat<'a>> {
-        let names = [
-            (0x36, &b"FAT"[..]),
-            (0x36, b"MSDOS"),
-            (0x52, b"FAT32"),
-            (0x52, b"MSWIN"),
-        ];
-        let named = names.iter().any(|(at, name)| boot.has(*at, name));
-        let jumps = matches!(boot.u8(0)?, 0xe9 | 0xeb) && boot.has(510, &[0x55, 0xaa]);
-        let medium = matches!(boot.u8(21)?, 0xf0 | 0xf8..);
-        let sector_bytes = u64::from(boot.u16(11)?);
+        is_boot_sector(boot).then_some(())?;
+        let short = |offset| boot.u16(offset).map(u64::from);
+        let long = |offset| boot.u32(offset).map(u64::from);
+        let sector_bytes = short(11)?;
         let sectors_per_cluster = u64::from(boot.u8(13)?);
-        let reserved = u64::from(boot.u16(14)?);
+        let reserved = short(14)?;
         let tables = u64::from(boot.u8(16)?);
-        let sound = (named || jumps)
-            && medium
-            && matches!(sector_bytes, 512 | 1024 | 2048 | 4096)
-            && sectors_per_cluster.is_power_of_two()
-            && reserved != 0
-            && tables != 0;
-        sound.then_some(())?;
-
         let root_bytes = usize::from(boot.u16(17)?) * ENTRY_BYTES;
-        let sectors = Some(u64::from(boot.u16(19)?)).filter(|sectors| *sectors != 0);
-        let sectors = sectors.or(boot.u32(32).map(u64::from))?;
-        let small = u64::from(boot.u16(22)?);
-        let table_sectors = if small == 0 {
-            u64::from(boot.u32(36)?)
-        } else {
-            small
-        };
-        let root_sectors = (root_bytes as u64).div_ceil(sector_bytes);
+        let sectors = short(19).filter(|sectors| *sectors != 0).or(long(32))?;
+        let small_table = short(22).filter(|sectors| *sectors != 0);
+        let table_sectors = small_table.or(long(36)).filter(|sectors| *sectors != 0)?;
+
         let root_sector = reserved + tables * table_sectors;
-        let data_sector = root_sector + root_sectors;
+        let data_sector = root_sector + (root_bytes as u64).div_ceil(sector_bytes);
         let clusters = sectors.checked_sub(data_sector)? / sectors_per_cluster;
-        let width = match clusters {
-            _ if small == 0 => Width::Fat32,
-            ..=FAT12_CLUSTERS_MAX => Width::Fat12,
-            _ => Width::Fat16,
+        let (width, clusters_max) = match clusters {
+            _ if small_table.is_none() => (Width::Fat32, FAT32_CLUSTERS_MAX),
+            ..=FAT12_CLUSTERS_MAX => (Width::Fat12, FAT12_CLUSTERS_MAX),
+            _ => (Width::Fat16, FAT16_CLUSTERS_MAX),
         };
-        let clusters_max = match width {
-            Width::Fat32 => FAT32_CLUSTERS_MAX,
-            Width::Fat16 | Width::Fat12 => FAT16_CLUSTERS_MAX,
-        };
-        (table_sectors != 0 && clusters <= clusters_max).then_some(Fat {
+        (clusters <= clusters_max).then_some(Fat {
             disk,
             width,
             cluster_bytes: (sectors_per_cluster * sector_bytes) as usize,
@@ -106,10 +106,7 @@ impl<'a> Fat<'a> {
             table_at: reserved * sector_bytes,
             root_at: root_sector * sector_bytes,
             root_bytes,
-            root_cluster: match width {
-                Width::Fat32 => u64::from(boot.u32(44)?),
-                Width::Fat12 | Width::Fat16 => 0,
-            },
+            root_cluster: if width == Width::Fat32 { long(44)? } else { 0 },
             data_at: data_sector * sector_bytes,
         })
     }
@@ -194,7 +191,7 @@ pub fn superblock(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
     let serial = head
         .array::<4>(extension + 1)
         .filter(|serial| matches!(signature, 0x28 | 0x29) && *serial != [0; 4]);
-    let root = fat.root_content(DIRECTORY_BYTES_MAX).unwrap_or_default();
+    let root = fat.root_content(LABEL_SEARCH_BYTES_MAX).unwrap_or_default();
     Some(Superblock {
         kind: "vfat",
         label: root_label(&root),

@@ -1,0 +1,239 @@
+//! `cloudseed decode`: user-data taken apart, offline: what is inside what.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use argh::FromArgs;
+use cloudseed_core::compile::parts::{clean_name, sha256};
+use cloudseed_core::json;
+use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part, launch};
+use cloudseed_core::value::{Map, Value};
+use cloudseed_core::warning::{Blame, Error};
+
+/// Most bytes of a document or of an included file that are read.
+const FILE_BYTES_MAX: u64 = userdata::DOCUMENT_BYTES_MAX as u64 + 1;
+/// Most bytes of a part's own name in the name of its file.
+const NAME_BYTES_MAX: usize = 200;
+
+/// take user-data apart, offline: the parts, what is inside what, and what is wrong with it
+#[derive(FromArgs)]
+#[argh(subcommand, name = "decode")]
+pub struct Decode {
+    /// the document; - or nothing is standard input
+    #[argh(positional)]
+    file: Option<String>,
+    /// print one JSON document
+    #[argh(switch)]
+    json: bool,
+    /// write each part and a list, parts.json, to this directory
+    #[argh(option)]
+    output: Option<PathBuf>,
+    /// follow includes of http and https as well; those of files are always followed
+    #[argh(switch)]
+    include: bool,
+    /// keep the parts for the machine of this launch index
+    #[argh(option)]
+    launch_index: Option<i64>,
+    /// the prefix of included files (default: /)
+    #[argh(option, default = "PathBuf::from(\"/\")")]
+    root: PathBuf,
+}
+
+impl Decode {
+    /// Prints to `out`, warnings to standard error; `web` fetches what is not a file. 1 if something was not as expected.
+    pub fn run(self, web: &mut dyn Includes, out: &mut dyn Write) -> io::Result<ExitCode> {
+        let document = read(self.file.as_deref().unwrap_or("-"))?;
+        let mut includes = Files {
+            root: &self.root,
+            web: self.include.then_some(web),
+        };
+        let mut decoded = userdata::take_apart(&document, "user-data", &mut includes);
+        if let Some(launch_index) = self.launch_index {
+            decoded.parts = launch::for_launch_index(decoded.parts, launch_index);
+        }
+        if let Some(directory) = &self.output {
+            write_parts(directory, &decoded)?;
+        }
+        match self.json {
+            true => writeln!(out, "{}", json::write_indented(&as_value(&decoded, true)))?,
+            false => out.write_all(tree(document.len(), &decoded).as_bytes())?,
+        }
+        for warning in &decoded.warnings {
+            eprintln!("{}", printable(&warning.to_string()));
+        }
+        Ok(ExitCode::from(u8::from(!decoded.warnings.is_empty())))
+    }
+}
+
+/// A document: a file, or standard input.
+pub fn read(file: &str) -> io::Result<Vec<u8>> {
+    let mut document = Vec::new();
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
+    match file {
+        "-" => io::stdin()
+            .take(FILE_BYTES_MAX)
+            .read_to_end(&mut document)?,
+        _ => {
+            let file = fs::File::open(file).map_err(named)?;
+            file.take(FILE_BYTES_MAX)
+                .read_to_end(&mut document)
+                .map_err(named)?
+        }
+    };
+    Ok(document)
+}
+
+/// Included files, below a prefix; anything else comes from the web, if that is wanted.
+pub struct Files<'a> {
+    /// The prefix.
+    pub root: &'a Path,
+    /// The web.
+    pub web: Option<&'a mut dyn Includes>,
+}
+
+impl Includes for Files<'_> {
+    fn get(&mut self, url: &str, once: bool) -> Result<Vec<u8>, Error> {
+        let local = match url.get(..7) {
+            Some(scheme) if scheme.eq_ignore_ascii_case("file://") => url.get(7..),
+            _ => Some(url).filter(|url| url.starts_with('/')),
+        };
+        let wanted = |found: String| Error::new(Blame::Broken, "decode", url, "a document", found);
+        match (local, &mut self.web) {
+            (Some(path), _) => {
+                let path = self.root.join(path.trim_start_matches('/'));
+                let file = fs::File::open(path).map_err(|error| wanted(error.to_string()))?;
+                let mut document = Vec::new();
+                let mut file = file.take(FILE_BYTES_MAX);
+                file.read_to_end(&mut document)
+                    .map_err(|error| wanted(error.to_string()))?;
+                Ok(document)
+            }
+            (None, Some(web)) => web.get(url, once),
+            (None, None) => Err(wanted("none, because --include was not given".to_string())),
+        }
+    }
+}
+
+/// `{"parts": […], "warnings": […]}`; with or without what the parts hold.
+fn as_value(decoded: &Decoded, with_content: bool) -> Value {
+    let parts = decoded
+        .parts
+        .iter()
+        .map(|part| part_value(part, with_content));
+    let warnings = decoded
+        .warnings
+        .iter()
+        .map(|warning| Value::from(warning.to_string()));
+    Value::Map(Map::from_iter([
+        ("parts", Value::List(parts.collect())),
+        ("warnings", Value::List(warnings.collect())),
+    ]))
+}
+
+fn part_value(part: &Part, with_content: bool) -> Value {
+    let header = |(name, value): &(String, String)| {
+        Value::List(vec![name.as_str().into(), value.as_str().into()])
+    };
+    let mut map = Map::from_iter([
+        ("number", Value::from(part.number)),
+        ("type", part.content_type.as_str().into()),
+        ("filename", part.filename.as_str().into()),
+        (
+            "headers",
+            Value::List(part.headers.iter().map(header).collect()),
+        ),
+        ("origin", part.origin.as_str().into()),
+        ("bytes", Value::Int(part.content.len() as i64)),
+        ("sha256", sha256(&part.content).into()),
+    ]);
+    match std::str::from_utf8(&part.content) {
+        _ if !with_content => None,
+        Ok(text) => map.insert("content", text),
+        Err(_) => map.insert("content_base64", base64(&part.content)),
+    };
+    Value::Map(map)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// Each part as a file, named by its number and what is harmless of its name, and `parts.json`.
+fn write_parts(directory: &Path, decoded: &Decoded) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    for part in &decoded.parts {
+        let mut name = clean_name(&part.filename);
+        name.truncate(NAME_BYTES_MAX);
+        fs::write(
+            directory.join(format!("{:03}-{name}", part.number)),
+            &part.content,
+        )?;
+    }
+    let list = json::write_indented(&as_value(decoded, false));
+    fs::write(directory.join("parts.json"), list + "\n")
+}
+
+/// The outline as a tree:
+///
+/// ```text
+/// user-data, 310 bytes
+/// └─ multipart/mixed
+///    ├─ 1 text/x-shellscript "hello.sh", 21 bytes
+///    └─ 2 text/cloud-config "part-002", 40 bytes
+/// ```
+fn tree(bytes: usize, decoded: &Decoded) -> String {
+    let mut lines = Vec::new();
+    // Whether a line of this depth, inside the same container, comes later.
+    let mut later: Vec<bool> = Vec::new();
+    for line in decoded.outline.iter().rev() {
+        later.resize(line.depth + 1, false);
+        let Some(text) = label(&line.item, &decoded.parts) else {
+            continue;
+        };
+        let bars: String = later[..line.depth]
+            .iter()
+            .map(|later| if *later { "│  " } else { "   " })
+            .collect();
+        let branch = if later[line.depth] {
+            "├─"
+        } else {
+            "└─"
+        };
+        later[line.depth] = true;
+        lines.push(format!("{bars}{branch} {text}\n"));
+    }
+    lines.push(format!("user-data, {bytes} bytes\n"));
+    lines.into_iter().rev().collect()
+}
+
+/// A line of the tree; none for a part that is for another machine.
+fn label(item: &Item, parts: &[Part]) -> Option<String> {
+    match item {
+        Item::Container(what) => Some(printable(what)),
+        Item::Lost(what) => Some(format!("lost: {}", printable(what))),
+        Item::Part(number) => {
+            let part = parts.iter().find(|part| part.number == *number)?;
+            let (content_type, bytes) = (printable(&part.content_type), part.content.len());
+            Some(format!(
+                "{number} {content_type} {:?}, {bytes} bytes",
+                part.filename
+            ))
+        }
+    }
+}
+
+/// Text without what a terminal would obey.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! `cloudseed identify`: which platform is this, and why; with the files that ds-identify writes.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::process::parent_id;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use argh::FromArgs;
+use cloudseed_core::identify::settings::Settings;
+use cloudseed_core::identify::{self, Outcome, log, report};
+use cloudseed_core::json;
+use cloudseed_core::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
+
+use crate::sys::root::Root;
+
+/// Where the texts lie, below the root.
+const CLOUD_CFG: &str = "/run/cloud-init/cloud.cfg";
+const RESULT: &str = "/run/cloud-init/.ds-identify.result";
+const LOG: &str = "/run/cloud-init/ds-identify.log";
+
+/// Tell which platform this is; exits with 0 if one is found, 1 if none is, 2 if the owner has disabled it.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "identify")]
+pub struct Identify {
+    /// look again, even if an earlier run left its result
+    #[argh(switch)]
+    force: bool,
+    /// print the facts, and of each platform the verdict and its reason, as one JSON document (looks again)
+    #[argh(switch)]
+    json: bool,
+    /// print a table of platform, verdict and reason (looks again)
+    #[argh(switch)]
+    explain: bool,
+    /// prefix of everything read and written (default /)
+    #[argh(option, default = "PathBuf::from(\"/\")")]
+    root: PathBuf,
+}
+
+impl Identify {
+    /// Looks, writes the files below /run/cloud-init, prints to `out` what was asked for.
+    pub fn run(self, out: &mut dyn Write) -> io::Result<ExitCode> {
+        let root = Root::new(&self.root);
+        let began = uptime(&root);
+        let mut notes = Vec::new();
+        if !self.force && !self.json && !self.explain {
+            let is_there = root.kind(CLOUD_CFG) == Some(Kind::File);
+            let (earlier, said) = identify::earlier(is_there, root.text(RESULT).as_deref());
+            if let Some(status) = earlier {
+                return Ok(ExitCode::from(status));
+            }
+            notes = said;
+        }
+        let machine = Machine::read(&root);
+        let mut settings = Settings::read(&machine);
+        settings.notes.splice(0..0, notes);
+        let outcome = identify::identify(&machine, &settings);
+        self.write(&root, &machine, &settings, &outcome, began);
+        if self.json {
+            let document = report::json(&machine, &outcome);
+            writeln!(out, "{}", json::write(&document))?;
+        }
+        if self.explain {
+            let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            out.write_all(report::table(&machine, &settings, &outcome, colour).as_bytes())?;
+        }
+        Ok(ExitCode::from(outcome.status))
+    }
+
+    /// Writes the files and the log. Where that is not possible the result still is one, and people are told.
+    fn write(
+        &self,
+        root: &Root,
+        machine: &Machine,
+        settings: &Settings,
+        outcome: &Outcome,
+        began: Option<String>,
+    ) {
+        let level = std::env::var("DEBUG_LEVEL").ok();
+        let ended = uptime(root);
+        let run = log::Run {
+            arguments: if self.force { &["--force"] } else { &[] },
+            level: level.and_then(|level| level.parse().ok()).unwrap_or(1),
+            pid: std::process::id(),
+            ppid: parent_id(),
+            began: began.as_deref(),
+            ended: ended.as_deref(),
+        };
+        let text = log::text(machine, settings, outcome, &run);
+        let to_stderr = root.variable("DI_LOG").as_deref() == Some("stderr");
+        let kept = if to_stderr {
+            eprint!("{text}");
+            None
+        } else {
+            for line in settings.notes.iter().chain(&outcome.notes) {
+                line.told().inspect(|line| eprintln!("{line}"));
+            }
+            Some(earlier_log(root) + &text)
+        };
+        if let Err(error) = root.carry_out(&report::plan(outcome, kept)) {
+            eprintln!("cloudseed identify: {error}");
+        }
+    }
+}
+
+/// What earlier runs have logged; a log that has grown beyond measure starts anew.
+fn earlier_log(root: &Root) -> String {
+    let bytes = root.read(LOG, FILE_BYTES_MAX).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Seconds since the kernel started, in its own words.
+fn uptime(root: &Root) -> Option<String> {
+    let text = root.text("/proc/uptime")?;
+    text.split_ascii_whitespace().next().map(String::from)
+}

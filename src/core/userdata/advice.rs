@@ -1,0 +1,495 @@
+//! Advice: what each part of a document will do, and what about it looks like a mistake.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Flaw, HANDLED_TYPES, Part, gzip, sniff};
+use crate::yaml;
+
+/// What becomes of one part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What it will do.
+    pub does: String,
+    /// What looks like a mistake.
+    pub doubts: Vec<Flaw>,
+}
+
+/// How much user-data each cloud takes, in bytes as it is handed over, the strictest first.
+pub const LIMITS: &[(&str, usize)] = &[
+    ("Akamai", 16 << 10),
+    ("Ec2", 16 << 10),
+    ("Hetzner", 32 << 10),
+    ("DigitalOcean", 64 << 10),
+    ("Azure", 65_535),
+    ("OpenStack", 65_535 / 4 * 3),
+    ("GCE", 256 << 10),
+];
+
+/// The keys that a cloud-config can have at its top level.
+const KEYS: &[&str] = &[
+    "allow_public_ssh_keys",
+    "allow_userdata",
+    "ansible",
+    "apk_repos",
+    "apt",
+    "apt_pipelining",
+    "apt_reboot_if_required",
+    "apt_update",
+    "apt_upgrade",
+    "authkey_hash",
+    "autoinstall",
+    "bootcmd",
+    "byobu_by_default",
+    "ca-certs",
+    "ca_certs",
+    "chef",
+    "chpasswd",
+    "cloud_config_modules",
+    "cloud_final_modules",
+    "cloud_init_modules",
+    "create_hostname_file",
+    "datasource",
+    "datasource_list",
+    "debug",
+    "def_log_file",
+    "device_aliases",
+    "disable_ec2_metadata",
+    "disable_root",
+    "disable_root_opts",
+    "disk_setup",
+    "drivers",
+    "fan",
+    "final_message",
+    "fqdn",
+    "fs_setup",
+    "groups",
+    "growpart",
+    "grub-dpkg",
+    "grub_dpkg",
+    "hostname",
+    "keyboard",
+    "landscape",
+    "launch-index",
+    "locale",
+    "locale_configfile",
+    "log_cfgs",
+    "lxd",
+    "manage_etc_hosts",
+    "manage_resolv_conf",
+    "mcollective",
+    "merge_how",
+    "merge_type",
+    "migrate",
+    "mount_default_fields",
+    "mounts",
+    "network",
+    "no_ssh_fingerprints",
+    "ntp",
+    "output",
+    "package_reboot_if_required",
+    "package_update",
+    "package_upgrade",
+    "packages",
+    "password",
+    "phone_home",
+    "power_state",
+    "prefer_fqdn_over_hostname",
+    "preserve_hostname",
+    "puppet",
+    "random_seed",
+    "reporting",
+    "resize_rootfs",
+    "resolv_conf",
+    "rh_subscription",
+    "rpi",
+    "rsyslog",
+    "runcmd",
+    "salt_minion",
+    "snap",
+    "spacewalk",
+    "ssh",
+    "ssh_authorized_keys",
+    "ssh_deletekeys",
+    "ssh_fp_console_blacklist",
+    "ssh_genkeytypes",
+    "ssh_import_id",
+    "ssh_key_console_blacklist",
+    "ssh_keys",
+    "ssh_publish_hostkeys",
+    "ssh_pwauth",
+    "ssh_quiet_keygen",
+    "swap",
+    "syslog_fix_perms",
+    "system_info",
+    "timezone",
+    "ubuntu_advantage",
+    "ubuntu_pro",
+    "unverified_modules",
+    "updates",
+    "user",
+    "users",
+    "vendor_data",
+    "vendor_data2",
+    "version",
+    "wireguard",
+    "write_files",
+    "yum_repo_dir",
+    "yum_repos",
+    "zypper",
+];
+
+/// What looks like a mistake in a document as a whole.
+pub fn on_document(document: &[u8]) -> Vec<Flaw> {
+    let mut doubts = Vec::new();
+    let text = String::from_utf8_lossy(document.get(..4096).unwrap_or(document)).to_lowercase();
+    if document.starts_with(b"\xef\xbb\xbf") {
+        doubts.push(Flaw::new(
+            "a start line in the first byte",
+            "a byte order mark before it",
+        ));
+    }
+    if document.starts_with(b"\xff\xfe") || document.starts_with(b"\xfe\xff") {
+        doubts.push(Flaw::new("UTF-8", "UTF-16"));
+    }
+    if text.starts_with("content-type: multipart/") && !text.contains("mime-version:") {
+        doubts.push(Flaw::new(
+            "MIME with the header MIME-Version: 1.0",
+            "none, so that nothing takes it for MIME",
+        ));
+    }
+    if text.trim_start().starts_with("content-type:") && !text.starts_with("content-type:") {
+        doubts.push(Flaw::new("headers in the first line", "blanks before them"));
+    }
+    let too_large: Vec<String> = LIMITS
+        .iter()
+        .filter(|(_, limit)| document.len() > *limit)
+        .map(|(cloud, limit)| format!("{cloud} ({limit})"))
+        .collect();
+    if !too_large.is_empty() {
+        let expected = format!(
+            "at most the bytes that these clouds take: {}",
+            too_large.join(", ")
+        );
+        let packed = if gzip::is_gzip(document) {
+            ""
+        } else {
+            "; gzip makes it smaller"
+        };
+        doubts.push(Flaw::new(expected, format!("{}{packed}", document.len())));
+    }
+    doubts
+}
+
+/// What a part will do and what looks like a mistake in it.
+pub fn on_part(part: &Part) -> Advice {
+    let content = part.content.as_slice();
+    match part.content_type.as_str() {
+        "text/cloud-config" => on_cloud_config(content),
+        "text/cloud-config-jsonp" => {
+            plain("changes the configuration so far, as a JSON patch says")
+        }
+        "text/x-shellscript" => on_script(content, "runs once per instance, late in the boot"),
+        "text/x-shellscript-per-boot" => on_script(content, "runs at each boot, late"),
+        "text/x-shellscript-per-instance" => {
+            on_script(content, "runs once per instance, late in the boot")
+        }
+        "text/x-shellscript-per-once" => on_script(content, "runs once ever, late in the boot"),
+        "text/cloud-boothook" => on_boothook(content),
+        "text/jinja2" => on_template(content),
+        "text/part-handler" => on_handler(content),
+        "text/upstart-job" => plain("is written out; only old releases run it"),
+        _ if content.is_empty() => plain("is empty and does nothing"),
+        other => Advice {
+            does: format!("does nothing, unless a part-handler takes {other}"),
+            doubts: on_unknown(content),
+        },
+    }
+}
+
+fn plain(does: &str) -> Advice {
+    Advice {
+        does: does.to_string(),
+        doubts: Vec::new(),
+    }
+}
+
+fn on_script(content: &[u8], does: &str) -> Advice {
+    let first = first_line(content);
+    let mut doubts = Vec::new();
+    let does = match first.strip_prefix("#!") {
+        Some(interpreter) => format!("{does}, by {}", interpreter.trim()),
+        None => {
+            doubts.push(Flaw::new(
+                "a script that begins with #!",
+                format!("{first:?}"),
+            ));
+            does.to_string()
+        }
+    };
+    if first.ends_with('\r') {
+        doubts.push(Flaw::new(
+            "lines that end with LF",
+            "CR LF, which is converted",
+        ));
+    }
+    Advice { does, doubts }
+}
+
+fn on_boothook(content: &[u8]) -> Advice {
+    let does = "runs at each boot, early";
+    match content.strip_prefix(b"#cloud-boothook") {
+        Some(script) => on_script(script.trim_ascii_start(), does),
+        None => on_script(content, does),
+    }
+}
+
+fn on_template(content: &[u8]) -> Advice {
+    let (header, body) = content.split_at(
+        content
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .unwrap_or(content.len()),
+    );
+    let mut advice = plain("is filled in with instance data, then ");
+    if !header
+        .to_ascii_lowercase()
+        .trim_ascii_end()
+        .ends_with(b"jinja")
+    {
+        let found = String::from_utf8_lossy(header).into_owned();
+        advice.doubts.push(Flaw::new(
+            "the first line \"## template: jinja\"",
+            format!("{found:?}"),
+        ));
+    }
+    advice.does += match sniff::sniff(body) {
+        Some("text/cloud-config") => "merged into the configuration",
+        Some("text/x-shellscript") => "runs once per instance, late in the boot",
+        Some("text/cloud-boothook") => "runs at each boot, early",
+        _ => {
+            advice.doubts.push(Flaw::new(
+                "#cloud-config, #! or #cloud-boothook below the first line",
+                format!("{:?}", first_line(body.trim_ascii_start())),
+            ));
+            "dropped"
+        }
+    };
+    advice
+}
+
+fn on_handler(content: &[u8]) -> Advice {
+    let text = String::from_utf8_lossy(content);
+    let missing = ["def list_types", "def handle_part"]
+        .into_iter()
+        .filter(|function| !text.contains(function));
+    Advice {
+        does: "handles later parts, in Python".to_string(),
+        doubts: missing
+            .map(|function| Flaw::new(format!("a Python module with {function}()"), "none"))
+            .collect(),
+    }
+}
+
+fn on_unknown(content: &[u8]) -> Vec<Flaw> {
+    let sniffed = sniff::sniff(content).filter(|sniffed| HANDLED_TYPES.contains(sniffed));
+    sniffed
+        .map(|sniffed| {
+            Flaw::new(
+                format!("the type {sniffed}, as its first line says"),
+                "another",
+            )
+        })
+        .into_iter()
+        .collect()
+}
+
+fn on_cloud_config(content: &[u8]) -> Advice {
+    let mut doubts = Vec::new();
+    let tab = content
+        .split(|byte| *byte == b'\n')
+        .position(|line| line.starts_with(b"\t"));
+    if let Some(line) = tab {
+        doubts.push(Flaw::new(
+            "blanks as indentation",
+            format!("a tab in line {}", line + 1),
+        ));
+    }
+    if !first_line(content.trim_ascii_start())
+        .to_lowercase()
+        .starts_with("#cloud-config")
+    {
+        doubts.push(Flaw::new(
+            "#cloud-config in the first line",
+            format!("{:?}", first_line(content)),
+        ));
+    }
+    let keys = match yaml::read(content) {
+        Err(error) => {
+            doubts.push(Flaw::new(
+                error.expected.clone(),
+                format!(
+                    "{} in line {}, column {}",
+                    error.found, error.line, error.column
+                ),
+            ));
+            return Advice {
+                does: "is left out of the configuration".to_string(),
+                doubts,
+            };
+        }
+        Ok(value) => match value.as_map() {
+            Some(map) => map
+                .iter()
+                .map(|(key, _)| key.to_text().unwrap_or_default())
+                .collect(),
+            None => {
+                doubts.push(Flaw::new("a map", value.kind()));
+                Vec::new()
+            }
+        },
+    };
+    doubts.extend(
+        keys.iter()
+            .filter(|key| !KEYS.contains(&key.as_str()))
+            .map(|key| unknown_key(key)),
+    );
+    let does = match keys.is_empty() {
+        true => "configures nothing".to_string(),
+        false => format!("configures {}", keys.join(", ")),
+    };
+    Advice { does, doubts }
+}
+
+fn unknown_key(key: &str) -> Flaw {
+    let near = KEYS.iter().map(|known| (distance(key, known), known)).min();
+    match near {
+        Some((distance, known)) if distance <= 1 + key.len() / 4 => Flaw::new(
+            format!("a key that cloud-config has, perhaps {known:?}"),
+            format!("{key:?}"),
+        ),
+        _ => Flaw::new("a key that cloud-config has", format!("{key:?}")),
+    }
+}
+
+/// How many letters have to be added, removed or replaced to make one word of another (Levenshtein); at most 64 letters count.
+fn distance(one: &str, other: &str) -> usize {
+    let one: Vec<char> = one.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=one.len()).collect();
+    for (line, letter) in other.chars().take(64).enumerate() {
+        let mut diagonal = line;
+        let mut left = line + 1;
+        for (known, above) in one.iter().zip(row.iter_mut().skip(1)) {
+            let cost = (diagonal + usize::from(*known != letter))
+                .min(*above + 1)
+                .min(left + 1);
+            diagonal = *above;
+            *above = cost;
+            left = cost;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The first line as text, its end removed, at most 80 bytes of it.
+fn first_line(content: &[u8]) -> String {
+    let line = content
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubts(content_type: &str, content: &str) -> Vec<String> {
+        let part = Part {
+            number: 1,
+            content_type: content_type.to_string(),
+            filename: String::new(),
+            headers: Vec::new(),
+            origin: String::new(),
+            content: content.as_bytes().to_vec(),
+        };
+        let doubts = on_part(&part).doubts.into_iter();
+        doubts
+            .map(|flaw| format!("{}|{}", flaw.expected, flaw.found))
+            .collect()
+    }
+
+    #[test]
+    fn keys_are_compared_with_the_known_ones() {
+        let expected = "a key that cloud-config has, perhaps \"packages\"|\"package\"";
+        assert_eq!(
+            doubts(
+                "text/cloud-config",
+                "#cloud-config\npackage: [a]\nruncmd: []\n"
+            ),
+            [expected]
+        );
+        let expected = "a key that cloud-config has|\"xyzzy\"";
+        assert_eq!(
+            doubts("text/cloud-config", "#cloud-config\nxyzzy: 1\n"),
+            [expected]
+        );
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+    }
+
+    #[test]
+    fn keys_are_sorted_and_unique() {
+        assert!(KEYS.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn scripts_and_templates() {
+        assert_eq!(doubts("text/x-shellscript", "#!/bin/sh\n"), [""; 0]);
+        assert_eq!(
+            doubts("text/x-shellscript", "echo\n"),
+            ["a script that begins with #!|\"echo\""]
+        );
+        assert_eq!(
+            doubts("text/cloud-boothook", "#cloud-boothook\n#!/bin/sh\n"),
+            [""; 0]
+        );
+        assert_eq!(
+            doubts("text/jinja2", "## template: jinja\n#cloud-config\n"),
+            [""; 0]
+        );
+        assert_eq!(doubts("text/jinja2", "## template: jinja2\n#x\n").len(), 2);
+        assert_eq!(
+            doubts("text/part-handler", "def list_types(): pass").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn tabs_are_named() {
+        assert!(
+            doubts("text/cloud-config", "#cloud-config\na:\n\tb: c\n")[0]
+                .ends_with("a tab in line 3")
+        );
+    }
+
+    #[test]
+    fn documents() {
+        assert_eq!(on_document(b"#!/bin/sh\n"), []);
+        assert_eq!(on_document(b"\xef\xbb\xbf#cloud-config").len(), 1);
+        assert_eq!(
+            on_document(b"Content-Type: multipart/mixed; boundary=B\n\n").len(),
+            1
+        );
+        assert_eq!(
+            on_document(b"\nContent-Type: multipart/mixed\nMIME-Version: 1.0\n").len(),
+            1
+        );
+        assert!(on_document(&[b'x'; 20 << 10])[0].expected.contains("Ec2"));
+    }
+}
