@@ -7,6 +7,7 @@
 //!     instance-data.json  …-sensitive.json      the facts, cloud-init's layout   instance_data.rs
 //!     meta-data  user-data  vendor-data  …      the documents as fetched         documents.rs
 //!     parts/  parts.json                        what they hold                   parts.rs
+//!     cloud-config.yaml  vendor-…               their cloud-config, merged       cloud_config.rs
 //!     run  plan/                                what to execute, and with what   script.rs, run.sh,
 //!                                                                                handlers.rs, handlers.py
 //!   /run/cloud-init/                            for stock cloud-init             cloud_init.rs
@@ -139,6 +140,7 @@ pub fn compile(outcome: &Outcome) -> (Plan, Vec<Warning>) {
         let parts = numbered(outcome.decoded);
         documents::put(&mut products, &instance.documents);
         parts::put(&mut products, &parts);
+        cloud_config::put(&mut products, outcome.decoded);
         script::put(&mut products, &instance.instance_id, &parts, &[]);
         handlers::put(&mut products, instance, &parts);
         instance_data::put(&mut products, instance, outcome.kernel);

@@ -8,6 +8,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::{Decoded, Document, Products};
+use crate::plan::Mode;
 use crate::userdata::Part;
 use crate::userdata::merge::Mergers;
 use crate::userdata::patch;
@@ -39,6 +41,22 @@ pub struct Merged {
     pub text: String,
     /// What was left out, and why.
     pub warnings: Vec<Warning>,
+}
+
+/// Adds one file for each document that has cloud-config; the names are those of the original, but for their endings.
+pub fn put(products: &mut Products, decoded: &[Decoded]) {
+    for Decoded { document, parts } in decoded {
+        let path = match document {
+            Document::UserData => "cloudseed/cloud-config.yaml",
+            Document::VendorData => "cloudseed/vendor-cloud-config.yaml",
+            Document::VendorData2 => "cloudseed/vendor2-cloud-config.yaml",
+        };
+        let merged = merge_parts(parts);
+        if !merged.text.is_empty() {
+            products.put(path, Mode::Private, merged.text);
+        }
+        products.warnings.extend(merged.warnings);
+    }
 }
 
 /// Merges the parts of cloud-config in their order; parts of other types are passed over.
