@@ -28,6 +28,7 @@ use command::status::Status;
 use sys::console::{self, Weight};
 use sys::probe;
 use sys::root::Root;
+use sys::template::Jinja;
 use sys::world::{self, Journal, Kernel};
 
 /// cloud-init's data, before the root file system, with nothing left behind.
@@ -160,7 +161,7 @@ fn rehearse(root: &Path, platform: Option<&'static Platform>) -> Booted {
         platform,
         handover: None,
     };
-    boot::boot(&machine, &mut *outside, options)
+    boot::boot(&machine, &mut *outside, &mut Jinja, options)
 }
 
 impl Boot {
