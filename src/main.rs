@@ -66,6 +66,12 @@ struct Boot {
     /// exit with 1 if there should be an instance and there is none
     #[argh(switch)]
     strict: bool,
+    /// record every frame in this file, for Wireshark
+    #[argh(option)]
+    pcap: Option<PathBuf>,
+    /// print the exchange as a ladder on standard error
+    #[argh(switch)]
+    trace: bool,
 }
 
 fn main() -> ExitCode {
@@ -74,13 +80,15 @@ fn main() -> ExitCode {
             root: PathBuf::from("/"),
             platform: None,
             strict: false,
+            pcap: None,
+            trace: false,
         }),
         _ => argh::from_env::<Arguments>().command,
     };
     match command {
         Command::Boot(boot) => boot.run(),
         Command::Fetch(fetch) => {
-            let booted = rehearse(&fetch.root, fetch.platform.as_deref());
+            let booted = rehearse(&fetch.root, fetch.platform.as_deref(), (None, false));
             let shown = booted
                 .instance
                 .as_ref()
@@ -88,7 +96,7 @@ fn main() -> ExitCode {
             tell(shown.ok_or(booted.line))
         }
         Command::Plan(plan) => {
-            let booted = rehearse(&plan.root, plan.platform.as_deref());
+            let booted = rehearse(&plan.root, plan.platform.as_deref(), (None, false));
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
@@ -146,16 +154,17 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
-fn rehearse(root: &Path, platform: Option<&str>) -> Booted {
+/// `watch` is where to record frames, and whether to print them.
+fn rehearse(root: &Path, platform: Option<&str>, watch: (Option<PathBuf>, bool)) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
     let machine = Machine::read(&root);
-    let links = if root.is_real() {
-        machine.links.as_slice()
-    } else {
-        &[]
-    };
-    let mut outside = world::open(links, journal);
+    let mut settings = world::Settings::default();
+    if root.is_real() {
+        settings = world::Settings::of(&machine);
+        (settings.pcap, settings.trace) = watch;
+    }
+    let mut outside = world::open(settings, journal);
     let options = Options {
         platform: platform.and_then(platform::named),
         handover: None,
@@ -167,7 +176,11 @@ impl Boot {
     /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
-        let booted = rehearse(&self.root, self.platform.as_deref());
+        let booted = rehearse(
+            &self.root,
+            self.platform.as_deref(),
+            (self.pcap, self.trace),
+        );
         let root = Root::new(&self.root);
         let written = root.carry_out(&booted.plan);
         match &written {

@@ -10,5 +10,6 @@ pub mod link;
 pub mod netlink;
 pub mod random;
 pub mod root;
+pub mod watch;
 pub mod world;
 pub mod writer;

@@ -179,14 +179,17 @@ impl Lab {
 
     /// Runs `work` in the near namespace with an outside on its interface; what it gave, and the log.
     fn inside<T: Send>(&self, work: impl FnOnce(&mut dyn Outside) -> T + Send) -> (T, Vec<String>) {
-        let links = [self.link()];
+        let settings = world::Settings {
+            links: vec![self.link()],
+            ..world::Settings::default()
+        };
         let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
         std::thread::scope(|scope| {
             let thread = scope.spawn(move || {
                 // SAFETY: no pointers; the descriptor is open. Only this thread changes its namespace.
                 let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
                 assert_eq!(entered, 0, "cannot enter a network namespace");
-                let mut outside = world::open(&links, Journal::new());
+                let mut outside = world::open(settings, Journal::new());
                 let result = work(&mut *outside);
                 let lines = outside.lines().into_iter().map(|line| line.text);
                 (result, lines.collect())
@@ -404,7 +407,9 @@ fn a_killed_program_leaves_no_trace_either() {
             libc::SIGABRT
         };
         // SAFETY: no pointers.
-        unsafe { libc::kill(libc::getpid(), signal) };
+        let ours = unsafe { libc::getpid() };
+        // SAFETY: no pointers.
+        unsafe { libc::kill(ours, signal) };
     }
     let mut status = 0;
     // SAFETY: the pointer is to a number of ours that outlives the call.
@@ -432,14 +437,13 @@ impl Lab {
         ];
         dhcp.extend(["--address=/metadata6.test/fd00:ec2::254"]);
         dhcp.extend(more);
-        let lab = Lab::prepared(
+        Lab::prepared(
             &[
                 "address add fd00:1::1/64 dev s0 nodad",
                 "address add fd00:ec2::254/128 dev lo nodad",
             ],
             &dhcp,
-        );
-        lab
+        )
     }
 
     fn reach6(&self) -> (Result<String, String>, Vec<String>) {
