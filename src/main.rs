@@ -10,8 +10,7 @@ use std::time::Duration;
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
 use cloudseed_core::fetch::{FETCH_SECONDS_MAX, Web};
-use cloudseed_core::machine::Machine;
-use cloudseed_core::platform;
+use cloudseed_core::platform::Platform;
 
 mod command;
 mod sys;
@@ -27,7 +26,9 @@ use command::platforms::Platforms;
 use command::query::Query;
 use command::status::Status;
 use sys::console::{self, Weight};
+use sys::probe;
 use sys::root::Root;
+use sys::watch::Watch;
 use sys::world::{self, Journal, Kernel};
 
 /// cloud-init's data, before the root file system, with nothing left behind.
@@ -61,8 +62,8 @@ struct Boot {
     #[argh(option, default = "PathBuf::from(\"/\")")]
     root: PathBuf,
     /// fetch from this platform, whatever firmware says
-    #[argh(option)]
-    platform: Option<String>,
+    #[argh(option, from_str_fn(command::platform))]
+    platform: Option<&'static Platform>,
     /// exit with 1 if there should be an instance and there is none
     #[argh(switch)]
     strict: bool,
@@ -87,8 +88,9 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Boot(boot) => boot.run(),
+        Command::Identify(identify) => identify.run(),
         Command::Fetch(fetch) => {
-            let booted = rehearse(&fetch.root, fetch.platform.as_deref(), (None, false));
+            let booted = rehearse(&fetch.root, fetch.platform, Watch::default());
             let shown = booted
                 .instance
                 .as_ref()
@@ -96,11 +98,10 @@ fn main() -> ExitCode {
             tell(shown.ok_or(booted.line))
         }
         Command::Plan(plan) => {
-            let booted = rehearse(&plan.root, plan.platform.as_deref(), (None, false));
+            let booted = rehearse(&plan.root, plan.platform, Watch::default());
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
-        Command::Identify(identify) => ended(identify.run(&mut stdout())),
         Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
@@ -154,19 +155,17 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
-/// `watch` is where to record frames, and whether to print them.
-fn rehearse(root: &Path, platform: Option<&str>, watch: (Option<PathBuf>, bool)) -> Booted {
+fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
-    let machine = Machine::read(&root);
-    let mut settings = world::Settings::default();
-    if root.is_real() {
-        settings = world::Settings::of(&machine);
-        (settings.pcap, settings.trace) = watch;
-    }
+    let machine = probe::machine(&root);
+    let settings = match root.is_real() {
+        true => world::Settings::of(&machine, watch),
+        false => world::Settings::default(),
+    };
     let mut outside = world::open(settings, journal);
     let options = Options {
-        platform: platform.and_then(platform::named),
+        platform,
         handover: None,
     };
     boot::boot(&machine, &mut *outside, options)
@@ -176,11 +175,7 @@ impl Boot {
     /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
-        let booted = rehearse(
-            &self.root,
-            self.platform.as_deref(),
-            (self.pcap, self.trace),
-        );
+        let booted = rehearse(&self.root, self.platform, Watch::new(self.pcap, self.trace));
         let root = Root::new(&self.root);
         let written = root.carry_out(&booted.plan);
         match &written {

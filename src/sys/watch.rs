@@ -2,16 +2,32 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use cloudseed_core::net::{Nic, Tap, record, trace};
 
 use super::clock;
-use super::world::Settings;
 
-/// Somebody who sees every frame and does with it what the settings ask for. Each frame is written at once, so that a record
+/// What to do with frames.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Where to record them.
+    pcap: Option<PathBuf>,
+    /// Print them in words on standard error.
+    trace: bool,
+}
+
+impl Watch {
+    /// Records frames in the file `pcap`, and prints them if `trace`.
+    pub fn new(pcap: Option<PathBuf>, trace: bool) -> Watch {
+        Watch { pcap, trace }
+    }
+}
+
+/// Somebody who sees every frame and does with it what `watch` asks for. Each frame is written at once, so that a record
 /// of a boot that hangs is whole; a disk that is full ends the record, not the boot.
-pub fn tap(settings: &Settings, nics: &[Nic]) -> io::Result<Tap> {
-    let mut file = match &settings.pcap {
+pub fn tap(watch: &Watch, nics: &[Nic]) -> io::Result<Tap> {
+    let mut file = match &watch.pcap {
         Some(path) => {
             let mut file = File::create(path)?;
             file.write_all(&record::head(nics))?;
@@ -20,7 +36,7 @@ pub fn tap(settings: &Settings, nics: &[Nic]) -> io::Result<Tap> {
         None => None,
     };
     let names: Vec<String> = nics.iter().map(|nic| nic.name.clone()).collect();
-    let told = settings.trace;
+    let told = watch.trace;
     let started = clock::now();
     Ok(Box::new(move |now, index, way, bytes| {
         if let Some(open) = &mut file

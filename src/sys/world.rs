@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use cloudseed_core::compile::Line;
@@ -20,7 +19,8 @@ use ureq::unversioned::transport::TcpConnector;
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
-use super::{clock, random, watch};
+use super::watch::{self, Watch};
+use super::{clock, random};
 
 /// The log of this boot: its lines and when they were written.
 #[derive(Debug)]
@@ -71,20 +71,18 @@ pub struct Settings {
     pub fixed: Vec<Fixed>,
     /// Names that need no server: the text of /etc/hosts.
     pub hosts: String,
-    /// Where to record frames.
-    pub pcap: Option<PathBuf>,
-    /// Print the exchange on standard error.
-    pub trace: bool,
+    /// What to do with frames.
+    pub watch: Watch,
 }
 
 impl Settings {
     /// Those of a machine.
-    pub fn of(machine: &Machine) -> Settings {
+    pub fn of(machine: &Machine, watch: Watch) -> Settings {
         Settings {
             links: machine.links.clone(),
             fixed: Fixed::all(&machine.cmdline),
             hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
-            ..Settings::default()
+            watch,
         }
     }
 }
@@ -140,7 +138,7 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
             for (name, address) in names::hosts(&settings.hosts) {
                 net.know(name, address);
             }
-            match watch::tap(settings, &nics) {
+            match watch::tap(&settings.watch, &nics) {
                 Ok(tap) => net.watch(tap),
                 Err(error) => journal.note(clock::now(), format_args!("no record: {error}")),
             }

@@ -407,9 +407,9 @@ fn a_killed_program_leaves_no_trace_either() {
             libc::SIGABRT
         };
         // SAFETY: no pointers.
-        let ours = unsafe { libc::getpid() };
+        let own = unsafe { libc::getpid() };
         // SAFETY: no pointers.
-        unsafe { libc::kill(ours, signal) };
+        unsafe { libc::kill(own, signal) };
     }
     let mut status = 0;
     // SAFETY: the pointer is to a number of ours that outlives the call.
