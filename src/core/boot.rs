@@ -69,8 +69,8 @@ pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> B
         None if found.answer == Answer::Disabled => Ending::Disabled,
         None => Ending::None,
     };
-    let line = line(&ending, &decoded, &warnings, outside.now());
-    outside.note(format_args!("{line}"));
+    let so_far = line(&ending, &decoded, &warnings, outside.now());
+    outside.note(format_args!("{so_far}"));
     let log = outside.lines();
     let maybe: Vec<String> = found.maybe.iter().map(|name| String::from(*name)).collect();
     let outcome = Outcome {
@@ -89,7 +89,9 @@ pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> B
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
         handover: options.handover.unwrap_or_else(|| handover(machine)),
     };
-    let (plan, _) = compile::compile(&outcome);
+    let (plan, more) = compile::compile(&outcome);
+    warnings.extend(more);
+    let line = line(&ending, &decoded, &warnings, outside.now());
     let well = !matches!(fetched, Some(Err(_)));
     Booted {
         plan,

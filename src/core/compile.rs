@@ -7,8 +7,10 @@
 //!     instance-data.json  …-sensitive.json      the facts, cloud-init's layout   instance_data.rs
 //!     meta-data  user-data  vendor-data  …      the documents as fetched         documents.rs
 //!     parts/  parts.json                        what they hold                   parts.rs
+//!     cloud-config.yaml                         what they configure              cloud_config.rs
 //!     run  plan/                                what to execute, and with what   script.rs, run.sh,
-//!                                                                                handlers.rs, handlers.py
+//!                                                                                handlers.rs, handlers.py,
+//!                                                                                vendor.rs
 //!   /run/cloud-init/                            for stock cloud-init             cloud_init.rs
 //!   /run/systemd/system/                        for a systemd without us         systemd.rs
 //! ```
@@ -29,6 +31,7 @@ pub mod parts;
 pub mod report;
 pub mod script;
 pub mod systemd;
+pub mod vendor;
 
 use crate::instance::Instance;
 use crate::machine::Kernel;
@@ -136,18 +139,48 @@ impl Products {
 pub fn compile(outcome: &Outcome) -> (Plan, Vec<Warning>) {
     let mut products = Products::default();
     if let Ending::Found(instance) = outcome.ending {
-        let parts = numbered(outcome.decoded);
-        documents::put(&mut products, &instance.documents);
-        parts::put(&mut products, &parts);
-        script::put(&mut products, &instance.instance_id, &parts, &[]);
-        handlers::put(&mut products, instance, &parts);
-        instance_data::put(&mut products, instance, outcome.kernel);
-        cloud_init::put(&mut products, instance, outcome.handover);
-        systemd::put(&mut products, outcome.systemd);
+        found(&mut products, outcome, instance);
     }
     products.put("cloudseed/run", Mode::Private, script::RUN);
     report::put(&mut products, outcome);
     (products.plan, products.warnings)
+}
+
+fn found(products: &mut Products, outcome: &Outcome, instance: &Instance) {
+    let mut parts = numbered(outcome.decoded);
+    documents::put(products, &instance.documents);
+    parts::put(products, &parts);
+    instance_data::put(products, instance, outcome.kernel);
+    let config = put_config(products, Document::UserData, &parts);
+    let prefix = vendor::restrict(products, &mut parts, &config);
+    put_config(products, Document::VendorData, &parts);
+    put_config(products, Document::VendorData2, &parts);
+    script::put(products, &instance.instance_id, &parts, &prefix);
+    handlers::put(products, instance, &parts);
+    cloud_init::put(products, instance, outcome.handover);
+    systemd::put(products, outcome.systemd);
+}
+
+/// Adds the cloud-config of one document, if it has any, and gives it as a tree.
+fn put_config(products: &mut Products, document: Document, parts: &[Numbered]) -> Value {
+    let name = match document {
+        Document::UserData => "cloud-config.yaml",
+        Document::VendorData => "vendor-cloud-config.yaml",
+        Document::VendorData2 => "vendor2-cloud-config.yaml",
+    };
+    let own = parts
+        .iter()
+        .filter(|numbered| numbered.document == document);
+    let merged = cloud_config::merge_parts(own.map(|numbered| numbered.part));
+    if !merged.text.is_empty() {
+        products.put(
+            &alloc::format!("cloudseed/{name}"),
+            Mode::Private,
+            merged.text,
+        );
+    }
+    products.warnings.extend(merged.warnings);
+    merged.value
 }
 
 /// A part with its number among the parts of all documents and its file in `parts/`.

@@ -178,6 +178,7 @@ fn everything_found_is_in_run() {
     let expected = [
         "cloud-init/.ds-identify.result",
         "cloud-init/cloud.cfg",
+        "cloudseed/cloud-config.yaml",
         "cloudseed/instance-data-sensitive.json",
         "cloudseed/instance-data.json",
         "cloudseed/log",
@@ -342,6 +343,95 @@ fn each_ending_is_one_word_and_leaves_little() {
         assert_eq!(
             plan.get("cloud-init/cloud.cfg").is_some(),
             word == "degraded"
+        );
+    }
+}
+
+/// A document of the operator with a script, a boothook and a cloud-config.
+fn vendor(document: Document) -> Decoded {
+    let parts = vec![
+        part(1, "text/x-shellscript", "v.sh", "#!/bin/sh\n"),
+        part(2, "text/cloud-boothook", "hook", "#!/bin/sh\n"),
+        part(
+            3,
+            "text/cloud-config",
+            "config",
+            "#cloud-config\nfrom: vendor\n",
+        ),
+    ];
+    Decoded { document, parts }
+}
+
+#[test]
+fn the_owner_rules_over_the_operator() {
+    let (instance, kernel) = (instance("i-1"), kernel());
+    for (config, scripts, configs, prefix) in [
+        ("a: 1", "boothook 3, boothook 6, vendor 5", 3, None),
+        (
+            "vendor_data: {enabled: false}",
+            "boothook 6, vendor 5",
+            2,
+            None,
+        ),
+        ("vendor_data: 1", "boothook 6, vendor 5", 2, None),
+        (
+            "vendor_data: {disabled_handlers: [text/cloud-boothook]}",
+            "boothook 6, vendor 5",
+            3,
+            None,
+        ),
+        (
+            "vendor_data2: {disabled_handlers: [text/x-shellscript, text/cloud-config]}",
+            "boothook 3, boothook 6, vendor 2",
+            2,
+            None,
+        ),
+        (
+            "vendor_data: {prefix: [nice, -n, '5']}\nvendor_data2: {enabled: no}",
+            "boothook 3, vendor 2",
+            2,
+            Some("nice\n-n\n5\n"),
+        ),
+    ] {
+        let text = format!("#cloud-config\n{config}\n");
+        let decoded = [
+            Decoded {
+                document: Document::UserData,
+                parts: vec![part(1, "text/cloud-config", "c", &text)],
+            },
+            vendor(Document::VendorData),
+            vendor(Document::VendorData2),
+        ];
+        let outcome = Outcome {
+            decoded: &decoded,
+            ..outcome(Ending::Found(&instance), &kernel)
+        };
+        let (plan, warnings) = compile(&outcome);
+        let manifest = std::str::from_utf8(plan.get("cloudseed/plan/manifest").unwrap()).unwrap();
+        let lines = manifest.lines().skip(1).map(|line| {
+            let mut fields = line.split('\t');
+            format!("{} {}", fields.next().unwrap(), fields.next().unwrap())
+        });
+        assert_eq!(
+            lines.collect::<Vec<String>>().join(", "),
+            scripts,
+            "{config}"
+        );
+        let is_config = |path: &str| path.ends_with("cloud-config.yaml");
+        let found = plan
+            .files()
+            .filter(|(path, _, _)| is_config(path.as_str()))
+            .count();
+        assert_eq!(found, configs, "{config}");
+        let words = plan.get("cloudseed/plan/vendor-prefix");
+        assert_eq!(words, prefix.map(str::as_bytes), "{config}");
+        let invalid = warnings
+            .iter()
+            .any(|warning| warning.place == "cloud-config, vendor_data");
+        assert_eq!(invalid, config == "vendor_data: 1", "{config}");
+        assert!(
+            plan.get("cloudseed/parts/002-v.sh").is_some(),
+            "delivered all the same"
         );
     }
 }

@@ -449,3 +449,25 @@ fn systemd_understands_the_units() {
         "{said}"
     );
 }
+
+#[test]
+fn vendor_scripts_are_arguments_of_their_prefix() {
+    let config = "#cloud-config\nvendor_data: {prefix: [env, 'PREFIXED=a b']}\n";
+    let script = "#!/bin/sh\necho \"got ${PREFIXED-nothing}\" >>\"$OUT\"\n";
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("prefix-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let user = vec![
+            part(1, "text/cloud-config", "c", config),
+            part(2, "text/x-shellscript", "u", script),
+        ];
+        prepare(
+            root,
+            "i-1",
+            user,
+            vec![part(1, "text/x-shellscript", "v", script)],
+        );
+        assert!(run(shell, root, "final").status.success());
+        assert_eq!(noted(root), ["got a b", "got nothing"]);
+    }
+}

@@ -42,7 +42,7 @@ pub struct Merged {
 }
 
 /// Merges the parts of cloud-config in their order; parts of other types are passed over.
-pub fn merge_parts(parts: &[Part]) -> Merged {
+pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Merged {
     let mut value = Value::Map(Map::new());
     let mut merged = Vec::new();
     let mut ignored = Vec::new();

@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 
 use super::Products;
 use crate::instance::Instance;
-use crate::json;
 use crate::plan::Mode;
 use crate::value::{Map, Value};
+use crate::yaml;
 
 /// What stock cloud-init is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +45,8 @@ fn hint(instance: &Instance) -> String {
     format!("datasource_list: [ {}, None ]\n", instance.platform)
 }
 
-/// YAML, with the seed as JSON, which is YAML too. Two datasources, for a single one counts as forced; `fs_label: null`
-/// spares the search for volumes.
+/// Two datasources, for a single one counts as forced; `fs_label: null` spares the search for volumes. Documents that are not
+/// text are YAML's `!!binary`, and cloud-init takes such.
 fn seed(instance: &Instance) -> String {
     let documents = &instance.documents;
     let mut seed = Map::from_iter([
@@ -63,9 +63,9 @@ fn seed(instance: &Instance) -> String {
             seed.insert(key, text_or_bytes(document));
         }
     }
-    let seed = Map::from_iter([("NoCloud", seed)]);
-    let seed = json::write(&seed.into());
-    format!("datasource_list: [ NoCloud, None ]\ndatasource: {seed}\n")
+    let seed = Map::from_iter([("datasource", Map::from_iter([("NoCloud", seed)]))]);
+    let seed = yaml::write(&seed.into());
+    format!("datasource_list: [ NoCloud, None ]\n{seed}")
 }
 
 /// The cloud's tree, and in it the keys by which NoCloud knows its facts.

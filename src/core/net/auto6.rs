@@ -179,7 +179,7 @@ impl Auto {
     /// The domains that routers told.
     pub fn search(&self) -> Vec<String> {
         let search = self.routers.iter().flat_map(|(_, advert)| &advert.search);
-        search.cloned().take(NAMES_MAX).collect()
+        search.take(NAMES_MAX).cloned().collect()
     }
 
     /// The smallest MTU that routers told.

@@ -1,0 +1,178 @@
+//! Vendor rules: what the owner of the machine lets the operator of the cloud do.
+//!
+//! ```yaml
+//!   vendor_data:                     # vendor_data2 for the second document
+//!     enabled: true                  # else nothing of it is used
+//!     disabled_handlers: [TYPE, …]   # parts of these types are not used
+//!     prefix: [COMMAND, ARGUMENT…]   # vendor scripts are arguments of this
+//!   allow_userdata: false            # in the system's configuration only: user-data is not used
+//! ```
+//!
+//! The owner's word is the cloud-config of the user-data, above what the system's own configuration ships: `enabled: true`.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Document, Numbered, Products};
+use crate::value::Value;
+
+/// Most words of a prefix.
+const PREFIX_WORDS_MAX: usize = 64;
+/// What counts as true, in any case.
+const TRUE: [&str; 4] = ["true", "1", "on", "yes"];
+
+/// What a configuration says of one document of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// False if the document is not to be used at all.
+    pub enabled: bool,
+    /// Types of parts that are not to be used.
+    pub disabled_handlers: Vec<String>,
+    /// The command of which scripts are arguments; empty for none.
+    pub prefix: Vec<String>,
+}
+
+impl Rules {
+    /// Reads the rules for the document whose key this is, `vendor_data` or `vendor_data2`. The error tells what was found
+    /// where a rule was expected; nothing of the document is used then.
+    pub fn read(config: &Value, key: &str) -> Result<Rules, (String, &'static str)> {
+        let rules = match config.get(key) {
+            None => return Ok(Rules::open()),
+            Some(Value::Map(rules)) => rules,
+            Some(other) => return Err((String::from(key), other.kind())),
+        };
+        let texts = |key: &str, value: Option<&Value>| match value {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Text(text)) => Ok(Vec::from([text.clone()])),
+            Some(Value::List(list)) => Ok(list.iter().filter_map(Value::to_text).collect()),
+            Some(other) => Err((String::from(key), other.kind())),
+        };
+        let mut prefix: Vec<String> = texts("prefix", rules.get("prefix"))?;
+        prefix.truncate(PREFIX_WORDS_MAX);
+        Ok(Rules {
+            enabled: rules.get("enabled").is_none_or(is_true),
+            disabled_handlers: texts("disabled_handlers", rules.get("disabled_handlers"))?,
+            prefix,
+        })
+    }
+
+    /// No rules: everything is used.
+    fn open() -> Rules {
+        Rules {
+            enabled: true,
+            disabled_handlers: Vec::new(),
+            prefix: Vec::new(),
+        }
+    }
+}
+
+/// True, or text that says so.
+fn is_true(value: &Value) -> bool {
+    let text = value.to_text().unwrap_or_default();
+    TRUE.contains(&&*text.trim().to_lowercase())
+}
+
+/// False if the system's configuration forbids user-data.
+pub fn allows_user_data(system: &Value) -> bool {
+    system.get("allow_userdata").is_none_or(is_true)
+}
+
+/// Drops the parts that the owner does not want; gives the prefix of vendor scripts.
+pub(super) fn restrict(
+    products: &mut Products,
+    parts: &mut Vec<Numbered>,
+    config: &Value,
+) -> Vec<String> {
+    let mut prefix = Vec::new();
+    for (document, key) in [
+        (Document::VendorData, "vendor_data"),
+        (Document::VendorData2, "vendor_data2"),
+    ] {
+        if !parts.iter().any(|numbered| numbered.document == document) {
+            continue;
+        }
+        let rules = Rules::read(config, key).unwrap_or_else(|(key, found)| {
+            let place = format!("cloud-config, {key}");
+            products.warn(place, "rules for vendor-data (it is not used now)", found);
+            Rules {
+                enabled: false,
+                ..Rules::open()
+            }
+        });
+        let wanted = |numbered: &Numbered| {
+            let content_type = &numbered.part.content_type;
+            numbered.document != document
+                || (rules.enabled && !rules.disabled_handlers.contains(content_type))
+        };
+        parts.retain(wanted);
+        if document == Document::VendorData {
+            prefix = rules.prefix;
+        }
+    }
+    prefix
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use alloc::borrow::ToOwned;
+
+    use super::*;
+    use crate::yaml;
+
+    fn read(text: &str) -> Result<String, String> {
+        let config = yaml::read(text.as_bytes()).unwrap();
+        match Rules::read(&config, "vendor_data") {
+            Ok(rules) => Ok(format!(
+                "{} {} {}",
+                rules.enabled,
+                rules.disabled_handlers.join(","),
+                rules.prefix.join(",")
+            )),
+            Err((key, found)) => Err(format!("{key}: {found}")),
+        }
+    }
+
+    #[test]
+    fn rules_are_read_as_the_original_reads_them() {
+        for (text, expected) in [
+            ("a: 1", Ok("true  ")),
+            ("vendor_data: {}", Ok("true  ")),
+            ("vendor_data: {enabled: false}", Ok("false  ")),
+            ("vendor_data: {enabled: 'Yes '}", Ok("true  ")),
+            ("vendor_data: {enabled: 'perhaps'}", Ok("false  ")),
+            ("vendor_data: {enabled: null}", Ok("false  ")),
+            ("vendor_data: {enabled: 1}", Ok("true  ")),
+            ("vendor_data: {prefix: /bin/p}", Ok("true  /bin/p")),
+            (
+                "vendor_data: {prefix: [nice, -n, 5]}",
+                Ok("true  nice,-n,5"),
+            ),
+            (
+                "vendor_data: {disabled_handlers: [text/x-shellscript]}",
+                Ok("true text/x-shellscript "),
+            ),
+            ("vendor_data: null", Err("vendor_data: NoneType")),
+            ("vendor_data: [1]", Err("vendor_data: list")),
+            ("vendor_data: {prefix: {a: 1}}", Err("prefix: dict")),
+        ] {
+            let expected = expected.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn user_data_is_allowed_unless_forbidden() {
+        for (text, allowed) in [
+            ("a: 1", true),
+            ("allow_userdata: true", true),
+            ("allow_userdata: 'on'", true),
+            ("allow_userdata: false", false),
+            ("allow_userdata: 0", false),
+        ] {
+            let config = yaml::read(text.as_bytes()).unwrap();
+            assert_eq!(allows_user_data(&config), allowed, "{text}");
+        }
+    }
+}
