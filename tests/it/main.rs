@@ -15,6 +15,7 @@ mod ds_identify;
 mod fixture;
 mod formats;
 mod handlers;
+mod handover;
 mod late;
 mod machine;
 mod matrix;
