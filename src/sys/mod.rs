@@ -9,5 +9,6 @@ pub mod link;
 pub mod netlink;
 pub mod random;
 pub mod root;
+pub mod template;
 pub mod world;
 pub mod writer;
