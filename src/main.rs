@@ -10,8 +10,7 @@ use std::time::Duration;
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
 use cloudseed_core::fetch::{FETCH_SECONDS_MAX, Web};
-use cloudseed_core::machine::Machine;
-use cloudseed_core::platform;
+use cloudseed_core::platform::Platform;
 
 mod command;
 mod sys;
@@ -27,7 +26,9 @@ use command::platforms::Platforms;
 use command::query::Query;
 use command::status::Status;
 use sys::console::{self, Weight};
+use sys::probe;
 use sys::root::Root;
+use sys::template::Jinja;
 use sys::world::{self, Journal, Kernel};
 
 /// cloud-init's data, before the root file system, with nothing left behind.
@@ -61,8 +62,8 @@ struct Boot {
     #[argh(option, default = "PathBuf::from(\"/\")")]
     root: PathBuf,
     /// fetch from this platform, whatever firmware says
-    #[argh(option)]
-    platform: Option<String>,
+    #[argh(option, from_str_fn(command::platform))]
+    platform: Option<&'static Platform>,
     /// exit with 1 if there should be an instance and there is none
     #[argh(switch)]
     strict: bool,
@@ -79,8 +80,9 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Boot(boot) => boot.run(),
+        Command::Identify(identify) => identify.run(),
         Command::Fetch(fetch) => {
-            let booted = rehearse(&fetch.root, fetch.platform.as_deref());
+            let booted = rehearse(&fetch.root, fetch.platform);
             let shown = booted
                 .instance
                 .as_ref()
@@ -88,16 +90,15 @@ fn main() -> ExitCode {
             tell(shown.ok_or(booted.line))
         }
         Command::Plan(plan) => {
-            let booted = rehearse(&plan.root, plan.platform.as_deref());
+            let booted = rehearse(&plan.root, plan.platform);
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
-        Command::Identify(identify) => ended(identify.run(&mut stdout())),
         Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         Command::Platforms(platforms) => tell(platforms.shown()),
-        Command::Query(query) => query.run(),
+        Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
     }
@@ -146,10 +147,10 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
-fn rehearse(root: &Path, platform: Option<&str>) -> Booted {
+fn rehearse(root: &Path, platform: Option<&'static Platform>) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
-    let machine = Machine::read(&root);
+    let machine = probe::machine(&root);
     let links = if root.is_real() {
         machine.links.as_slice()
     } else {
@@ -157,7 +158,7 @@ fn rehearse(root: &Path, platform: Option<&str>) -> Booted {
     };
     let mut outside = world::open(links, journal);
     let options = Options {
-        platform: platform.and_then(platform::named),
+        platform,
         handover: None,
     };
     boot::boot(&machine, &mut *outside, options)
@@ -167,7 +168,7 @@ impl Boot {
     /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
-        let booted = rehearse(&self.root, self.platform.as_deref());
+        let booted = rehearse(&self.root, self.platform);
         let root = Root::new(&self.root);
         let written = root.carry_out(&booted.plan);
         match &written {

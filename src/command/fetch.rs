@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use argh::FromArgs;
 use cloudseed_core::instance::Instance;
 use cloudseed_core::json;
+use cloudseed_core::platform::Platform;
 use cloudseed_core::value::{Map, Value};
 
 /// ask the platform, and print the instance; nothing is written
@@ -15,8 +16,8 @@ pub struct Fetch {
     #[argh(switch)]
     json: bool,
     /// fetch from this platform, whatever firmware says
-    #[argh(option)]
-    pub platform: Option<String>,
+    #[argh(option, from_str_fn(super::platform))]
+    pub platform: Option<&'static Platform>,
     /// the prefix of everything read (default: /)
     #[argh(option, default = "PathBuf::from(\"/\")")]
     pub root: PathBuf,

@@ -1,6 +1,6 @@
 //! `cloudseed identify`: which platform is this, and why; with the files that ds-identify writes.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::unix::process::parent_id;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ const CLOUD_CFG: &str = "/run/cloud-init/cloud.cfg";
 const RESULT: &str = "/run/cloud-init/.ds-identify.result";
 const LOG: &str = "/run/cloud-init/ds-identify.log";
 
-/// Tell which platform this is; exits with 0 if one is found, 1 if none is, 2 if the owner has disabled it.
+/// tell which platform this is: status 0 if one is found, 1 if none is, 2 if the owner has disabled it
 #[derive(FromArgs)]
 #[argh(subcommand, name = "identify")]
 pub struct Identify {
@@ -31,39 +31,39 @@ pub struct Identify {
     /// print a table of platform, verdict and reason (looks again)
     #[argh(switch)]
     explain: bool,
-    /// prefix of everything read and written (default /)
+    /// the prefix of everything read and written (default: /)
     #[argh(option, default = "PathBuf::from(\"/\")")]
     root: PathBuf,
 }
 
 impl Identify {
-    /// Looks, writes the files below /run/cloud-init, prints to `out` what was asked for.
-    pub fn run(self, out: &mut dyn Write) -> io::Result<ExitCode> {
+    /// Looks, writes the files below /run/cloud-init, prints what was asked for. What an earlier run has found is found.
+    pub fn run(&self) -> ExitCode {
         let root = Root::new(&self.root);
         let began = uptime(&root);
-        let mut notes = Vec::new();
-        if !self.force && !self.json && !self.explain {
-            let is_there = root.kind(CLOUD_CFG) == Some(Kind::File);
-            let (earlier, said) = identify::earlier(is_there, root.text(RESULT).as_deref());
-            if let Some(status) = earlier {
-                return Ok(ExitCode::from(status));
+        let is_there = root.kind(CLOUD_CFG) == Some(Kind::File);
+        let (earlier, notes) = identify::earlier(is_there, root.text(RESULT).as_deref());
+        match earlier {
+            Some(status) if !(self.force || self.json || self.explain) => {
+                return ExitCode::from(status);
             }
-            notes = said;
+            _ => {}
         }
         let machine = Machine::read(&root);
         let mut settings = Settings::read(&machine);
-        settings.notes.splice(0..0, notes);
+        if !self.force {
+            settings.notes.splice(0..0, notes);
+        }
         let outcome = identify::identify(&machine, &settings);
         self.write(&root, &machine, &settings, &outcome, began);
         if self.json {
-            let document = report::json(&machine, &outcome);
-            writeln!(out, "{}", json::write(&document))?;
+            println!("{}", json::write(&report::json(&machine, &outcome)));
         }
         if self.explain {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            out.write_all(report::table(&machine, &settings, &outcome, colour).as_bytes())?;
+            print!("{}", report::table(&machine, &settings, &outcome, colour));
         }
-        Ok(ExitCode::from(outcome.status))
+        ExitCode::from(outcome.status)
     }
 
     /// Writes the files and the log. Where that is not possible the result still is one, and people are told.

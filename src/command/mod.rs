@@ -10,3 +10,12 @@ pub mod plan;
 pub mod platforms;
 pub mod query;
 pub mod status;
+
+use cloudseed_core::platform::{self, Platform};
+
+/// The platform that an option names; the error is what the user reads.
+pub fn platform(name: &str) -> Result<&'static Platform, String> {
+    platform::named(name).ok_or_else(|| {
+        format!("expected a platform that `cloudseed platforms` lists, but found {name}")
+    })
+}

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::compile::parts::sha256;
 use cloudseed_core::json;
 use cloudseed_core::plan::{Mode, Plan as Files};
+use cloudseed_core::platform::Platform;
 use cloudseed_core::value::{Map, Value};
 
 /// go through all steps of a boot, and show the files it would write below /run
@@ -24,8 +25,8 @@ pub struct Plan {
     #[argh(switch)]
     json: bool,
     /// fetch from this platform, whatever firmware says
-    #[argh(option)]
-    pub platform: Option<String>,
+    #[argh(option, from_str_fn(super::platform))]
+    pub platform: Option<&'static Platform>,
     /// the prefix of everything read (default: /)
     #[argh(option, default = "PathBuf::from(\"/\")")]
     pub root: PathBuf,

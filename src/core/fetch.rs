@@ -396,9 +396,14 @@ impl Web<'_> {
             };
             let (found, blame, again) = match self.outside.http(&request) {
                 Ok(response) if (200..300).contains(&response.status) => {
+                    self.outside
+                        .note(format_args!("GET {url}: {} bytes", response.body.len()));
                     return Ok(Some(response.body));
                 }
-                Ok(response) if response.status == 404 => return Ok(None),
+                Ok(response) if response.status == 404 => {
+                    self.outside.note(format_args!("GET {url}: none (404)"));
+                    return Ok(None);
+                }
                 Ok(response) => {
                     let (found, blame, again, _) = described(&response);
                     (found, blame, again)

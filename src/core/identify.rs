@@ -17,6 +17,7 @@ use crate::platform::{self, PLATFORMS, Platform};
 use crate::rule::{Inquiry, Verdict};
 
 pub mod kin;
+pub mod late;
 pub mod log;
 pub mod policy;
 pub mod report;

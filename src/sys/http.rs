@@ -263,6 +263,9 @@ fn once(
     hop: &Hop,
     progress: &mut Progress,
 ) -> Result<Response, Wrong> {
+    if scheme(hop.url) == "https" {
+        return Err(Wrong::Ureq(ureq::Error::TlsRequired));
+    }
     let (url, credentials) = without_credentials(hop.url);
     let mut builder = http::Request::builder()
         .method(request.method.as_str())

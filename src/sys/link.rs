@@ -1,9 +1,8 @@
 //! Links: packet sockets as cables, and interfaces that are as before when we leave.
 //!
 //! An interface must be up to carry frames, and then the kernel would give itself an IPv6 address there, solicit routers and
-//! believe them. So IPv6 is switched off on it first, and everything is put back by [`Up`] when the last cable is dropped.
+//! believe them. So IPv6 is switched off on it first, and [`Guard`] puts everything back when the last cable is dropped.
 
-use std::fs;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -18,6 +17,7 @@ use smoltcp::wire::{
 };
 
 use super::clock;
+use super::guard::{Before, Guard};
 use super::netlink::{self, Netlink};
 
 /// Largest frame received: drivers that merge segments (GRO) hand over up to 64 KiB and a header.
@@ -277,79 +277,6 @@ impl Device for Port {
     }
 }
 
-/// An interface that is up for us; on drop it is as it was.
-#[derive(Debug)]
-struct Up {
-    index: u32,
-    was_up: bool,
-    /// It had never been up.
-    fresh: bool,
-    /// What `disable_ipv6` held, if we changed it.
-    held_off: Option<String>,
-}
-
-impl Up {
-    fn new(netlink: &mut Netlink, nic: &Nic) -> io::Result<Up> {
-        let was_up = netlink.flags(nic.index)? & netlink::UP != 0;
-        let mut up = Up {
-            index: nic.index,
-            was_up,
-            fresh: netlink.is_fresh(nic.index)?,
-            held_off: None,
-        };
-        if !was_up {
-            up.held_off = hold_off(&nic.name);
-            netlink.set_up(nic.index, true)?;
-        }
-        Ok(up)
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        if self.was_up {
-            return;
-        }
-        // Nobody is left to tell of an error; an interface that is gone needs no restoring.
-        if let Ok(mut netlink) = Netlink::open() {
-            let _ = netlink.set_up(self.index, false);
-            if self.fresh {
-                let _ = netlink.make_fresh(self.index);
-            }
-        }
-        if let (Some(value), Some(name)) = (&self.held_off, name(self.index)) {
-            let _ = fs::write(switch(&name), value);
-        }
-    }
-}
-
-/// Switches IPv6 off on the interface, and returns what the switch held if that was a change.
-fn hold_off(name: &str) -> Option<String> {
-    let path = switch(name);
-    let value = fs::read_to_string(&path).ok()?;
-    if value.trim() == "1" {
-        return None;
-    }
-    fs::write(path, "1").ok()?;
-    Some(value)
-}
-
-fn switch(name: &str) -> String {
-    format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
-}
-
-/// The name of the interface now; udev may have changed it.
-fn name(index: u32) -> Option<String> {
-    let mut buffer = [0u8; libc::IF_NAMESIZE];
-    // SAFETY: the buffer is ours, outlives the call and has the length that the call demands.
-    let found = unsafe { libc::if_indextoname(index, buffer.as_mut_ptr().cast()) };
-    if found.is_null() {
-        return None;
-    }
-    let length = buffer.iter().position(|byte| *byte == 0)?;
-    String::from_utf8(buffer[..length].to_vec()).ok()
-}
-
 /// True if the kernel has an address on one of `nics` that is good beyond the link: its stack would answer our
 /// connections with resets, so that its sockets are to be used instead.
 pub fn kernel_has_addresses(nics: &[Nic]) -> bool {
@@ -367,38 +294,46 @@ pub struct PacketWires {
     plugged: Vec<bool>,
     indices: Vec<u32>,
     monitor: Netlink,
-    _up: Vec<Up>,
+    _guard: Guard,
 }
 
 impl PacketWires {
     /// Sets the interfaces up and opens a packet socket on each. Those where that fails are left out; why is told.
     pub fn open(nics: &[Nic]) -> io::Result<(PacketWires, Vec<Nic>, Vec<String>)> {
-        let mut wires = PacketWires {
-            ports: Vec::new(),
-            plugged: Vec::new(),
-            indices: Vec::new(),
-            monitor: Netlink::monitor()?,
-            _up: Vec::new(),
-        };
         let mut netlink = Netlink::open()?;
-        let (mut used, mut trouble) = (Vec::new(), Vec::new());
+        // From here on every change is heard of.
+        let monitor = Netlink::monitor()?;
+        let (mut ports, mut used, mut before) = (Vec::new(), Vec::new(), Vec::new());
+        let mut trouble = Vec::new();
         for nic in nics {
-            match wires.add(&mut netlink, nic) {
-                Ok(()) => used.push(nic.clone()),
+            let port = Port::open(nic);
+            match port.and_then(|port| Ok((port, Before::look(&mut netlink, nic)?))) {
+                Ok((port, found)) => {
+                    ports.push(port);
+                    before.push(found);
+                    used.push(nic.clone());
+                }
                 Err(error) => trouble.push(format!("{}: {error}", nic.name)),
             }
         }
+        let guard = Guard::new(before);
+        for (before, nic) in guard.all().iter().zip(&used) {
+            if let Err(error) = before.set_up(&mut netlink) {
+                trouble.push(format!("{}: not set up: {error}", nic.name));
+            }
+        }
+        let mut plugged = |nic: &Nic| {
+            let flags = netlink.flags(nic.index);
+            flags.is_ok_and(|flags| flags & netlink::LOWER_UP != 0)
+        };
+        let wires = PacketWires {
+            ports,
+            plugged: used.iter().map(&mut plugged).collect(),
+            indices: used.iter().map(|nic| nic.index).collect(),
+            monitor,
+            _guard: guard,
+        };
         Ok((wires, used, trouble))
-    }
-
-    fn add(&mut self, netlink: &mut Netlink, nic: &Nic) -> io::Result<()> {
-        let port = Port::open(nic)?;
-        self._up.push(Up::new(netlink, nic)?);
-        self.plugged
-            .push(netlink.flags(nic.index)? & netlink::LOWER_UP != 0);
-        self.ports.push(port);
-        self.indices.push(nic.index);
-        Ok(())
     }
 
     fn hear(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -41,9 +42,14 @@ if "datasource" in config:
 print(json.dumps(found))
 "#;
 
-/// Where Debian's cloud-init is unpacked, with what it imports.
-fn oracle() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("oracle");
+/// Where Debian's cloud-init is unpacked, with what it imports; unpacked once, whichever test comes first.
+fn oracle() -> &'static Path {
+    static ORACLE: OnceLock<PathBuf> = OnceLock::new();
+    ORACLE.get_or_init(unpack)
+}
+
+fn unpack() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handover");
     let fetch = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/fetch");
     let status = Command::new(&fetch).arg(&folder).status().unwrap();
     assert!(

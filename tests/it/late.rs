@@ -3,10 +3,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-#[path = "../../src/sys/uevent.rs"]
-mod uevent;
+use cloudseed_core::identify::late::{self, ANNOUNCED, ANY};
+use cloudseed_core::machine::Machine;
 
-use uevent::Uevents;
+use crate::sys::uevent::Uevents;
+use crate::tree::Tree;
 
 /// Makes the kernel say that a block device has changed.
 fn change() {
@@ -43,4 +44,102 @@ fn the_wait_for_a_device_ends_in_time() {
     let passed = started.elapsed();
     assert!(passed >= Duration::from_millis(80), "{passed:?}");
     assert!(passed < Duration::from_secs(5), "{passed:?}");
+}
+
+/// How long a machine with this command line is worth waiting for.
+fn patience(cmdline: &str, change: impl Fn(&mut Tree)) -> Duration {
+    let mut tree = Tree::new(&[("/proc/cmdline", cmdline)]);
+    tree.set("SYSTEMD_VIRTUALIZATION", "vm:kvm");
+    tree.put("/sys/class/block/vda/size", b"2048\n");
+    tree.put("/dev/vda", &[0; 1 << 20]);
+    change(&mut tree);
+    late::patience(&Machine::read(&tree))
+}
+
+/// An xfs of this label on the machine's second disk.
+fn label(tree: &mut Tree, label: &str) {
+    let mut image = vec![0; 1 << 20];
+    image[..4].copy_from_slice(b"XFSB");
+    image[108..108 + label.len()].copy_from_slice(label.as_bytes());
+    tree.put("/sys/class/block/vdb/size", b"2048\n");
+    tree.put("/dev/vdb", &image);
+}
+
+#[test]
+fn an_announced_volume_is_waited_for() {
+    for line in [
+        "ds=nocloud",
+        "ds=nocloud;dsmode=local",
+        "ds=nocloud-net",
+        "ci.ds=ConfigDrive",
+        "ds=opennebula",
+        "cc: datasource_list: [NoCloud, ConfigDrive, None] end_cc",
+    ] {
+        assert_eq!(patience(line, |_| {}), ANNOUNCED, "{line}");
+    }
+    for (line, name) in [
+        ("ds=nocloud", "cidata"),
+        ("ci.ds=ConfigDrive", "config-2"),
+        (
+            "cc: datasource_list: [NoCloud, ConfigDrive] end_cc",
+            "CIDATA",
+        ),
+    ] {
+        assert_eq!(
+            patience(line, |tree| label(tree, name)),
+            Duration::ZERO,
+            "{line}"
+        );
+        assert_eq!(
+            patience(line, |tree| label(tree, "other")),
+            ANNOUNCED,
+            "{line}"
+        );
+    }
+    assert_eq!(
+        patience("ds=nocloud cloudseed.settle=7", |_| {}),
+        Duration::from_secs(7)
+    );
+    assert_eq!(
+        patience("ds=nocloud cloudseed.settle=999", |_| {}),
+        Duration::from_secs(60)
+    );
+    assert_eq!(
+        patience("ds=nocloud cloudseed.settle=0", |_| {}),
+        Duration::ZERO
+    );
+}
+
+#[test]
+fn without_a_reason_there_is_no_wait() {
+    for line in [
+        "",
+        "quiet cloudseed.settle=9",
+        "ds=nocloud;s=http://10.0.0.1/",
+        "ds=nocloud;i=1;h=a",
+        "ds=ec2",
+        "ds=nocloud cloud-init=disabled",
+        "cc: datasource_list: [NoCloud, Ec2] end_cc",
+    ] {
+        assert_eq!(patience(line, |_| {}), Duration::ZERO, "{line}");
+    }
+    let container = |tree: &mut Tree| tree.set("SYSTEMD_VIRTUALIZATION", "container:lxc");
+    assert_eq!(patience("ds=nocloud", container), Duration::ZERO);
+}
+
+#[test]
+fn a_virtual_machine_without_disks_gets_a_moment() {
+    let empty = |tree: &mut Tree| tree.put("/sys/class/block/vda/size", b"0\n");
+    assert_eq!(patience("", empty), ANY);
+    assert_eq!(patience("cloudseed.settle=0", empty), Duration::ZERO);
+    let metal = |tree: &mut Tree| {
+        empty(tree);
+        tree.set("SYSTEMD_VIRTUALIZATION", "none");
+    };
+    assert_eq!(patience("", metal), Duration::ZERO);
+    let cloud = |tree: &mut Tree| {
+        empty(tree);
+        tree.put("/sys/class/dmi/id/sys_vendor", b"Hetzner\n");
+    };
+    assert_eq!(patience("", cloud), Duration::ZERO);
 }

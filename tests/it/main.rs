@@ -21,6 +21,7 @@ mod machine;
 mod matrix;
 mod net;
 mod netns;
+mod roots;
 mod shell;
 mod smbios;
 #[allow(dead_code)]

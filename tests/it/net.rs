@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloudseed_core::fetch::{Method, Network, Outside, Request, Response};
+use cloudseed_core::fetch::{Failure, Method, Network, Outside, Request, Response};
 use cloudseed_core::net::{Net, Nic, Wires};
 
 use crate::cable::{Cable, Plug};
@@ -10,14 +10,18 @@ use crate::cloud::SimulatedCloud;
 use crate::cloud::simulated::Events;
 use crate::sys::world::{Journal, World};
 
-const EC2: &str = "tests/roots/ec2/cloud";
-const SERVICE: &str = "http://169.254.169.254";
 const SECOND: Duration = Duration::from_secs(1);
+const SERVICE: &str = "http://169.254.169.254";
+const DATA: &str = "/hetzner/v1/userdata";
+/// What the service of the folder answers to [`DATA`].
+const BYTES: &[u8] = include_bytes!("../roots/hetzner/cloud/GET/hetzner/v1/userdata");
+/// A cloud with nothing special about it, in lines of `cloud.conf`.
+const PLAIN: &str = "no lease\nlease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2.3\n";
 
 /// An outside on cables, and what happens at their far ends.
 struct Lab {
     world: World<Cable>,
-    events: Events,
+    events: Vec<Events>,
 }
 
 fn nic(number: u8) -> Nic {
@@ -29,75 +33,439 @@ fn nic(number: u8) -> Nic {
     }
 }
 
-fn world(plugs: Vec<Plug>, seed: u64) -> World<Cable> {
-    let nics = (0..plugs.len()).map(|number| nic(number as u8)).collect();
-    let cable = Cable::new(plugs, seed);
-    let journal = Journal::since(cable.now());
-    World::new(Net::new(cable, nics, seed), journal)
-}
-
 impl Lab {
-    /// One interface, in the cloud of Ec2 with more `lines`.
-    fn new(lines: &str, seed: u64) -> Lab {
-        let cloud = SimulatedCloud::from_folder(EC2)
-            .unwrap()
-            .with(lines)
-            .unwrap();
-        let events = cloud.events();
-        let world = world(vec![Plug::Cloud(cloud)], seed);
+    /// One interface, in a plain cloud with more `lines`.
+    fn new(lines: &str) -> Lab {
+        Lab::seeded(lines, 7)
+    }
+
+    fn seeded(lines: &str, seed: u64) -> Lab {
+        Lab::with(&[Some(lines)], seed)
+    }
+
+    /// An interface for each of `clouds`; `None` is a cable that leads nowhere.
+    fn with(clouds: &[Option<&str>], seed: u64) -> Lab {
+        let mut events = Vec::new();
+        let mut plugs = Vec::new();
+        for lines in clouds {
+            plugs.push(match lines {
+                Some(lines) => {
+                    let cloud = SimulatedCloud::from_folder("tests/roots/hetzner/cloud").unwrap();
+                    let cloud = cloud.with(&format!("{PLAIN}{lines}")).unwrap();
+                    events.push(cloud.events());
+                    Plug::Cloud(cloud)
+                }
+                None => Plug::Nothing,
+            });
+        }
+        let nics = (0..plugs.len()).map(|number| nic(number as u8)).collect();
+        let cable = Cable::new(plugs, seed);
+        let journal = Journal::since(cable.now());
+        let world = World::new(Net::new(cable, nics, seed), journal);
         Lab { world, events }
     }
 
     fn reach(&mut self, network: Network) -> Result<usize, String> {
-        let reached = self.world.reach(network, &[SERVICE], 30 * SECOND);
+        self.reach_any(network, &[SERVICE])
+    }
+
+    fn reach_any(&mut self, network: Network, endpoints: &[&str]) -> Result<usize, String> {
+        let reached = self.world.reach(network, endpoints, 30 * SECOND);
         reached.map_err(|failure| failure.found)
     }
 
-    fn ask(&mut self, method: Method, path: &str) -> Result<Response, String> {
-        let url = format!("{SERVICE}{path}");
-        let request = Request {
-            method,
-            url: &url,
-            headers: &[("x-aws-ec2-metadata-token-ttl-seconds", "60")],
+    fn ask(&mut self, url: &str, redirects: u8) -> Result<Response, Failure> {
+        self.world.http(&Request {
+            method: Method::Get,
+            url,
+            headers: &[],
             bytes_max: 1 << 20,
             timeout: 5 * SECOND,
-            redirects: 0,
-        };
-        self.world.http(&request).map_err(|failure| failure.found)
+            redirects,
+        })
     }
 
-    fn log(&self) -> String {
+    fn get(&mut self, path: &str) -> Result<Response, String> {
+        let response = self.ask(&format!("{SERVICE}{path}"), 0);
+        response.map_err(|failure| failure.found)
+    }
+
+    /// As often as it may be worth it.
+    fn persist(&mut self) -> Result<Vec<u8>, String> {
+        self.reach(Network::Dhcp4)?;
+        let mut last = String::new();
+        for _ in 0..6 {
+            match self.ask(&format!("{SERVICE}{DATA}"), 0) {
+                Ok(response) => return Ok(response.body),
+                Err(failure) => {
+                    assert!(failure.again, "{}", failure.found);
+                    last = failure.found;
+                }
+            }
+            self.world.pause(SECOND / 5);
+        }
+        Err(last)
+    }
+
+    /// The log and what happened at the far ends, for a failed test to show.
+    fn story(&self) -> String {
         let lines = self.world.lines();
         let lines = lines
             .iter()
             .map(|line| format!("{:9} {}\n", line.micros, line.text));
-        let events = self.events.take();
-        lines.collect::<String>()
-            + &events
-                .iter()
-                .map(|event| format!("{event}\n"))
-                .collect::<String>()
+        let events = self.events.iter().flat_map(Events::take);
+        lines
+            .chain(events.map(|event| format!("{event}\n")))
+            .collect()
+    }
+
+    fn said(&self, words: &str) -> bool {
+        self.world
+            .lines()
+            .iter()
+            .any(|line| line.text.contains(words))
     }
 }
 
 #[test]
-fn probe() {
-    for (lines, seed) in [
-        ("", 7),
-        ("delay 20ms", 7),
-        ("loss 30%", 1),
-        ("loss 30%", 2),
-        ("corrupt 10%", 1),
+fn the_way_takes_no_more_round_trips_than_it_must() {
+    let round_trip = SECOND / 50;
+    let mut lab = Lab::new("delay 10ms");
+    assert_eq!(lab.reach(Network::Dhcp4), Ok(0));
+    // Two of DHCP, the router is found on the way, one of TCP.
+    assert_eq!(lab.world.now(), 3 * round_trip, "{}", lab.story());
+    assert_eq!(lab.get(DATA).unwrap().body, BYTES);
+    assert_eq!(lab.world.now(), 4 * round_trip, "{}", lab.story());
+    assert_eq!(lab.get(DATA).unwrap().body, BYTES);
+    assert_eq!(lab.world.now(), 5 * round_trip, "{}", lab.story());
+}
+
+#[test]
+fn a_dead_interface_costs_no_time() {
+    let mut alone = Lab::with(&[Some("delay 10ms")], 7);
+    alone.persist().unwrap();
+    let silent = "no lease\nno listen\ndelay 10ms";
+    let mut among = Lab::with(&[None, Some(silent), Some("delay 10ms"), None], 7);
+    assert_eq!(among.persist().unwrap(), BYTES);
+    assert_eq!(among.world.now(), alone.world.now(), "{}", among.story());
+    assert!(among.said("eth2: 10.0.2.15/24 leased"));
+}
+
+#[test]
+fn bad_cables_are_borne() {
+    for (lines, worst) in [
+        ("delay 200ms", 2),
+        ("duplicate 30%", 1),
+        ("reorder 30%", 1),
+        ("corrupt 10%", 20),
+        ("loss 30%", 45),
+        (
+            "loss 10%\nduplicate 10%\nreorder 10%\ncorrupt 5%\ndelay 20ms",
+            30,
+        ),
     ] {
-        let mut lab = Lab::new(lines, seed);
-        let reached = lab.reach(Network::Dhcp4);
-        let at = lab.world.now();
-        let token = lab.ask(Method::Put, "/latest/api/token");
-        let data = lab.ask(Method::Get, "/latest/user-data");
-        println!(
-            "## {lines}\n{reached:?} {at:?} {token:?} {data:?} {:?}\n{}",
-            lab.world.now(),
-            lab.log()
+        for seed in 1..=20 {
+            let mut lab = Lab::seeded(lines, seed);
+            let got = lab.persist();
+            let took = lab.world.now();
+            assert_eq!(got.as_deref(), Ok(BYTES), "{lines} {seed}: {}", lab.story());
+            assert!(
+                took < worst * SECOND,
+                "{lines} {seed}: {took:?} {}",
+                lab.story()
+            );
+        }
+    }
+}
+
+#[test]
+fn each_lost_frame_costs_less_than_half_a_second() {
+    for lost in 1..=9 {
+        let mut lab = Lab::new(&format!("lose {lost}"));
+        assert_eq!(
+            lab.persist().as_deref(),
+            Ok(BYTES),
+            "{lost}: {}",
+            lab.story()
+        );
+        let took = lab.world.now();
+        assert!(took < SECOND / 2, "frame {lost}: {took:?}\n{}", lab.story());
+    }
+}
+
+#[test]
+fn bad_answers_are_told_in_words() {
+    let path = DATA;
+    for (line, want) in [
+        (format!("mute {path}"), "no answer in 5 s"),
+        (format!("pause {path} 9s"), "no answer in 5 s"),
+        (
+            format!("truncate {path} 10"),
+            "a connection closed after 10 of 80 bytes",
+        ),
+        (
+            format!("reset {path} 10"),
+            "a connection reset after 10 of 80 bytes",
+        ),
+        (format!("length {path} 200"), "only 80 of 200 bytes in 5 s"),
+        (
+            format!("oversize {path} 2GiB"),
+            "a body of more than 1048576 bytes",
+        ),
+        (
+            format!("oversize {path} 2GiB\nchunked {path}"),
+            "a body of more than 1048576 bytes",
+        ),
+        (format!("garbage {path}"), "an answer that is not HTTP"),
+    ] {
+        let mut lab = Lab::new(&line);
+        lab.reach(Network::Dhcp4).unwrap();
+        let before = lab.world.now();
+        let found = lab.get(path).map(|response| response.status);
+        let told = found.as_ref().is_err_and(|found| found.contains(want));
+        assert!(told, "{line}: {found:?} {}", lab.story());
+        assert!(
+            lab.world.now() - before <= 5 * SECOND + SECOND / 100,
+            "{line}"
+        );
+        // The next request is not harmed by what is left of this one.
+        let next = lab.get("/hetzner/v1/metadata/hostname");
+        assert_eq!(
+            next.map(|response| response.status),
+            Ok(200),
+            "{line}: {}",
+            lab.story()
         );
     }
+}
+
+#[test]
+fn a_slow_body_ends_with_the_time() {
+    let mut lab = Lab::new(&format!("slow {DATA} 20"));
+    lab.reach(Network::Dhcp4).unwrap();
+    let found = lab.get(DATA).unwrap_err();
+    assert!(found.ends_with("in 5 s"), "{found}");
+    assert!(lab.world.now() < 6 * SECOND);
+}
+
+#[test]
+fn every_status_is_an_answer() {
+    for (status, more) in [
+        (204, ""),
+        (401, ""),
+        (403, ""),
+        (404, ""),
+        (429, " retry-after 2"),
+        (503, " retry-after 3"),
+    ] {
+        let mut lab = Lab::new(&format!("answer GET {DATA} {status}{more}"));
+        lab.reach(Network::Dhcp4).unwrap();
+        let response = lab.get(DATA).unwrap();
+        assert_eq!(response.status, status);
+        let after = more.rsplit(' ').next().and_then(|word| word.parse().ok());
+        assert_eq!(response.retry_after, after);
+    }
+}
+
+#[test]
+fn redirects_are_followed_only_if_asked_and_in_the_same_scheme() {
+    let lines = "answer GET /away 302 location http://169.254.169.254/hetzner/v1/userdata\n\
+                 answer GET /tls 301 location https://169.254.169.254/\n\
+                 answer GET /loop 302 location /loop";
+    let mut lab = Lab::new(lines);
+    lab.reach(Network::Dhcp4).unwrap();
+    let at = |path: &str| format!("{SERVICE}{path}");
+    let stays = lab.ask(&at("/away"), 0).unwrap();
+    assert_eq!((stays.status, stays.location.is_some()), (302, true));
+    assert_eq!(lab.ask(&at("/away"), 3).unwrap().body, BYTES);
+    let refused = lab.ask(&at("/tls"), 3).unwrap_err();
+    assert_eq!(
+        (refused.again, refused.found.as_str()),
+        (false, "a redirect to https://169.254.169.254/")
+    );
+    let endless = lab.ask(&at("/loop"), 3).unwrap_err();
+    assert_eq!(endless.found, "a redirect to http://169.254.169.254/loop");
+}
+
+#[test]
+fn an_https_url_is_refused_in_words() {
+    let mut lab = Lab::new("");
+    let failure = lab.ask("https://169.254.169.254/", 0).unwrap_err();
+    assert_eq!(
+        (failure.again, failure.found.as_str()),
+        (false, "an https URL, which this build cannot speak")
+    );
+}
+
+#[test]
+fn without_a_server_a_link_local_address_does() {
+    let mut lab = Lab::new("no lease");
+    assert_eq!(lab.reach(Network::Dhcp4), Ok(0), "{}", lab.story());
+    assert!(lab.said("claimed"));
+    assert!(lab.world.now() < 4 * SECOND);
+    let mut lab = Lab::new("no lease");
+    assert_eq!(lab.reach(Network::LinkLocal4), Ok(0), "{}", lab.story());
+    assert!(lab.world.now() < SECOND);
+}
+
+#[test]
+fn taken_link_local_addresses_are_left() {
+    let mut lab = Lab::new("no lease\nconflict 169.254.0.0/16 times 2");
+    assert_eq!(lab.reach(Network::LinkLocal4), Ok(0), "{}", lab.story());
+    assert!(lab.world.now() < 2 * SECOND);
+}
+
+#[test]
+fn a_stolen_link_local_address_is_defended_once_and_then_left() {
+    let mut lab = Lab::new("no lease\nclaim last 3s,4s");
+    lab.reach(Network::LinkLocal4).unwrap();
+    lab.world.pause(6 * SECOND);
+    assert_eq!(lab.get(DATA).unwrap().body, BYTES, "{}", lab.story());
+    let claims = lab
+        .world
+        .lines()
+        .iter()
+        .filter(|line| line.text.contains("claimed"))
+        .count();
+    assert_eq!(claims, 2, "{}", lab.story());
+}
+
+#[test]
+fn a_leased_address_in_use_is_declined() {
+    let mut lab = Lab::new("conflict 10.0.2.15/32");
+    assert_eq!(lab.persist().as_deref(), Ok(BYTES), "{}", lab.story());
+    assert!(lab.said("10.0.2.15 is in use by"), "{}", lab.story());
+    assert!(lab.said("10.0.2.16/24 leased"), "{}", lab.story());
+}
+
+#[test]
+fn refusals_silence_and_rivals_of_dhcp_are_borne() {
+    for (lines, worst) in [
+        ("no lease\nlease 10.0.2.15/24 router 10.0.2.1 nak 1", 1),
+        ("no lease\nlease 10.0.2.15/24 router 10.0.2.1 skip 2", 2),
+        ("no lease\nlease 10.0.2.15/24 router 10.0.2.1 delay 1s", 3),
+        ("lease 10.0.3.15/24 router 10.0.3.1", 1),
+        ("lease 10.0.3.15/24 router 10.0.3.1 delay 2s", 1),
+    ] {
+        let mut lab = Lab::new(lines);
+        assert_eq!(
+            lab.persist().as_deref(),
+            Ok(BYTES),
+            "{lines}: {}",
+            lab.story()
+        );
+        assert!(lab.world.now() < worst * SECOND, "{lines}: {}", lab.story());
+    }
+}
+
+#[test]
+fn a_gateway_outside_the_subnet_works() {
+    let lines = "no lease\nlease 203.0.113.20/32 router 172.31.1.1 routes 172.31.1.1/32=0.0.0.0,0.0.0.0/0=172.31.1.1";
+    let mut lab = Lab::new(lines);
+    assert_eq!(lab.persist().as_deref(), Ok(BYTES), "{}", lab.story());
+    let mut lab = Lab::new("no lease\nlease 10.128.0.5/32 router 10.128.0.1");
+    assert_eq!(lab.persist().as_deref(), Ok(BYTES), "{}", lab.story());
+}
+
+#[test]
+fn nobody_at_all_is_told_in_numbers() {
+    let mut lab = Lab::with(&[None], 7);
+    let found = lab.reach(Network::Dhcp4).unwrap_err();
+    assert!(found.starts_with("no answer to 1"), "{found}");
+    assert!(found.ends_with("DHCP requests on eth0 in 30 s"), "{found}");
+    assert_eq!(lab.world.now(), 30 * SECOND);
+    let mut lab = Lab::new("no listen\nvanish 169.254.169.254");
+    let found = lab.reach(Network::Dhcp4).unwrap_err();
+    assert_eq!(
+        found,
+        "no answer from 169.254.169.254:80 to 10.0.2.15 on eth0 in 30 s"
+    );
+    let mut none = Lab::with(&[], 7);
+    assert_eq!(
+        none.reach(Network::Dhcp4).unwrap_err(),
+        "no usable network interface"
+    );
+}
+
+#[test]
+fn names_are_looked_up() {
+    let names = "name example.com 10.0.2.80\ncname www.example.com example.com\nlisten 10.0.2.80";
+    for url in [
+        "http://example.com/hetzner/v1/userdata",
+        "http://www.example.com/hetzner/v1/userdata",
+    ] {
+        let mut lab = Lab::new(names);
+        assert_eq!(lab.ask(url, 0).unwrap().body, BYTES, "{}", lab.story());
+    }
+    for (line, want) in [
+        ("", "no address of nowhere.test"),
+        ("dns silent", "DNS questions for nowhere.test in 5 s"),
+        ("dns servfail", "name server error 2 for nowhere.test"),
+    ] {
+        let mut lab = Lab::new(line);
+        let failure = lab.ask("http://nowhere.test/", 0).unwrap_err();
+        assert!(failure.found.contains(want), "{line}: {failure:?}");
+    }
+}
+
+#[test]
+fn a_service_of_ipv6_is_reached_on_the_link_and_beyond() {
+    let mut lab = Lab::new("no lease\nlisten fe80::a9fe:a9fe");
+    let endpoints = ["http://169.254.1.1", "http://[fe80::a9fe:a9fe]"];
+    assert_eq!(
+        lab.reach_any(Network::Any, &endpoints),
+        Ok(1),
+        "{}",
+        lab.story()
+    );
+    assert!(lab.world.now() < SECOND);
+    let url = "http://[fe80::a9fe:a9fe]/hetzner/v1/userdata";
+    assert_eq!(lab.ask(url, 0).unwrap().body, BYTES);
+    for lines in [
+        "router fe80::1 prefix 2001:db8::/64",
+        "router fe80::1 flags managed\nlease6 2001:db8::15 dns 2001:db8::53",
+        "router fe80::1 flags managed\nlease6 2001:db8::15 rapid yes",
+        "router fe80::1 prefix 2001:db8::/64 skip 2",
+    ] {
+        let mut lab = Lab::new(&format!("no lease\n{lines}\nlisten fd00:ec2::254"));
+        let reached = lab.reach_any(Network::Any, &["http://[fd00:ec2::254]"]);
+        assert_eq!(reached, Ok(0), "{lines}: {}", lab.story());
+        let url = "http://[fd00:ec2::254]/hetzner/v1/userdata";
+        assert_eq!(lab.ask(url, 0).unwrap().body, BYTES);
+        assert!(lab.world.now() < 3 * SECOND, "{lines}: {}", lab.story());
+    }
+}
+
+#[test]
+fn names_of_ipv6_are_looked_up_over_ipv6() {
+    for lines in [
+        "router fe80::1 prefix 2001:db8::/64 dns 2001:db8::53",
+        "router fe80::1 prefix 2001:db8::/64 dns fe80::53",
+        "router fe80::1 prefix 2001:db8::/64 flags other\nlease6 none dns 2001:db8::53",
+    ] {
+        let lines =
+            format!("no lease\n{lines}\nname example.com 2001:db8::80\nlisten 2001:db8::80");
+        let mut lab = Lab::new(&lines);
+        let answer = lab.ask("http://example.com/hetzner/v1/userdata", 0);
+        assert_eq!(
+            answer.map(|answer| answer.body).as_deref(),
+            Ok(BYTES),
+            "{}",
+            lab.story()
+        );
+    }
+}
+
+#[test]
+fn a_router_that_is_none_is_not_used() {
+    let lines = "no lease\nrouter fe80::1 prefix 2001:db8::/64 lifetime 0\nlisten fd00:ec2::254";
+    let mut lab = Lab::new(lines);
+    let found = lab
+        .reach_any(Network::Any, &["http://[fd00:ec2::254]"])
+        .unwrap_err();
+    assert!(
+        found.contains("no route to fd00:ec2::254 on eth0"),
+        "{found} {}",
+        lab.story()
+    );
 }

@@ -15,7 +15,7 @@ use crate::sys::world::{self, Journal};
 
 /// The metadata service: keep-alive, a token, a tree, a slow document, a reset, and its own port in an answer.
 const SERVICE: &str = r#"
-import http.server, socket, struct, time
+import http.server, socket, struct, threading, time
 class Service(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self, status, body, headers=()):
@@ -40,6 +40,9 @@ class Service(http.server.BaseHTTPRequestHandler):
             self.rfile = self.wfile = open("/dev/null", "r+b", buffering=0)
         else: self.answer(404, b"none")
     def log_message(self, *arguments): pass
+class Six(http.server.ThreadingHTTPServer): address_family = socket.AF_INET6
+try: threading.Thread(target=Six(("fd00:ec2::254", 80), Service).serve_forever).start()
+except OSError: pass
 http.server.ThreadingHTTPServer(("169.254.169.254", 80), Service).serve_forever()
 "#;
 
@@ -92,7 +95,15 @@ impl Lab {
 
     /// A lab with servers; `dhcp` are dnsmasq's arguments beside those that all have.
     fn new(dhcp: &[&str]) -> Lab {
+        Lab::prepared(&[], dhcp)
+    }
+
+    /// The same, with more to be done by `ip` at the far end before.
+    fn prepared(ip: &[&str], dhcp: &[&str]) -> Lab {
         let mut lab = Lab::bare();
+        for words in ip {
+            lab.far(&format!("ip {words}"));
+        }
         let leases = format!("--dhcp-leasefile={}", lab.leases);
         let mut dnsmasq = vec!["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null"];
         dnsmasq.extend([
@@ -372,6 +383,98 @@ fn a_cable_plugged_in_late_is_noticed() {
     });
     assert_eq!(reached.0, Ok(0), "{log:?}");
     assert!(reached.1 < Duration::from_secs(4), "{reached:?} {log:?}");
+}
+
+#[test]
+fn a_killed_program_leaves_no_trace_either() {
+    let lab = Lab::bare();
+    let before = lab.dump();
+    let namespace = File::open(format!("/run/netns/{}", lab.near)).unwrap();
+    let nics = cloudseed_core::net::candidates(&[lab.link()]).0;
+    // SAFETY: the child uses nothing that another thread of the test may hold but the allocator, and ends by a signal.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: no pointers; the descriptor is open.
+        unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+        let wires = crate::sys::link::PacketWires::open(&nics);
+        // SAFETY: no pointers. Nothing is cleaned up, which is the point.
+        let signal = if wires.is_ok() {
+            libc::SIGKILL
+        } else {
+            libc::SIGABRT
+        };
+        // SAFETY: no pointers.
+        let own = unsafe { libc::getpid() };
+        // SAFETY: no pointers.
+        unsafe { libc::kill(own, signal) };
+    }
+    let mut status = 0;
+    // SAFETY: the pointer is to a number of ours that outlives the call.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    assert_eq!(libc::WTERMSIG(status), libc::SIGKILL);
+    let mut after = String::new();
+    for _ in 0..50 {
+        std::thread::sleep(Duration::from_millis(100));
+        after = lab.dump();
+        if after == before {
+            return;
+        }
+    }
+    panic!("{}", difference(&before, &after));
+}
+
+const SERVICE6: &str = "[fd00:ec2::254]";
+
+impl Lab {
+    /// The far end gets IPv6: a router, a service behind it, and what dnsmasq does with `more`.
+    fn six(more: &[&str]) -> Lab {
+        let mut dhcp = vec![
+            "--enable-ra",
+            "--dhcp-option=option6:dns-server,[fd00:1::1]",
+        ];
+        dhcp.extend(["--address=/metadata6.test/fd00:ec2::254"]);
+        dhcp.extend(more);
+        Lab::prepared(
+            &[
+                "address add fd00:1::1/64 dev s0 nodad",
+                "address add fd00:ec2::254/128 dev lo nodad",
+            ],
+            &dhcp,
+        )
+    }
+
+    fn reach6(&self) -> (Result<String, String>, Vec<String>) {
+        let url = format!("http://{SERVICE6}");
+        self.inside(|outside| {
+            let reached = outside.reach(Network::Any, &[&url], Duration::from_secs(15));
+            assert_eq!(reached, Ok(0), "{:?}", outside.lines());
+            let named = outside
+                .http(&request(Method::Get, "http://metadata6.test/peer"))
+                .unwrap();
+            assert_eq!(named.status, 200);
+            let response = outside
+                .http(&request(Method::Get, &format!("{url}/peer")))
+                .unwrap();
+            Ok(String::from_utf8(response.body).unwrap())
+        })
+    }
+}
+
+#[test]
+fn an_address_of_a_router_advertisement_leaves_no_trace() {
+    let lab = Lab::six(&["--dhcp-range=::,constructor:s0,ra-only"]);
+    let before = lab.dump();
+    let (peer, log) = lab.reach6();
+    assert_eq!(peer.as_deref(), Ok("fd00:1::ff:fe00:5"), "{log:?}");
+    let after = lab.dump();
+    assert!(before == after, "{}", difference(&before, &after));
+}
+
+#[test]
+fn an_address_of_dhcpv6_is_used() {
+    let lab = Lab::six(&["--dhcp-range=fd00:1::50,fd00:1::5f,64,1h"]);
+    let (peer, log) = lab.reach6();
+    assert!(peer.unwrap().starts_with("fd00:1::5"), "{log:?}");
 }
 
 /// The lines that are in one dump only.

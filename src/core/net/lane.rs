@@ -96,7 +96,7 @@ impl Lane {
         self.have.poll(now, random);
         self.take_over(now);
         for packet in self.hasten.poll(now) {
-            self.repeat(&packet);
+            self.repeat(now, &packet);
         }
         while self
             .stack
@@ -250,11 +250,15 @@ impl Lane {
         }
     }
 
-    /// Sends a packet once more, if its next hop is known.
-    fn repeat(&mut self, packet: &[u8]) {
-        let hop = frame::ends(packet).and_then(|(from, to)| self.hop(from, to));
-        if let Some(mac) = hop.and_then(|hop| self.hosts.get(hop)) {
+    /// Sends a packet once more, if its next hop is known, and asks for that next hop again: a hardware address may be wrong
+    /// (ARP has no checksum) or have moved.
+    fn repeat(&mut self, now: Instant, packet: &[u8]) {
+        let Some(hop) = frame::ends(packet).and_then(|(from, to)| self.hop(from, to)) else {
+            return;
+        };
+        if let Some(mac) = self.hosts.get(hop) {
             self.frame(mac, packet);
+            self.hosts.doubt(now, hop);
         }
     }
 

@@ -57,7 +57,14 @@ impl Neighbours {
 
     /// Asks for `address` before there is a packet for it; the question is due at once.
     pub fn expect(&mut self, now: Instant, address: IpAddr) {
-        if self.asked.len() < NEIGHBOURS_MAX && !self.known.contains_key(&address) {
+        if !self.known.contains_key(&address) {
+            self.doubt(now, address);
+        }
+    }
+
+    /// Asks for `address` although it may be known: what was sent there is not answered. What is known holds until then.
+    pub fn doubt(&mut self, now: Instant, address: IpAddr) {
+        if self.asked.len() < NEIGHBOURS_MAX {
             self.asked.entry(address).or_insert(Question {
                 next: now,
                 pause: ASK_MIN,
@@ -167,6 +174,19 @@ mod tests {
             .collect();
         assert_eq!(&asked[..5], &[0, 100, 300, 700, 1500]);
         assert_eq!(asked.len(), QUESTIONS_MAX as usize);
+        assert_eq!(hosts.next(), None);
+    }
+
+    #[test]
+    fn a_doubted_neighbour_is_asked_again() {
+        let mut hosts = Neighbours::default();
+        hosts.wait(at(0), GATEWAY, vec![1]);
+        hosts.learn(GATEWAY, [2, 0, 0, 0, 0, 8]);
+        hosts.doubt(at(5), GATEWAY);
+        assert_eq!(hosts.poll(at(5)), [GATEWAY]);
+        assert_eq!(hosts.get(GATEWAY), Some([2, 0, 0, 0, 0, 8]));
+        hosts.learn(GATEWAY, MAC);
+        assert_eq!(hosts.get(GATEWAY), Some(MAC));
         assert_eq!(hosts.next(), None);
     }
 

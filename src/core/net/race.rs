@@ -9,6 +9,7 @@ use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 
+use super::lane::Lane;
 use super::{CLOSING, Conn, Net, Wires, span};
 use crate::fetch::Failure;
 
@@ -197,28 +198,38 @@ impl<W: Wires> Net<W> {
         if let Some(runner) = ours().find(|runner| runner.refusals > 0) {
             return format!("a connection refused by {} on {name}", runner.to);
         }
-        if let Some((hop, questions)) = lane.hosts.silent().next() {
-            let kind = if hop.is_ipv4() {
-                "ARP requests"
-            } else {
-                "neighbour solicitations"
-            };
-            return format!("no answer to {questions} {kind} for {hop} on {name} in {waited}");
+        if let Some(asked) = unanswered(lane, addresses) {
+            return format!("no answer to {asked} on {name} in {waited}");
         }
         if let Some(runner) = ours().next() {
             let Runner { from, to, .. } = runner;
-            return format!("no answer from {to} to {from} on {name} in {waited}");
+            return match lane.hosts.silent().next() {
+                Some((hop, questions)) if lane.hosts.get(hop).is_none() => {
+                    let kind = if hop.is_ipv4() {
+                        "ARP requests"
+                    } else {
+                        "neighbour solicitations"
+                    };
+                    format!("no answer to {questions} {kind} for {hop} on {name} in {waited}")
+                }
+                _ => format!("no answer from {to} to {from} on {name} in {waited}"),
+            };
         }
-        match &lane.have.dhcp {
-            Some(client) if lane.have.lease.is_none() => {
-                let sent = client.sent;
-                format!("no answer to {sent} DHCP requests on {name} in {waited}")
-            }
-            _ => {
-                let to = addresses.first().map(SocketAddr::ip);
-                let to = to.map_or(String::from("anywhere"), |to| format!("{to}"));
-                format!("no route to {to} on {name}")
-            }
-        }
+        let to = addresses.first().map(SocketAddr::ip);
+        let to = to.map_or(String::from("anywhere"), |to| format!("{to}"));
+        format!("no route to {to} on {name}")
     }
+}
+
+/// What was asked for in order to get the addresses that a way to `to` needs, if there was no answer.
+fn unanswered(lane: &Lane, to: &[SocketAddr]) -> Option<String> {
+    let have = &lane.have;
+    let four = to.iter().any(SocketAddr::is_ipv4) && have.lease.is_none();
+    let six = to.iter().any(SocketAddr::is_ipv6);
+    let dhcp = have.dhcp.as_ref().filter(|_| four);
+    let auto = have.auto.as_ref().filter(|auto| six && !auto.advertised());
+    let dhcp = dhcp.map(|client| format!("{} DHCP requests", client.sent));
+    let auto = auto.map(|auto| format!("{} router solicitations", auto.solicits));
+    let asked: Vec<String> = dhcp.into_iter().chain(auto).collect();
+    (!asked.is_empty()).then(|| asked.join(" and "))
 }

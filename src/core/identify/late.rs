@@ -1,0 +1,107 @@
+//! Volumes that come late: whether one is missing, and how long it is worth waiting for it.
+//!
+//! In an initramfs we may start before a disk's driver has found its disk. To wait whenever nothing is found would cost
+//! every machine without a cloud that time at every boot; so there has to be a reason:
+//!
+//! - the owner names a source that lives on volumes, or allows only such, and there is no volume with its label;
+//! - nothing is found on a virtual machine that shows no block device at all, though a machine has one to boot from.
+
+use core::time::Duration;
+
+use super::settings::Settings;
+use super::{Answer, identify};
+use crate::machine::cmdline::nocloud::Arguments;
+use crate::machine::smbios::Field;
+use crate::machine::{Machine, virt};
+use crate::platform;
+
+/// How long a volume is waited for that the owner has announced.
+pub const ANNOUNCED: Duration = Duration::from_secs(5);
+/// How long any block device is waited for where there is none.
+pub const ANY: Duration = Duration::from_secs(2);
+/// The longest that `cloudseed.settle=SECONDS` may ask for, instead of either.
+pub const SETTLE_SECONDS_MAX: u64 = 60;
+
+/// Sources that live on volumes, and the labels of those.
+const SOURCES: [(&str, &[&str]); 6] = [
+    ("NoCloud", &["cidata", "CIDATA"]),
+    ("ConfigDrive", &["config-2", "CONFIG-2"]),
+    ("OpenNebula", &["CONTEXT", "CDROM"]),
+    ("RbxCloud", &["CLOUDMD", "cloudmd"]),
+    (
+        "IBMCloud",
+        &["METADATA", "metadata", "config-2", "CONFIG-2"],
+    ),
+    (
+        "OVF",
+        &[
+            "OVF-TRANSPORT",
+            "ovf-transport",
+            "OVFENV",
+            "ovfenv",
+            "OVF ENV",
+            "ovf env",
+        ],
+    ),
+];
+
+/// How long after the start of the program block devices are worth waiting for; zero if none is missing.
+pub fn patience(machine: &Machine) -> Duration {
+    if machine.container {
+        return Duration::ZERO;
+    }
+    let settings = Settings::read(machine);
+    let limit = match settings.disabled {
+        Some(_) => Duration::ZERO,
+        None if announced(machine, &settings) => ANNOUNCED,
+        None if machine.volumes.is_empty()
+            && machine.virt != virt::NONE
+            && !found(machine, &settings) =>
+        {
+            ANY
+        }
+        None => Duration::ZERO,
+    };
+    let asked = machine
+        .setting("settle")
+        .and_then(|text| text.parse::<u64>().ok());
+    match asked {
+        Some(seconds) if !limit.is_zero() => Duration::from_secs(seconds.min(SETTLE_SECONDS_MAX)),
+        _ => limit,
+    }
+}
+
+fn found(machine: &Machine, settings: &Settings) -> bool {
+    identify(machine, settings).answer != Answer::NotFound
+}
+
+/// True if the owner's word points to a volume, and none of its labels is there.
+fn announced(machine: &Machine, settings: &Settings) -> bool {
+    let labels = |name: &str| {
+        let source = SOURCES
+            .iter()
+            .find(|(source, _)| platform::same(source, name));
+        source.map(|(_, labels)| *labels)
+    };
+    let missing = |labels: &[&str]| machine.volume_labelled(labels).is_none();
+    match &settings.name {
+        Some(name) => labels(name).is_some_and(missing) && !says_enough(machine),
+        None => {
+            let mut names = settings
+                .list
+                .iter()
+                .filter(|name| *name != "None")
+                .peekable();
+            names.peek().is_some() && names.all(|name| labels(name).is_some_and(missing))
+        }
+    }
+}
+
+/// True if `ds=nocloud;…` brings data itself, or says where they are.
+fn says_enough(machine: &Machine) -> bool {
+    let serial = machine.dmi.get(Field::ProductSerial).unwrap_or_default();
+    [machine.cmdline.as_str(), serial]
+        .into_iter()
+        .filter_map(Arguments::parse)
+        .any(|arguments| arguments.items.iter().any(|(key, _)| key != "dsmode"))
+}

@@ -1,0 +1,184 @@
+//! Guard: puts interfaces back as they were, also when this program is killed in the middle.
+//!
+//! A second process waits at the end of a pipe. When the first one is done it says so; when it dies, the pipe ends, and the
+//! second one does what the first cannot do any more. It ignores the signals that ask a process to end, so that it outlives
+//! the polite half of a service manager's stop.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use cloudseed_core::net::Nic;
+
+use super::netlink::{self, Netlink};
+
+/// Highest descriptor that may have been inherited.
+const DESCRIPTORS_MAX: u32 = !0;
+
+/// How an interface was before we came.
+#[derive(Debug)]
+pub struct Before {
+    index: u32,
+    was_up: bool,
+    /// It had never been up.
+    fresh: bool,
+    /// What `disable_ipv6` held, if it has to be changed.
+    held_off: Option<String>,
+}
+
+impl Before {
+    /// Looks at an interface; changes nothing.
+    pub fn look(netlink: &mut Netlink, nic: &Nic) -> io::Result<Before> {
+        let was_up = netlink.flags(nic.index)? & netlink::UP != 0;
+        let switch = fs::read_to_string(switch(&nic.name)).ok();
+        Ok(Before {
+            index: nic.index,
+            was_up,
+            fresh: netlink.is_fresh(nic.index)?,
+            held_off: switch.filter(|value| !was_up && value.trim() != "1"),
+        })
+    }
+
+    /// Sets the interface up, its IPv6 switched off before: the kernel would give itself an address, ask for routers and
+    /// believe them. An interface that is up already is left as it is.
+    pub fn set_up(&self, netlink: &mut Netlink) -> io::Result<()> {
+        if self.was_up {
+            return Ok(());
+        }
+        if let (Some(_), Some(name)) = (&self.held_off, name(self.index)) {
+            fs::write(switch(&name), "1")?;
+        }
+        netlink.set_up(self.index, true)
+    }
+
+    /// Undoes [`Before::set_up`]; once more does no harm as long as nobody else has set it up. Nobody is left to tell of an
+    /// error, and an interface that is gone needs no restoring.
+    fn restore(&self) {
+        if self.was_up {
+            return;
+        }
+        if let Ok(mut netlink) = Netlink::open() {
+            let _ = netlink.set_up(self.index, false);
+            if self.fresh {
+                let _ = netlink.make_fresh(self.index);
+            }
+        }
+        if let (Some(value), Some(name)) = (&self.held_off, name(self.index)) {
+            let _ = fs::write(switch(&name), value);
+        }
+    }
+}
+
+fn switch(name: &str) -> String {
+    format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6")
+}
+
+/// The name of the interface now; udev may have changed it.
+fn name(index: u32) -> Option<String> {
+    let mut buffer = [0u8; libc::IF_NAMESIZE];
+    // SAFETY: the buffer is ours, outlives the call and has the length that the call demands.
+    let found = unsafe { libc::if_indextoname(index, buffer.as_mut_ptr().cast()) };
+    if found.is_null() {
+        return None;
+    }
+    let length = buffer.iter().position(|byte| *byte == 0)?;
+    String::from_utf8(buffer[..length].to_vec()).ok()
+}
+
+/// Restores interfaces on drop, or when this process dies.
+#[derive(Debug)]
+pub struct Guard {
+    all: Vec<Before>,
+    /// Our end of the pipe and the process at its other end.
+    watcher: Option<(OwnedFd, libc::pid_t)>,
+}
+
+impl Guard {
+    /// A guard over `all`, to be made before the first of them is set up.
+    pub fn new(all: Vec<Before>) -> Guard {
+        let changes = all.iter().any(|before| !before.was_up);
+        let watcher = changes.then(|| watch(&all)).and_then(io::Result::ok);
+        Guard { all, watcher }
+    }
+
+    /// The interfaces, as they were.
+    pub fn all(&self) -> &[Before] {
+        &self.all
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        for before in &self.all {
+            before.restore();
+        }
+        if let Some((pipe, pid)) = self.watcher.take() {
+            let done = [1u8];
+            // SAFETY: the pointer and the length are those of an array of ours that outlives the call.
+            unsafe { libc::write(pipe.as_raw_fd(), done.as_ptr().cast(), done.len()) };
+            drop(pipe);
+            // SAFETY: no status is asked for; the process is a child of ours that ends at once.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+        }
+    }
+}
+
+/// Starts the second process.
+fn watch(all: &[Before]) -> io::Result<(OwnedFd, libc::pid_t)> {
+    let mut ends = [0; 2];
+    // SAFETY: the pointer is to an array of two descriptors, as the call demands.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is fresh and nobody else's.
+    let hear = unsafe { OwnedFd::from_raw_fd(ends[0]) };
+    // SAFETY: as above.
+    let tell = unsafe { OwnedFd::from_raw_fd(ends[1]) };
+    // SAFETY: the child goes on in `outlive` alone and never returns; it takes no lock that another thread may hold but the
+    // allocator's, which both C libraries make usable after a fork.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => outlive(&hear, all),
+        pid => Ok((tell, pid)),
+    }
+}
+
+/// The life of the second process: waits for the word or the end, restores if it was the end.
+fn outlive(hear: &OwnedFd, all: &[Before]) -> ! {
+    for signal in [
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGHUP,
+        libc::SIGQUIT,
+        libc::SIGPIPE,
+    ] {
+        // SAFETY: no handler of ours runs; the signal is ignored.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    // SAFETY: no pointers. A session of its own is out of reach of the terminal's signals.
+    unsafe { libc::setsid() };
+    // Nothing of the first process may be kept open: not its sockets, and above all not its end of the pipe.
+    let kept = hear.as_raw_fd() as u32;
+    for (first, last) in [(0, kept.wrapping_sub(1)), (kept + 1, DESCRIPTORS_MAX)] {
+        if first <= last && !(first == 0 && kept == 0) {
+            // SAFETY: no pointers; nobody in this process uses these descriptors any more.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+    }
+    let mut word = [0u8];
+    let count = loop {
+        // SAFETY: the pointer and the length are those of an array of ours that outlives the call.
+        let count = unsafe { libc::read(hear.as_raw_fd(), word.as_mut_ptr().cast(), 1) };
+        let interrupted = io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+        if count >= 0 || !interrupted {
+            break count;
+        }
+    };
+    if count == 0 {
+        for before in all {
+            before.restore();
+        }
+    }
+    // SAFETY: no pointers. Nothing of the first process is to be run at the end of this one.
+    unsafe { libc::_exit(0) }
+}
