@@ -161,7 +161,7 @@ fn rehearse(root: &Path, platform: Option<&'static Platform>) -> Booted {
         platform,
         handover: None,
     };
-    boot::boot(&machine, &mut *outside, options)
+    boot::boot(&machine, &mut *outside, &mut Jinja, options)
 }
 
 impl Boot {
