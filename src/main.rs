@@ -107,7 +107,7 @@ fn main() -> ExitCode {
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         Command::Platforms(platforms) => tell(platforms.shown()),
-        Command::Query(query) => query.run(),
+        Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
     }

@@ -17,6 +17,7 @@ mod ds_identify;
 mod fixture;
 mod formats;
 mod handlers;
+mod handover;
 mod late;
 mod machine;
 mod matrix;
