@@ -13,5 +13,6 @@ pub mod random;
 pub mod root;
 pub mod template;
 pub mod uevent;
+pub mod watch;
 pub mod world;
 pub mod writer;
