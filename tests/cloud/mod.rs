@@ -16,7 +16,7 @@
 mod dhcp;
 mod dhcp6;
 mod dns;
-mod faults;
+pub mod faults;
 mod folder;
 mod http;
 mod inside;
