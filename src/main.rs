@@ -28,6 +28,7 @@ use command::status::Status;
 use sys::console::{self, Weight};
 use sys::probe;
 use sys::root::Root;
+use sys::template::Jinja;
 use sys::watch::Watch;
 use sys::world::{self, Journal, Kernel};
 
@@ -106,7 +107,7 @@ fn main() -> ExitCode {
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         Command::Platforms(platforms) => tell(platforms.shown()),
-        Command::Query(query) => query.run(),
+        Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
     }
@@ -168,7 +169,7 @@ fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> B
         platform,
         handover: None,
     };
-    boot::boot(&machine, &mut *outside, options)
+    boot::boot(&machine, &mut *outside, &mut Jinja, options)
 }
 
 impl Boot {

@@ -24,7 +24,7 @@ pub mod neighbour;
 mod packet;
 mod ra;
 mod rules;
-mod settings;
+pub mod settings;
 pub mod simulated;
 mod tcp;
 mod words;
