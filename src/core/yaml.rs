@@ -46,7 +46,7 @@ pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
             let expected = format!("YAML, that is: {}", error.info());
             reader.error_at(*error.marker(), expected)
         })?;
-        reader.event(event, span.start)?;
+        reader.event(event, span.start, span.end)?;
     }
     Ok(reader.root.unwrap_or_default())
 }
@@ -119,6 +119,8 @@ struct Anchored {
 
 struct Reader<'a> {
     text: &'a str,
+    /// The length of the text.
+    characters: usize,
     frames: Vec<Frame>,
     anchors: BTreeMap<usize, Anchored>,
     nodes: usize,
@@ -132,6 +134,7 @@ impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Reader<'a> {
         Reader {
             text,
+            characters: text.chars().count(),
             frames: Vec::new(),
             anchors: BTreeMap::new(),
             nodes: 0,
@@ -141,7 +144,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn event(&mut self, event: Event<'_>, place: Marker) -> Result<(), SyntaxError> {
+    fn event(&mut self, event: Event<'_>, place: Marker, end: Marker) -> Result<(), SyntaxError> {
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) => {
@@ -152,7 +155,11 @@ impl<'a> Reader<'a> {
                 }
             }
             Event::Alias(anchor) => self.alias(anchor, place),
-            Event::Scalar(text, style, anchor, tag) => {
+            Event::Scalar(mut text, style, anchor, tag) => {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block && self.is_unended_end(end) && text.ends_with('\n') {
+                    text.to_mut().pop();
+                }
                 let before = self.count(1, text.len(), place)?;
                 let tag = self.tag(tag.as_deref());
                 match scalar::resolve(&text, style == ScalarStyle::Plain, tag.as_deref()) {
@@ -167,6 +174,13 @@ impl<'a> Reader<'a> {
             Event::MappingStart(anchor, tag) => self.open(Kind::Map, anchor, tag.as_deref(), place),
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
         }
+    }
+
+    /// Is this the end of a document whose last line has words and no line break? A block scalar there ends without one,
+    /// too; saphyr-parser gives it one.
+    fn is_unended_end(&self, end: Marker) -> bool {
+        let last = self.text.rsplit(['\n', '\r']).next().unwrap_or("");
+        !last.trim_matches(' ').is_empty() && end.index() >= self.characters
     }
 
     fn tag(&self, tag: Option<&Tag>) -> Option<String> {
