@@ -20,6 +20,7 @@ mod machine;
 mod matrix;
 mod net;
 mod netns;
+mod report;
 mod roots;
 mod shell;
 mod smbios;
