@@ -7,13 +7,28 @@ $1 == "@agent" { peak = $3 / 4 } # Busybox takes the kernel's kilobytes for page
 $1 == "@log" { sub(/^@log \[ */, ""); log_at[++logs] = $1; sub(/^[^ ]* /, ""); log_line[logs] = $0 }
 
 function bar(took,    n, text) {
-    for (n = int(took * 20 + 0.5); n > 0 && length(text) < 40; n--) text = text "#"
+    for (n = int(took * 10 + 0.5); n > 0 && length(text) < 30; n--) text = text "#"
     return text
 }
 
 function row(end, what) {
-    printf "  %7.3f  %+8.3f  %-50s %s\n", end, end - before, what, bar(end - before)
+    printf "  %7.3f  %+8.3f  %-76s %s\n", end, end - before, substr(what, 1, 110), bar(end - before)
     before = end
+}
+
+# The rows of the agent's log. Of requests that follow each other the first is shown, whose answer is the cloud's first
+# byte, and how many came after it.
+function agent(started,    j, more) {
+    for (j = 1; j <= logs; j++) {
+        if (log_line[j] ~ /^(GET|PUT) / && log_line[j - 1] ~ /^(GET|PUT) /) {
+            more++
+            if (j < logs && log_line[j + 1] ~ /^(GET|PUT) /) continue
+            row(started + log_at[j], "  " more " more request" (more > 1 ? "s" : "") ", the last: " log_line[j])
+            more = 0
+        } else {
+            row(started + log_at[j], "  " log_line[j])
+        }
+    }
 }
 
 END {
@@ -28,9 +43,8 @@ END {
     row(firmware, "firmware")
     for (i = 1; i <= marks; i++) {
         if (name[i] == "agent done") {
-            started = before
-            for (j = 1; j <= logs; j++) row(started + log_at[j], "  " log_line[j])
-            took = firmware + at[i] - started
+            took = firmware + at[i] - before
+            agent(before)
         }
         row(firmware + at[i], name[i] in what ? what[name[i]] : name[i])
     }

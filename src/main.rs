@@ -29,6 +29,8 @@ use command::status::Status;
 use sys::console::{self, Weight};
 use sys::probe;
 use sys::root::Root;
+use sys::template::Jinja;
+use sys::watch::Watch;
 use sys::world::{self, Journal, Kernel};
 
 /// cloud-init's data, before the root file system, with nothing left behind.
@@ -68,6 +70,12 @@ struct Boot {
     /// exit with 1 if there should be an instance and there is none
     #[argh(switch)]
     strict: bool,
+    /// record every frame in this file, for Wireshark
+    #[argh(option)]
+    pcap: Option<PathBuf>,
+    /// print the exchange as a ladder on standard error
+    #[argh(switch)]
+    trace: bool,
 }
 
 fn main() -> ExitCode {
@@ -76,6 +84,8 @@ fn main() -> ExitCode {
             root: PathBuf::from("/"),
             platform: None,
             strict: false,
+            pcap: None,
+            trace: false,
         }),
         _ => argh::from_env::<Arguments>().command,
     };
@@ -83,7 +93,7 @@ fn main() -> ExitCode {
         Command::Boot(boot) => boot.run(),
         Command::Identify(identify) => identify.run(),
         Command::Fetch(fetch) => {
-            let booted = rehearse(&fetch.root, fetch.platform);
+            let booted = rehearse(&fetch.root, fetch.platform, Watch::default());
             let shown = booted
                 .instance
                 .as_ref()
@@ -91,7 +101,7 @@ fn main() -> ExitCode {
             tell(shown.ok_or(booted.line))
         }
         Command::Plan(plan) => {
-            let booted = rehearse(&plan.root, plan.platform);
+            let booted = rehearse(&plan.root, plan.platform, Watch::default());
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
@@ -99,7 +109,7 @@ fn main() -> ExitCode {
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         Command::Platforms(platforms) => tell(platforms.shown()),
-        Command::Query(query) => query.run(),
+        Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
         Command::Report(report) => tell(report.shown()),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
@@ -149,28 +159,27 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
-fn rehearse(root: &Path, platform: Option<&'static Platform>) -> Booted {
+fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
     let machine = probe::machine(&root);
-    let links = if root.is_real() {
-        machine.links.as_slice()
-    } else {
-        &[]
+    let settings = match root.is_real() {
+        true => world::Settings::of(&machine, watch),
+        false => world::Settings::default(),
     };
-    let mut outside = world::open(links, journal);
+    let mut outside = world::open(settings, journal);
     let options = Options {
         platform,
         handover: None,
     };
-    boot::boot(&machine, &mut *outside, options)
+    boot::boot(&machine, &mut *outside, &mut Jinja, options)
 }
 
 impl Boot {
     /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
-        let booted = rehearse(&self.root, self.platform);
+        let booted = rehearse(&self.root, self.platform, Watch::new(self.pcap, self.trace));
         let root = Root::new(&self.root);
         let written = root.carry_out(&booted.plan);
         match &written {

@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::userdata::template::{self, Templates};
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::{json, query};
 
@@ -30,32 +30,24 @@ pub struct Query {
     /// print the keys of the value, or of everything
     #[argh(switch, short = 'l')]
     list_keys: bool,
+    /// print this Jinja template with the values filled in
+    #[argh(option, short = 'f')]
+    format: Option<String>,
     /// read this file instead of this boot's
     #[argh(option, short = 'i')]
     instance_data: Option<String>,
     /// the prefix of everything read (default: /)
     #[argh(option, default = "PathBuf::from(\"/\")")]
-    root: PathBuf,
+    pub root: PathBuf,
 }
 
 impl Query {
-    /// Prints the answer; what went wrong goes to standard error.
-    pub fn run(&self) -> ExitCode {
-        match self.answer(&Root::new(&self.root)) {
-            Ok(answer) => {
-                println!("{answer}");
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        }
-    }
-
     /// The answer as it is printed, or the sentence that says why there is none.
-    pub fn answer(&self, root: &Root) -> Result<String, String> {
+    pub fn answer(&self, root: &Root, templates: &mut dyn Templates) -> Result<String, String> {
         let name = self.name.as_deref().unwrap_or_default();
+        if let Some(format) = &self.format {
+            return rendered(format, self.data(root)?, templates);
+        }
         if name.is_empty() && !self.all && !self.list_keys {
             let expected = "Expected one of the options: --all, --format, --list-keys or varname";
             return Err(String::from(expected));
@@ -91,6 +83,18 @@ impl Query {
         }
         Ok(data)
     }
+}
+
+/// A template with the values filled in, with the other names of the variables as in user-data.
+fn rendered(format: &str, data: Map, templates: &mut dyn Templates) -> Result<String, String> {
+    let variables = template::variables(&Value::Map(data));
+    templates.render(format, &variables).map_err(|broken| {
+        let line = broken.line.map(|line| format!(" in line {line}"));
+        let (reason, line) = (broken.reason, line.unwrap_or_default());
+        format!(
+            "query: --format: expected a template that can be rendered, but found {reason}{line}"
+        )
+    })
 }
 
 /// The instance data with its secrets for those who may read it, else without; and where it is.

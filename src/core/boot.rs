@@ -5,7 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::compile::{self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing};
+use crate::compile::{
+    self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data,
+};
 use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
 use crate::identify::{self, Answer, settings::Settings};
 use crate::instance::Instance;
@@ -13,6 +15,7 @@ use crate::machine::{Kind, Machine};
 use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::userdata;
+use crate::userdata::template::{self, Templates};
 use crate::warning::{Blame, Error, Warning};
 
 /// What whoever starts a boot may choose.
@@ -37,7 +40,12 @@ pub struct Booted {
 }
 
 /// Runs identify, fetch, decode and compile on a machine that was probed since the program started.
-pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> Booted {
+pub fn boot(
+    machine: &Machine,
+    outside: &mut dyn Outside,
+    templates: &mut dyn Templates,
+    options: Options,
+) -> Booted {
     let mut steps = Steps::probed(outside.now());
     let found = steps.run("identify", outside, |_| {
         identify::identify(machine, &Settings::read(machine))
@@ -56,7 +64,8 @@ pub fn boot(machine: &Machine, outside: &mut dyn Outside, options: Options) -> B
     });
     let decoded = match &fetched {
         Some(Ok(instance)) => steps.run("decode", outside, |outside| {
-            decode(machine, outside, instance, &mut warnings)
+            let decoded = decode(machine, outside, instance, &mut warnings);
+            render(machine, instance, decoded, templates, &mut warnings)
         }),
         _ => Vec::new(),
     };
@@ -204,6 +213,25 @@ pub fn decode(
         Some(Decoded { document, parts })
     })
     .collect()
+}
+
+/// Renders the parts that are templates, with what this boot will write of the instance.
+fn render(
+    machine: &Machine,
+    instance: &Instance,
+    decoded: Vec<Decoded>,
+    templates: &mut dyn Templates,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Decoded> {
+    let data = instance_data::sensitive(instance, &machine.kernel);
+    decoded
+        .into_iter()
+        .map(|Decoded { document, parts }| {
+            let (parts, found) = template::render_parts(parts, &data, templates);
+            warnings.extend(found);
+            Decoded { document, parts }
+        })
+        .collect()
 }
 
 fn handover(machine: &Machine) -> Handover {

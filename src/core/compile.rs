@@ -7,7 +7,7 @@
 //!     instance-data.json  …-sensitive.json      the facts, cloud-init's layout   instance_data.rs
 //!     meta-data  user-data  vendor-data  …      the documents as fetched         documents.rs
 //!     parts/  parts.json                        what they hold                   parts.rs
-//!     cloud-config.yaml                         what they configure              cloud_config.rs
+//!     cloud-config.yaml  vendor-…               their cloud-config, merged       cloud_config.rs
 //!     run  plan/                                what to execute, and with what   script.rs, run.sh,
 //!                                                                                handlers.rs, handlers.py,
 //!                                                                                vendor.rs
@@ -151,36 +151,14 @@ fn found(products: &mut Products, outcome: &Outcome, instance: &Instance) {
     documents::put(products, &instance.documents);
     parts::put(products, &parts);
     instance_data::put(products, instance, outcome.kernel);
-    let config = put_config(products, Document::UserData, &parts);
+    let config = cloud_config::put(products, Document::UserData, &parts);
     let prefix = vendor::restrict(products, &mut parts, &config);
-    put_config(products, Document::VendorData, &parts);
-    put_config(products, Document::VendorData2, &parts);
+    cloud_config::put(products, Document::VendorData, &parts);
+    cloud_config::put(products, Document::VendorData2, &parts);
     script::put(products, &instance.instance_id, &parts, &prefix);
     handlers::put(products, instance, &parts);
     cloud_init::put(products, instance, outcome.handover);
     systemd::put(products, outcome.systemd);
-}
-
-/// Adds the cloud-config of one document, if it has any, and gives it as a tree.
-fn put_config(products: &mut Products, document: Document, parts: &[Numbered]) -> Value {
-    let name = match document {
-        Document::UserData => "cloud-config.yaml",
-        Document::VendorData => "vendor-cloud-config.yaml",
-        Document::VendorData2 => "vendor2-cloud-config.yaml",
-    };
-    let own = parts
-        .iter()
-        .filter(|numbered| numbered.document == document);
-    let merged = cloud_config::merge_parts(own.map(|numbered| numbered.part));
-    if !merged.text.is_empty() {
-        products.put(
-            &alloc::format!("cloudseed/{name}"),
-            Mode::Private,
-            merged.text,
-        );
-    }
-    products.warnings.extend(merged.warnings);
-    merged.value
 }
 
 /// A part with its number among the parts of all documents and its file in `parts/`.

@@ -8,6 +8,7 @@
 //!   sys/http.rs ──► Net ──► lane ──► neighbours, routes ──► Wires ──► packet socket, or the simulated cloud
 //! ```
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -26,6 +27,7 @@ mod addresses;
 pub mod auto6;
 pub mod dhcp;
 pub mod dhcp6;
+pub mod fixed;
 pub mod frame;
 pub mod hasten;
 pub mod icmp6;
@@ -36,8 +38,11 @@ mod lookup;
 pub mod names;
 pub mod neighbours;
 mod race;
+pub mod record;
 pub mod route;
+pub mod trace;
 
+use fixed::Fixed;
 use lane::Lane;
 use learnt::Learnt;
 
@@ -50,6 +55,8 @@ const RECEIVE_BYTES: usize = 65_535;
 const SEND_BYTES: usize = 8_192;
 /// How long a closed connection may take to say good-bye.
 const CLOSING: Duration = Duration::from_millis(500);
+/// Most names whose addresses are remembered.
+const NAMES_MAX: usize = 64;
 /// The shortest wait; work that is due again and again does not stop the clock.
 const STEP: Duration = Duration::from_millis(1);
 
@@ -73,6 +80,18 @@ pub trait Wires: Send + 'static {
         true
     }
 }
+
+/// Which way a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To us.
+    In,
+    /// From us.
+    Out,
+}
+
+/// Somebody who sees every frame: when, on which interface (by its place in the list), which way, its bytes.
+pub type Tap = Box<dyn FnMut(Instant, usize, Way, &[u8]) + Send>;
 
 /// An interface, as the stack needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +203,7 @@ pub struct Net<W: Wires> {
     closing: Vec<(Conn, Instant)>,
     warm: Option<Conn>,
     known: BTreeMap<String, Vec<IpAddr>>,
+    tap: Option<Tap>,
     wanted: Option<Network>,
     /// The lane of the last connection.
     winner: Option<usize>,
@@ -208,6 +228,7 @@ impl<W: Wires> Net<W> {
             closing: Vec::new(),
             warm: None,
             known: BTreeMap::new(),
+            tap: None,
             wanted: None,
             winner: None,
             alarm: None,
@@ -222,6 +243,30 @@ impl<W: Wires> Net<W> {
     /// A random number.
     pub fn random(&mut self) -> u32 {
         self.random.next()
+    }
+
+    /// Lets `tap` see every frame from now on.
+    pub fn watch(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
+    /// Takes in an address that nobody has to be asked for. An address of an interface that is not here is dropped.
+    pub fn fix(&mut self, fixed: Fixed) {
+        let wanted = |lane: &&mut Lane| match &fixed.interface {
+            Some(name) => lane.have.nic.name == *name,
+            None => true,
+        };
+        if let Some(lane) = self.lanes.iter_mut().find(wanted) {
+            lane.have.fix(fixed);
+        }
+    }
+
+    /// Takes in the addresses of a name, as /etc/hosts has them; what was known before counts.
+    pub fn know(&mut self, name: &str, address: IpAddr) {
+        if self.known.len() < NAMES_MAX || self.known.contains_key(name) {
+            let known = self.known.entry(name.to_ascii_lowercase());
+            known.or_default().push(address);
+        }
     }
 
     /// What happened since the last call, in the order of time.
@@ -291,7 +336,12 @@ impl<W: Wires> Net<W> {
                 lane.have.want(network, now, &mut self.random);
             }
             if plugged {
-                lane.poll(now, port, &mut self.random);
+                let mut seen = |way: Way, bytes: &[u8]| {
+                    if let Some(tap) = &mut self.tap {
+                        tap(now, index, way, bytes);
+                    }
+                };
+                lane.poll(now, port, &mut self.random, &mut seen);
             }
         }
         self.reap(now);

@@ -11,6 +11,8 @@ pub mod netlink;
 pub mod probe;
 pub mod random;
 pub mod root;
+pub mod template;
 pub mod uevent;
+pub mod watch;
 pub mod world;
 pub mod writer;

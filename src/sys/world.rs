@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use cloudseed_core::compile::Line;
 use cloudseed_core::fetch::{Failure, Network, Outside, Request, Response};
-use cloudseed_core::machine::Link;
+use cloudseed_core::machine::{Link, Machine};
+use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::learnt::Learnt;
-use cloudseed_core::net::{self, Net, Wires};
+use cloudseed_core::net::{self, Net, Wires, names};
 use cloudseed_core::value::Value;
 use smoltcp::time::Instant;
 use ureq::Agent;
@@ -18,6 +19,7 @@ use ureq::unversioned::transport::TcpConnector;
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
+use super::watch::{self, Watch};
 use super::{clock, random};
 
 /// The log of this boot: its lines and when they were written.
@@ -60,10 +62,35 @@ impl Default for Journal {
     }
 }
 
+/// What the outside is made of, and who watches it.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The interfaces.
+    pub links: Vec<Link>,
+    /// Addresses of the command line.
+    pub fixed: Vec<Fixed>,
+    /// Names that need no server: the text of /etc/hosts.
+    pub hosts: String,
+    /// What to do with frames.
+    pub watch: Watch,
+}
+
+impl Settings {
+    /// Those of a machine.
+    pub fn of(machine: &Machine, watch: Watch) -> Settings {
+        Settings {
+            links: machine.links.clone(),
+            fixed: Fixed::all(&machine.cmdline),
+            hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
+            watch,
+        }
+    }
+}
+
 /// The outside of this machine. Nothing is touched before the first connection is asked for.
-pub fn open(links: &[Link], journal: Journal) -> Box<dyn Outside> {
+pub fn open(settings: Settings, journal: Journal) -> Box<dyn Outside> {
     Box::new(Lazy {
-        links: links.to_vec(),
+        settings,
         journal,
         outside: None,
     })
@@ -71,7 +98,7 @@ pub fn open(links: &[Link], journal: Journal) -> Box<dyn Outside> {
 
 /// An outside that is opened when it is needed.
 struct Lazy {
-    links: Vec<Link>,
+    settings: Settings,
     /// The journal until then.
     journal: Journal,
     outside: Option<Box<dyn Outside>>,
@@ -79,26 +106,24 @@ struct Lazy {
 
 impl Lazy {
     fn opened(&mut self) -> &mut dyn Outside {
-        let (links, journal) = (&self.links, &mut self.journal);
+        let (settings, journal) = (&self.settings, &mut self.journal);
         let outside = self
             .outside
-            .get_or_insert_with(|| choose(links, std::mem::take(journal)));
+            .get_or_insert_with(|| choose(settings, std::mem::take(journal)));
         &mut **outside
     }
 }
 
 /// Our own stack on the interfaces worth asking on, or the kernel's where it has an address already: it would answer our
 /// connections with resets.
-fn choose(links: &[Link], mut journal: Journal) -> Box<dyn Outside> {
-    let (nics, left_out) = net::candidates(links);
+fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
+    let (nics, left_out) = net::candidates(&settings.links);
     for line in left_out {
         journal.note(clock::now(), line);
     }
     if link::kernel_has_addresses(&nics) {
-        journal.note(
-            clock::now(),
-            "the kernel has an address already, using its sockets",
-        );
+        let line = "the kernel has an address already, using its sockets";
+        journal.note(clock::now(), line);
         return Box::new(Kernel::new(journal));
     }
     match PacketWires::open(&nics) {
@@ -106,7 +131,17 @@ fn choose(links: &[Link], mut journal: Journal) -> Box<dyn Outside> {
             for line in trouble {
                 journal.note(clock::now(), line);
             }
-            let net = Net::new(wires, nics, random::seed());
+            let mut net = Net::new(wires, nics.clone(), random::seed());
+            for fixed in &settings.fixed {
+                net.fix(fixed.clone());
+            }
+            for (name, address) in names::hosts(&settings.hosts) {
+                net.know(name, address);
+            }
+            match watch::tap(&settings.watch, &nics) {
+                Ok(tap) => net.watch(tap),
+                Err(error) => journal.note(clock::now(), format_args!("no record: {error}")),
+            }
             Box::new(World::new(net, journal))
         }
         Err(error) => {

@@ -27,7 +27,9 @@ pub enum Plug {
     Cloud(SimulatedCloud),
     /// The same cloud as that port, by its index; an earlier one.
     Beside(usize),
-    /// Nothing: frames are lost.
+    /// A cloud of its own, but only after this time; until then the port knows that there is no cable.
+    Late(SimulatedCloud, Duration),
+    /// Nothing: frames are lost, and the port does not know it.
     Nothing,
 }
 
@@ -37,6 +39,8 @@ pub struct Cable {
     clouds: Vec<SimulatedCloud>,
     /// For each port, which cloud it leads to, and that cloud's number for it.
     ends: Vec<Option<(usize, usize)>>,
+    /// For each port, when its cable is plugged in.
+    plugged: Vec<Instant>,
     ports: Vec<Port>,
 }
 
@@ -47,11 +51,17 @@ impl Cable {
             clock: Instant::ZERO,
             clouds: Vec::new(),
             ends: Vec::new(),
+            plugged: Vec::new(),
             ports: Vec::new(),
         };
         for (index, plug) in plugs.into_iter().enumerate() {
+            let late = match &plug {
+                Plug::Late(_, time) => *time,
+                _ => Duration::ZERO,
+            };
+            cable.plugged.push(cable.clock + late.into());
             let cloud = match plug {
-                Plug::Cloud(cloud) => {
+                Plug::Cloud(cloud) | Plug::Late(cloud, _) => {
                     cable.clouds.push(cloud);
                     Some(cable.clouds.len() - 1)
                 }
@@ -67,10 +77,11 @@ impl Cable {
 
     /// Carries frames both ways as far as they get by now; true if one has arrived at a port.
     fn carry(&mut self) -> bool {
-        for (port, end) in self.ports.iter_mut().zip(&self.ends) {
+        let plugged = self.plugged.iter().map(|at| *at <= self.clock);
+        for ((port, end), plugged) in self.ports.iter_mut().zip(&self.ends).zip(plugged) {
             for frame in port.outward.drain(..) {
-                if let Some((cloud, number)) = end {
-                    self.clouds[*cloud].receive(*number, frame, self.clock);
+                if let Some((cloud, number)) = end.filter(|_| plugged) {
+                    self.clouds[cloud].receive(number, frame, self.clock);
                 }
             }
         }
@@ -104,10 +115,19 @@ impl Wires for Cable {
     fn wait(&mut self, until: Instant) {
         while !self.carry() && self.clock < until {
             let clock = self.clock;
+            let plugs = self.plugged.iter().copied().filter(|at| *at > clock);
+            let plug = plugs.min().unwrap_or(until);
             let clouds = self.clouds.iter_mut().filter_map(|cloud| cloud.next(clock));
             let next = clouds.min().unwrap_or(until).max(clock + TICK.into());
-            self.clock = next.min(until);
+            self.clock = next.min(until).min(plug);
+            if self.clock == plug {
+                return;
+            }
         }
+    }
+
+    fn plugged(&self, port: usize) -> bool {
+        self.plugged[port] <= self.clock
     }
 }
 

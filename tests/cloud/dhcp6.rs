@@ -13,8 +13,9 @@ pub const SERVER_PORT: u16 = 547;
 const SOLICIT: u8 = 1;
 const ADVERTISE: u8 = 2;
 const REQUEST: u8 = 3;
-const RENEW: u8 = 5;
+const REBIND: u8 = 6;
 const REPLY: u8 = 7;
+const RELEASE: u8 = 8;
 const DECLINE: u8 = 9;
 const INFORMATION_REQUEST: u8 = 11;
 
@@ -79,8 +80,8 @@ pub struct Server {
     /// Its DUID: made from its hardware address (RFC 8415, 11.4).
     id: Vec<u8>,
     heard: u32,
-    /// How many addresses were declined; that many are passed over.
-    declined: u128,
+    /// Who holds the addresses from the first one on, by client and association; nobody, where one was declined.
+    holders: Vec<Option<Vec<u8>>>,
 }
 
 /// An answer of a server.
@@ -101,7 +102,7 @@ impl Server {
             lease,
             id,
             heard: 0,
-            declined: 0,
+            holders: Vec::new(),
         }
     }
 
@@ -110,8 +111,8 @@ impl Server {
         self.lease.delay
     }
 
-    /// Answers a message from `client`, if it is to be answered.
-    pub fn answer(&mut self, client: SocketAddr, payload: &[u8]) -> Option<Reply> {
+    /// Answers a message from the machine at `from`, if it is to be answered.
+    pub fn answer(&mut self, from: SocketAddr, payload: &[u8]) -> Option<Reply> {
         let (head, body) = payload.split_at_checked(4)?;
         let options = options(body)?;
         let find = |kind| {
@@ -124,26 +125,32 @@ impl Server {
         if self.heard <= self.lease.skip || find(SERVER_ID).is_some_and(|id| id != self.id) {
             return None;
         }
-        if head[0] == DECLINE {
-            self.declined += 1;
-        }
         let rapid = self.lease.rapid && find(RAPID_COMMIT).is_some();
         let kind = match head[0] {
             SOLICIT if self.lease.address.is_none() => return None,
             SOLICIT if !rapid => ADVERTISE,
-            SOLICIT | REQUEST..=RENEW | DECLINE | INFORMATION_REQUEST => REPLY,
+            SOLICIT | REQUEST..=REBIND | RELEASE | DECLINE | INFORMATION_REQUEST => REPLY,
             _ => return None,
         };
         let mut bytes = head.to_vec();
         bytes[0] = kind;
-        option(&mut bytes, CLIENT_ID, find(CLIENT_ID)?);
         option(&mut bytes, SERVER_ID, &self.id);
+        let client = find(CLIENT_ID).unwrap_or(&[]);
+        if !client.is_empty() {
+            option(&mut bytes, CLIENT_ID, client);
+        }
         if kind == REPLY && head[0] == SOLICIT {
             option(&mut bytes, RAPID_COMMIT, &[]);
         }
-        let address = self.address();
-        if let Some(association) = find(IA_NA).and_then(|data| data.get(..4)) {
-            option(&mut bytes, IA_NA, &self.association(association, address));
+        let mut given = None;
+        if let Some(number) = find(IA_NA).and_then(|data| data.get(..4)) {
+            let holder = [client, number].concat();
+            given = self.address(&holder);
+            let data = self.association(number, given);
+            option(&mut bytes, IA_NA, &data);
+            if head[0] == DECLINE {
+                self.forget(&holder);
+            }
         }
         self.add_servers(&mut bytes);
         let what = match (kind, head[0]) {
@@ -151,18 +158,34 @@ impl Server {
             (_, INFORMATION_REQUEST) => "information",
             _ => "reply",
         };
-        let given = address.filter(|_| head[0] != INFORMATION_REQUEST);
         let given = given.map_or(String::new(), |address| format!(" {address}"));
-        let from = SocketAddr::new(IpAddr::V6(LINK_LOCAL), SERVER_PORT);
+        let server = SocketAddr::new(IpAddr::V6(LINK_LOCAL), SERVER_PORT);
         Some(Reply {
-            packet: packet::udp(from, client, &bytes),
-            note: format!("dhcp6 {what}{given} to {}", client.ip()),
+            packet: packet::udp(server, from, &bytes),
+            note: format!("dhcp6 {what}{given} to {}", from.ip()),
         })
     }
 
-    fn address(&self) -> Option<Ipv6Addr> {
-        let first = self.lease.address?;
-        Some(Ipv6Addr::from_bits(first.to_bits() + self.declined))
+    /// The address of a holder, if there are any to give.
+    fn address(&mut self, holder: &[u8]) -> Option<Ipv6Addr> {
+        let first = self.lease.address?.to_bits();
+        let known = self
+            .holders
+            .iter()
+            .position(|known| known.as_deref() == Some(holder));
+        let index = known.unwrap_or_else(|| {
+            self.holders.push(Some(holder.to_vec()));
+            self.holders.len() - 1
+        });
+        Some(Ipv6Addr::from_bits(first + index as u128))
+    }
+
+    /// Nobody gets the holder's address again.
+    fn forget(&mut self, holder: &[u8]) {
+        let mut holders = self.holders.iter_mut();
+        if let Some(entry) = holders.find(|known| known.as_deref() == Some(holder)) {
+            *entry = None;
+        }
     }
 
     /// The data of an IA_NA: its number, the times of renewal, and the address.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use smoltcp::time::Instant;
 
+/// The header of an Ethernet frame, in bytes.
+const HEADER_BYTES: usize = 14;
 /// How long an overtaken frame comes late, at least and at most, in microseconds.
 const OVERTAKEN_MICROS: std::ops::Range<u64> = 1_000..5_000;
 
@@ -21,6 +23,8 @@ pub struct Faults {
     pub corrupt: u32,
     /// How long every frame takes, each way.
     pub delay: Duration,
+    /// Longest IP packet that gets through, in bytes; longer ones vanish without a word.
+    pub mtu: Option<usize>,
 }
 
 impl Faults {
@@ -32,10 +36,16 @@ impl Faults {
             "reorder" => self.reorder = share(value)?,
             "corrupt" => self.corrupt = share(value)?,
             "delay" => self.delay = duration(value)?,
+            "mtu" => self.mtu = Some(bytes(value)?),
             _ => return Ok(false),
         }
         Ok(true)
     }
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    text.parse()
+        .map_err(|_| format!("expected a number of bytes, but found {text}"))
 }
 
 /// A share of all frames, `30%` or `0.1%`, in parts per million.
@@ -106,7 +116,8 @@ impl Line {
 
     /// Puts a frame in.
     pub fn send(&mut self, mut frame: Vec<u8>, now: Instant) {
-        if self.random.happens(self.faults.loss) {
+        let longest = self.faults.mtu.map_or(usize::MAX, |mtu| mtu + HEADER_BYTES);
+        if frame.len() > longest || self.random.happens(self.faults.loss) {
             return;
         }
         if self.random.happens(self.faults.corrupt) && !frame.is_empty() {

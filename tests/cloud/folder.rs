@@ -14,10 +14,16 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder at `root`.
-    pub fn new(root: &Path) -> Folder {
-        Folder {
-            root: root.to_path_buf(),
+    /// The folder at `root`, which must be there.
+    pub fn new(root: &Path) -> Result<Folder, String> {
+        match root.is_dir() {
+            true => Ok(Folder {
+                root: root.to_path_buf(),
+            }),
+            false => Err(format!(
+                "{}: expected a folder, but found none",
+                root.display()
+            )),
         }
     }
 

@@ -78,6 +78,12 @@ impl Request {
         matching.next().map(|(_, value)| value.as_str())
     }
 
+    /// Its method and address, for the log.
+    pub fn line(&self) -> String {
+        let host = self.header("host").unwrap_or("");
+        format!("{} http://{host}{}", self.method, self.target)
+    }
+
     /// The name of the host it is for, without the port.
     fn host(&self) -> &str {
         let host = self.header("host").unwrap_or("");
@@ -225,7 +231,10 @@ impl Service {
             return None;
         }
         if rules.iter().any(|rule| matches!(rule, What::Garbage)) {
-            let mut reply = Reply::raw(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "garbage".into());
+            let mut reply = Reply::raw(
+                b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(),
+                request.line() + ": garbage",
+            );
             reply.end = End::Close;
             return Some(reply);
         }
@@ -395,12 +404,7 @@ fn reply(
         pause,
         rate,
         end,
-        note: format!(
-            "{} http://{}{} {status}",
-            request.method,
-            request.header("host").unwrap_or(""),
-            request.target
-        ),
+        note: format!("{} {status}", request.line()),
     }
 }
 

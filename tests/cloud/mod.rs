@@ -16,7 +16,7 @@
 mod dhcp;
 mod dhcp6;
 mod dns;
-mod faults;
+pub mod faults;
 mod folder;
 mod http;
 mod inside;
@@ -24,7 +24,7 @@ pub mod neighbour;
 mod packet;
 mod ra;
 mod rules;
-mod settings;
+pub mod settings;
 pub mod simulated;
 mod tcp;
 mod words;

@@ -205,7 +205,7 @@ impl Neighbours {
     }
 
     /// The frame for a packet: that packet, or a question where its destination is, or nothing if that was asked already.
-    /// IPv4 questions are asked in the name of `asker`.
+    /// IPv4 questions are asked in the name of `asker`, about link-local addresses in that of the packet's source.
     pub fn wrap(
         &mut self,
         bytes: Vec<u8>,
@@ -232,6 +232,7 @@ impl Neighbours {
         waiting.asked = now;
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(target)) => {
+                let asker = asker.filter(|_| !target.is_link_local());
                 Some(ask((HARDWARE, asker.unwrap_or(source)), target))
             }
             (_, IpAddr::V6(target)) => {

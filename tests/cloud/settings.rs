@@ -31,6 +31,7 @@
 //! # The cable
 //! loss 30%  duplicate 1%  reorder 5%  corrupt 1%    what it does to frames, each way; one setting a line
 //! delay 10ms                                        how long a frame takes, each way
+//! mtu 1400                                          longer IP packets vanish
 //! lose 1,3                                          the first and third frame from the machine vanish
 //!
 //! # The service. PATH may end in `*`; each of these lines may end in `skip N` (not the first N times) and

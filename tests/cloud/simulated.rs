@@ -80,9 +80,10 @@ struct Cable {
 }
 
 impl SimulatedCloud {
-    /// The cloud of a folder like `tests/roots/NAME/cloud`; an error names the line of `cloud.conf` that is wrong.
+    /// The cloud of a folder like `tests/roots/NAME/cloud`; an error names the folder that is missing, or the line of
+    /// `cloud.conf` that is wrong.
     pub fn from_folder(path: impl AsRef<Path>) -> Result<SimulatedCloud, String> {
-        let folder = Folder::new(path.as_ref());
+        let folder = Folder::new(path.as_ref())?;
         let mut settings = Box::<Settings>::default();
         settings.add(folder.settings().as_deref().unwrap_or(DEFAULT))?;
         Ok(SimulatedCloud {

@@ -16,7 +16,7 @@ use super::http::{End, Parsed, Reply, Request, Service};
 /// Longest IP packet, in bytes.
 const PACKET_BYTES_MAX: usize = 1500;
 /// Connections that may come in at the same moment, per address.
-const BACKLOG: usize = 4;
+const BACKLOG: usize = 8;
 const RECEIVE_BYTES: usize = 16 << 10;
 const SEND_BYTES: usize = 64 << 10;
 
@@ -175,7 +175,7 @@ impl Session {
         }
         if self.sending.is_none() && !self.mute {
             let reply = match self.place.1 {
-                Kind::Http => self.http(service),
+                Kind::Http => self.http(service, notes),
                 Kind::Dns => self.dns(names),
             };
             if let Some(reply) = reply {
@@ -202,12 +202,15 @@ impl Session {
         done
     }
 
-    fn http(&mut self, service: &mut Service) -> Option<Reply> {
+    fn http(&mut self, service: &mut Service, notes: &mut Vec<String>) -> Option<Reply> {
         match Request::parse(&self.input) {
             Parsed::Whole(request, length) => {
                 self.input.drain(..length);
                 let reply = service.answer(&request);
                 self.mute = reply.is_none();
+                if self.mute {
+                    notes.push(format!("{}: no answer", request.line()));
+                }
                 reply
             }
             Parsed::Garbage => {

@@ -15,6 +15,7 @@ use crate::cloud::SimulatedCloud;
 use crate::cloud::neighbour::{Arp, HARDWARE, STRANGER, ask};
 use crate::cloud::simulated::Events;
 
+const SECOND: Duration = Duration::from_secs(1);
 /// How long the client waits for anything.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The metadata service.
@@ -660,10 +661,10 @@ fn serves_ipv6_and_leases_by_dhcpv6() {
     let solicit = [&[1, 7, 7, 7][..], &identity, &association].concat();
     let advertise = ask(&solicit);
     assert_eq!(advertise[..4], [2, 7, 7, 7]);
-    assert_eq!(advertise[4..18], identity);
-    let server = &advertise[18..32];
-    let request = [&[3, 7, 7, 8][..], &identity, server, &association].concat();
-    let reply = ask(&request);
+    let server = &advertise[4..18];
+    assert_eq!(advertise[18..32], identity);
+    let message = |kind| [&[kind, 7, 7, 8][..], &identity, server, &association].concat();
+    let reply = ask(&message(3));
     assert_eq!(reply[..4], [7, 7, 7, 8]);
     let address = "2001:db8::15".parse::<Ipv6Addr>().unwrap().octets();
     assert!(
@@ -674,4 +675,88 @@ fn serves_ipv6_and_leases_by_dhcpv6() {
         reply.ends_with(b"\0\x18\0\x0d\x07example\x03com\0"),
         "{reply:02x?}"
     );
+    ask(&message(9));
+    let reply = ask(&message(3));
+    let next = "2001:db8::16".parse::<Ipv6Addr>().unwrap().octets();
+    let has_next = |message: &[u8]| message.windows(16).any(|bytes| bytes == next);
+    assert!(has_next(&reply), "the first one is declined: {reply:02x?}");
+    let information = ask(&[11, 7, 7, 9]);
+    assert_eq!(information[..4], [7, 7, 7, 9]);
+    assert!(!has_next(&information), "{information:02x?}");
+}
+
+#[test]
+fn a_late_cable_and_a_narrow_one() {
+    let cloud = || SimulatedCloud::from_folder(EC2).unwrap();
+    let late = Plug::Late(cloud(), 3 * SECOND);
+    let mut client = Client::new(Cable::new(vec![late], 7), 0);
+    assert!(!client.cable.plugged(0));
+    let far = client.cable.now() + PATIENCE.into();
+    client.cable.wait(far);
+    assert!(client.cable.plugged(0));
+    assert_eq!(client.cable.now(), Instant::from_secs(3));
+    assert!(client.lease().is_some());
+
+    let (mut client, _) = Client::at(HETZNER, &format!("{LEASE}\nmtu 1000"));
+    let (answer, end) = client.get("/hetzner/v1/metadata");
+    assert_eq!(
+        (answer.as_str(), end),
+        ("", End::Silence),
+        "1,500 bytes do not get through"
+    );
+    let (answer, _) = client.get("/hetzner/v1/metadata/hostname");
+    assert_eq!(body(&answer), "seeded");
+}
+
+#[test]
+fn a_router_advertises_itself() {
+    let router = "router fe80::1 prefix 2001:db8::/64 dns 2001:db8::53 search example.com mtu 1400 flags managed lifetime 0";
+    let cloud = SimulatedCloud::from_folder(EC2)
+        .unwrap()
+        .with(&format!("{router} every 10s skip 1"));
+    let cloud = cloud.unwrap();
+    let events = cloud.events();
+    let mut cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
+    let solicitation = [
+        0x33, 0x33, 0, 0, 0, 2, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 8,
+        58, 255, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56, 0xff,
+        2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 133, 0, 0xf9, 0x7a, 0, 0, 0, 0,
+    ];
+    let mut advertisement = Vec::new();
+    for _ in 0..2 {
+        let now = cable.now();
+        let room = cable.ports()[0].transmit(now).unwrap();
+        room.consume(solicitation.len(), |bytes| {
+            bytes.copy_from_slice(&solicitation)
+        });
+        cable.wait(now + SECOND.into());
+        while let Some((frame, _)) = cable.ports()[0].receive(now) {
+            frame.consume(|bytes| advertisement = bytes.to_vec());
+        }
+    }
+    assert_eq!(
+        cable.now(),
+        Instant::from_secs(1),
+        "the first question is left unanswered"
+    );
+    let expected = [
+        &[134, 0][..],
+        &advertisement[56..58],
+        &[64, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[1, 1, 2, 0, 0, 0, 0, 0xfe, 5, 1, 0, 0, 0, 0, 5, 0x78],
+        &[
+            3, 4, 64, 0xc0, 0, 0, 0x1c, 0x20, 0, 0, 0x0e, 0x10, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8, 0,
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ],
+        &[
+            25, 3, 0, 0, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53,
+        ],
+        &[31, 3, 0, 0, 0, 0, 0, 0, 7],
+        b"example\x03com\0\0\0\0",
+    ];
+    assert_eq!(advertisement[54..], expected.concat());
+    let far = cable.now() + (30 * SECOND).into();
+    cable.wait(far);
+    assert_eq!(cable.now(), Instant::from_secs(10), "and every ten seconds");
+    assert_eq!(told(&events).lines().count(), 2);
 }

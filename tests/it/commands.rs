@@ -11,13 +11,14 @@ use cloudseed_core::warning::{Blame, Error, Warning};
 use crate::command::{clean::Clean, plan::Plan, query::Query, status::Status};
 use crate::compile::{Scratch, instance, kernel, outcome, write};
 use crate::sys::root::Root;
+use crate::sys::template::Jinja;
 
 fn parse<T: FromArgs>(arguments: &[&str]) -> T {
     T::from_args(&["cloudseed"], arguments).unwrap()
 }
 
 fn query(root: &Root, arguments: &[&str]) -> Result<String, String> {
-    parse::<Query>(arguments).answer(root)
+    parse::<Query>(arguments).answer(root, &mut Jinja)
 }
 
 /// A root with the results of a boot that found an instance.
@@ -47,6 +48,20 @@ fn query_answers_as_the_original() {
             Ok("{\n \"user-data\": \"secret\"\n}"),
         ),
         (&["-l", "ds"], Ok("_doc\nmeta_data")),
+        (
+            &[
+                "-f",
+                "{{ v1.region }} {{ availability_zone }} {{ ds.meta_data.local_ipv4 }}",
+            ],
+            Ok("eu-central-1 eu-central-1a 10.0.0.1"),
+        ),
+        (
+            &[
+                "--format",
+                "{% for key in public_ssh_keys %}{{ key }};{% endfor %}",
+            ],
+            Ok("ssh-ed25519 AAAA me@here;"),
+        ),
         (&["nope"], Err("Undefined instance-data key 'nope'")),
         (&["v1.nope"], Err("instance-data 'v1' has no 'nope'")),
         (
@@ -61,6 +76,11 @@ fn query_answers_as_the_original() {
         let answer = answer.map(String::from).map_err(String::from);
         assert_eq!(query(&root, arguments), answer, "{arguments:?}");
     }
+    let broken = query(&root, &["-f", "{{ v1."]).unwrap_err();
+    assert!(
+        broken.starts_with("query: --format: expected a template"),
+        "{broken}"
+    );
     let listed = query(&root, &["--list-keys"]).unwrap();
     for key in [
         "availability_zone",

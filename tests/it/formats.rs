@@ -14,7 +14,7 @@ use cloudseed_core::warning::{Blame, Error};
 use sha2::{Digest, Sha256};
 
 /// The documents a fixture's includes lead to.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Includes for Folder {
     fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {

@@ -3,6 +3,7 @@
 
 #[path = "../cloud/cable.rs"]
 mod cable;
+mod cables;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 // Each module of the tests uses its part of the program; the program itself uses all of it.
@@ -11,10 +12,12 @@ mod cloud;
 mod command;
 mod commands;
 mod compile;
+mod differential;
 mod ds_identify;
 mod fixture;
 mod formats;
 mod handlers;
+mod handover;
 mod late;
 mod machine;
 mod matrix;

@@ -1,13 +1,19 @@
 //! Our stack against the simulated cloud, in process, on a clock that jumps.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cloudseed_core::fetch::{Failure, Method, Network, Outside, Request, Response};
-use cloudseed_core::net::{Net, Nic, Wires};
+use cloudseed_core::fetch::{Cloud, Failure, Method, Network, Outside, Request, Response};
+use cloudseed_core::json;
+use cloudseed_core::machine::Machine;
+use cloudseed_core::net::fixed::Fixed;
+use cloudseed_core::net::{Net, Nic, Wires, trace};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::cloud::simulated::Events;
+use crate::sys::root::Root;
 use crate::sys::world::{Journal, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -405,6 +411,137 @@ fn names_are_looked_up() {
         let mut lab = Lab::new(line);
         let failure = lab.ask("http://nowhere.test/", 0).unwrap_err();
         assert!(failure.found.contains(want), "{line}: {failure:?}");
+    }
+}
+
+#[test]
+fn answers_that_are_too_long_come_over_tcp() {
+    let mut lab = Lab::new("dns truncate\nname example.com 10.0.2.80\nlisten 10.0.2.80");
+    let answer = lab.ask("http://example.com/hetzner/v1/userdata", 0);
+    assert_eq!(
+        answer.map(|answer| answer.body).as_deref(),
+        Ok(BYTES),
+        "{}",
+        lab.story()
+    );
+}
+
+#[test]
+fn short_names_are_looked_for_in_the_domains_told() {
+    let lease = "no lease\nlease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2.3 domain b.test search a.test,b.test";
+    let mut lab = Lab::new(&format!(
+        "{lease}\nname seed.b.test 10.0.2.80\nlisten 10.0.2.80"
+    ));
+    let answer = lab.ask("http://seed/hetzner/v1/userdata", 0);
+    assert_eq!(
+        answer.map(|answer| answer.body).as_deref(),
+        Ok(BYTES),
+        "{}",
+        lab.story()
+    );
+}
+
+#[test]
+fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
+    let cloud = SimulatedCloud::from_folder("tests/roots/hetzner/cloud").unwrap();
+    let cloud = cloud
+        .with("no lease\nlisten 10.0.2.80\nlease 10.9.9.9/24 router 10.0.2.1 skip 99")
+        .unwrap();
+    let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
+    let journal = Journal::since(cable.now());
+    let mut net = Net::new(cable, vec![nic(0)], 7);
+    net.fix(Fixed::parse("10.0.2.15::10.0.2.1:24::eth0").unwrap());
+    net.fix(Fixed::parse("10.0.2.16::10.0.2.1:24::eth9").unwrap());
+    net.know("seed.lan", "10.0.2.80".parse().unwrap());
+    let frames = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&frames);
+    net.watch(Box::new(move |_, _, _, bytes| {
+        assert!(!trace::words(bytes).is_empty());
+        count.fetch_add(1, Ordering::Relaxed);
+    }));
+    let world = World::new(net, journal);
+    let mut lab = Lab {
+        world,
+        events: Vec::new(),
+    };
+    let answer = lab.ask("http://Seed.LAN/hetzner/v1/userdata", 0);
+    assert_eq!(
+        answer.map(|answer| answer.body).as_deref(),
+        Ok(BYTES),
+        "{}",
+        lab.story()
+    );
+    assert_eq!(lab.world.now(), Duration::ZERO);
+    assert!(frames.load(Ordering::Relaxed) > 8);
+    let learnt = json::write(&lab.world.learnt());
+    assert!(
+        learnt.contains("10.0.2.15/24") && !learnt.contains("10.0.2.16"),
+        "{learnt}"
+    );
+}
+
+#[test]
+fn what_was_learnt_is_told() {
+    let lease = "no lease\nlease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2.3 mtu 1400 hostname vm azure 168.63.129.16";
+    let mut lab = Lab::new(lease);
+    lab.reach(Network::Dhcp4).unwrap();
+    let learnt = lab.world.learnt();
+    let first = &learnt.as_list().unwrap()[0];
+    assert_eq!(first.at(&["interface"]).unwrap().as_text(), Some("eth0"));
+    assert_eq!(first.at(&["mtu"]).unwrap().as_int(), Some(1400));
+    assert_eq!(
+        first.at(&["mac"]).unwrap().as_text(),
+        Some("52:54:00:12:34:56")
+    );
+    assert_eq!(
+        first.at(&["dhcp4", "hostname"]).unwrap().as_text(),
+        Some("vm")
+    );
+    assert_eq!(
+        first.at(&["dhcp4", "wireserver"]).unwrap().as_text(),
+        Some("168.63.129.16")
+    );
+    assert_eq!(first.at(&["routes"]).unwrap().as_list().unwrap().len(), 2);
+}
+
+/// A recipe's view of the cloud, for a machine of no importance.
+fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud) -> T) -> T {
+    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let machine = Machine::read(&root);
+    let mut cloud = Cloud::new("test", &machine, &mut lab.world, 60 * SECOND);
+    cloud.reach(Network::Dhcp4, &[SERVICE]).unwrap();
+    ask(&mut cloud)
+}
+
+#[test]
+fn a_recipe_waits_as_long_as_it_is_told() {
+    let mut lab = Lab::new(&format!("answer GET {DATA} 429 retry-after 2 times 2"));
+    let got = recipe(&mut lab, |cloud| cloud.get(DATA));
+    assert_eq!(got.as_deref(), Ok(BYTES));
+    assert_eq!(lab.world.now().as_secs(), 4, "{}", lab.story());
+}
+
+#[test]
+fn a_recipe_gives_up_in_words() {
+    for (line, want) in [
+        ("answer GET /x 503", "but found 503 (6 tries"),
+        ("answer GET /x 403", "but found 403 (1 try"),
+        ("mute /x", "but found no answer in 5 s (6 tries"),
+        (
+            "answer GET /x 301 location http://elsewhere.test/",
+            "but found 301 to http://elsewhere.test/ (1 try",
+        ),
+    ] {
+        let mut lab = Lab::new(line);
+        let error = recipe(&mut lab, |cloud| cloud.get("/x")).unwrap_err();
+        assert!(error.to_string().contains(want), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("fetch test: GET http://169.254.169.254/x: expected"),
+            "{error}"
+        );
+        assert!(lab.world.now() < 60 * SECOND);
     }
 }
 

@@ -179,14 +179,17 @@ impl Lab {
 
     /// Runs `work` in the near namespace with an outside on its interface; what it gave, and the log.
     fn inside<T: Send>(&self, work: impl FnOnce(&mut dyn Outside) -> T + Send) -> (T, Vec<String>) {
-        let links = [self.link()];
+        let settings = world::Settings {
+            links: vec![self.link()],
+            ..world::Settings::default()
+        };
         let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
         std::thread::scope(|scope| {
             let thread = scope.spawn(move || {
                 // SAFETY: no pointers; the descriptor is open. Only this thread changes its namespace.
                 let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
                 assert_eq!(entered, 0, "cannot enter a network namespace");
-                let mut outside = world::open(&links, Journal::new());
+                let mut outside = world::open(settings, Journal::new());
                 let result = work(&mut *outside);
                 let lines = outside.lines().into_iter().map(|line| line.text);
                 (result, lines.collect())

@@ -15,6 +15,7 @@ use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::fixture::{Fixture, names, roots};
 use crate::sys::root::Root;
+use crate::sys::template::Jinja;
 use crate::sys::world::{Journal, World};
 
 /// One seed for every root, so that a boot is the same each time.
@@ -35,7 +36,7 @@ fn booted(name: &str) -> Booted {
     let cable = Cable::new((0..nics.len()).map(plug).collect(), SEED);
     let journal = Journal::since(cable.now());
     let mut world = World::new(Net::new(cable, nics, SEED), journal);
-    boot::boot(&machine, &mut world, Options::default())
+    boot::boot(&machine, &mut world, &mut Jinja, Options::default())
 }
 
 /// The files of a boot by path, with times left out of those that tell them.

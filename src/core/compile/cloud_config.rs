@@ -8,6 +8,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::{Document, Numbered, Products};
+use crate::plan::Mode;
 use crate::userdata::Part;
 use crate::userdata::merge::Mergers;
 use crate::userdata::patch;
@@ -39,6 +41,25 @@ pub struct Merged {
     pub text: String,
     /// What was left out, and why.
     pub warnings: Vec<Warning>,
+}
+
+/// Adds the merged cloud-config of one document, if it has any, and gives it as a tree; the names are those of the original,
+/// but for their endings.
+pub(super) fn put(products: &mut Products, document: Document, parts: &[Numbered]) -> Value {
+    let path = match document {
+        Document::UserData => "cloudseed/cloud-config.yaml",
+        Document::VendorData => "cloudseed/vendor-cloud-config.yaml",
+        Document::VendorData2 => "cloudseed/vendor2-cloud-config.yaml",
+    };
+    let own = parts
+        .iter()
+        .filter(|numbered| numbered.document == document);
+    let merged = merge_parts(own.map(|numbered| numbered.part));
+    if !merged.text.is_empty() {
+        products.put(path, Mode::Private, merged.text);
+    }
+    products.warnings.extend(merged.warnings);
+    merged.value
 }
 
 /// Merges the parts of cloud-config in their order; parts of other types are passed over.

@@ -47,11 +47,7 @@ const UNKNOWN: &str = "unknown";
 
 /// Adds both copies.
 pub fn put(products: &mut Products, instance: &Instance, kernel: &Kernel) {
-    let mut data = data(instance, kernel);
-    let mut keys = Keys::default();
-    survey(&mut data, "", &mut keys);
-    data.insert("base64_encoded_keys", sorted(keys.encoded));
-    data.insert("sensitive_keys", sorted(keys.sensitive));
+    let data = surveyed(instance, kernel);
     let mut public = data.clone();
     redact(&mut public, "");
     for (path, mode, data) in [
@@ -64,6 +60,21 @@ pub fn put(products: &mut Products, instance: &Instance, kernel: &Kernel) {
     ] {
         products.put(path, mode, json::write_indented(&data.into()) + "\n");
     }
+}
+
+/// The data with its secrets: what templates are rendered with.
+pub fn sensitive(instance: &Instance, kernel: &Kernel) -> Value {
+    surveyed(instance, kernel).into()
+}
+
+/// The data, with the lists of what in it is encoded and what is sensitive.
+fn surveyed(instance: &Instance, kernel: &Kernel) -> Map {
+    let mut data = data(instance, kernel);
+    let mut keys = Keys::default();
+    survey(&mut data, "", &mut keys);
+    data.insert("base64_encoded_keys", sorted(keys.encoded));
+    data.insert("sensitive_keys", sorted(keys.sensitive));
+    data
 }
 
 fn data(instance: &Instance, kernel: &Kernel) -> Map {

@@ -17,6 +17,7 @@ use smoltcp::time::{Duration, Instant};
 
 use super::auto6::{Auto, Managed};
 use super::dhcp::{self, Lease};
+use super::fixed::Fixed;
 use super::frame::{self, Arp, Control};
 use super::icmp6::{self, Message};
 use super::linklocal::{self, Claim};
@@ -41,6 +42,8 @@ pub(super) struct Addresses {
     pub auto: Option<Auto>,
     pub dhcp6: Option<dhcp6::Client>,
     pub lease6: Option<dhcp6::Lease>,
+    /// What the command line says; then nobody is asked for an address of that family.
+    pub fixed: Vec<Fixed>,
     /// When a link-local address is claimed if there is no lease.
     fallback: Option<Instant>,
     /// Frames to send.
@@ -63,6 +66,7 @@ impl Addresses {
             auto: None,
             dhcp6: None,
             lease6: None,
+            fixed: Vec::new(),
             fallback: None,
             out: Vec::new(),
             early: Vec::new(),
@@ -82,13 +86,44 @@ impl Addresses {
             self.claim
                 .get_or_insert_with(|| Claim::new(mac, random.next(), now));
         }
-        if matches!(network, Network::Dhcp4 | Network::Any) && self.dhcp.is_none() {
+        let fixed = self.fixed.iter().any(|fixed| fixed.address.is_ipv4());
+        let four = matches!(network, Network::Dhcp4 | Network::Any) && !fixed;
+        if four && self.dhcp.is_none() {
             self.dhcp = Some(dhcp::Client::new(mac, random.next(), now));
             self.fallback = Some(now + FALLBACK);
         }
         if network == Network::Any {
             self.auto.get_or_insert_with(|| Auto::new(mac, now));
         }
+    }
+
+    /// Takes in an address of the command line, and tells the link of it.
+    pub fn fix(&mut self, fixed: Fixed) {
+        if let IpAddr::V4(address) = fixed.address {
+            let frame = linklocal::announcement(self.nic.mac, address);
+            self.out.push(frame);
+        }
+        self.early.extend(fixed.router);
+        self.fixed.push(fixed);
+        self.changed = true;
+    }
+
+    /// The first IPv4 address that is not link-local.
+    fn first4(&self) -> Option<Ipv4Addr> {
+        let fixed = self.fixed.iter().find_map(|fixed| match fixed.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        });
+        fixed.or(self.lease.as_ref().map(|(_, lease)| lease.address))
+    }
+
+    /// All IPv6 addresses.
+    fn all6(&self) -> impl Iterator<Item = Ipv6Addr> {
+        let fixed = self.fixed.iter().filter_map(|fixed| match fixed.address {
+            IpAddr::V6(address) => Some(address),
+            IpAddr::V4(_) => None,
+        });
+        fixed.chain(self.auto.iter().flat_map(Auto::addresses))
     }
 
     /// Does what is due by now.
@@ -253,8 +288,7 @@ impl Addresses {
         }
         self.changed |= self.claimed() != before;
         self.conflict(now, arp);
-        let leased = self.lease.as_ref().map(|(_, lease)| lease.address);
-        let ours = [leased, self.claimed()];
+        let ours = [self.first4(), self.claimed()];
         if arp.request && ours.contains(&Some(arp.to.1)) && !ours.contains(&Some(arp.from.1)) {
             let reply = Arp {
                 request: false,
@@ -290,7 +324,10 @@ impl Addresses {
     /// Takes an IPv6 packet if it is neighbour discovery or for the DHCP client; `None` if it is not. A neighbour that has
     /// told its hardware address is given back.
     pub fn packet6(&mut self, now: Instant, mac: Mac, packet: &[u8]) -> Option<Option<Told>> {
-        let auto = self.auto.as_mut()?;
+        let fixed = self.fixed.iter().any(|fixed| fixed.address.is_ipv6());
+        if self.auto.is_none() && !fixed {
+            return None;
+        }
         if let Some(Control {
             from,
             to,
@@ -299,9 +336,11 @@ impl Addresses {
         }) = frame::control6(packet)
         {
             let message = icmp6::parse(from, to, hops, body)?;
-            let (answer, changed) = auto.receive(from, mac, &message);
+            let auto = self.auto.as_mut();
+            let (answer, changed) =
+                auto.map_or((None, false), |auto| auto.receive(from, mac, &message));
             self.changed |= changed;
-            if let Some(packet) = answer {
+            if let Some(packet) = answer.or_else(|| self.own6(from, mac, &message)) {
                 self.answer6(mac, &packet);
             }
             if let (Message::RouterAdvert(advert), true) = (&message, changed) {
@@ -320,6 +359,16 @@ impl Addresses {
             self.leased6(now, lease);
         }
         Some(None)
+    }
+
+    /// The answer to a question for a fixed address.
+    fn own6(&self, from: Ipv6Addr, asker: Mac, message: &Message) -> Option<Vec<u8>> {
+        let Message::NeighbourSolicit { target, .. } = message else {
+            return None;
+        };
+        let ours = |fixed: &Fixed| fixed.address == IpAddr::V6(*target);
+        let asked = asker != self.nic.mac && self.fixed.iter().any(ours);
+        asked.then(|| icmp6::neighbour_advert(from, *target, self.nic.mac))
     }
 
     fn leased6(&mut self, now: Instant, lease: dhcp6::Lease) {
@@ -357,10 +406,9 @@ impl Addresses {
         let mac = self.nic.mac;
         match address {
             IpAddr::V4(address) => {
-                let leased = self.lease.as_ref().map(|(_, lease)| lease.address);
                 let source = match linklocal::contains(address) {
-                    true => self.claimed().or(leased),
-                    false => leased.or(self.claimed()),
+                    true => self.claimed().or(self.first4()),
+                    false => self.first4().or(self.claimed()),
                 };
                 let arp = Arp {
                     request: true,
@@ -398,12 +446,16 @@ impl Addresses {
             };
             (IpAddr::V6(address), prefix)
         });
-        lease.chain(claimed).chain(auto).collect()
+        let fixed = self.fixed.iter().map(|fixed| (fixed.address, fixed.prefix));
+        fixed.chain(lease).chain(claimed).chain(auto).collect()
     }
 
     /// All routes. Networks on the link come before everything else: they cost no router.
     pub fn routes(&self) -> Routes {
         let mut routes = Routes::default();
+        for route in self.fixed.iter().flat_map(Fixed::routes) {
+            routes.add(route);
+        }
         if let Some((_, lease)) = &self.lease {
             routes.add(Route {
                 network: IpAddr::V4(lease.address),
@@ -429,9 +481,9 @@ impl Addresses {
     pub fn sources(&self, to: IpAddr) -> Vec<IpAddr> {
         match to {
             IpAddr::V4(to) => {
-                let leased = self.lease.as_ref().map(|(_, lease)| lease.address);
                 let claimed = self.claimed().filter(|_| linklocal::contains(to));
-                leased.into_iter().chain(claimed).map(IpAddr::V4).collect()
+                let first = self.first4().into_iter();
+                first.chain(claimed).map(IpAddr::V4).collect()
             }
             IpAddr::V6(to) => self
                 .sources6(to)
@@ -445,8 +497,8 @@ impl Addresses {
     /// RFC 6724, 5: an address of the same scope; of those, the one that has most of its first bits in common.
     fn sources6(&self, to: Ipv6Addr) -> Vec<Ipv6Addr> {
         let local = to.is_unicast_link_local();
-        let all = self.auto.iter().flat_map(Auto::addresses);
-        let mut fit: Vec<Ipv6Addr> = all
+        let mut fit: Vec<Ipv6Addr> = self
+            .all6()
             .filter(|address| address.is_unicast_link_local() == local)
             .collect();
         fit.sort_by_key(|address| (address.to_bits() ^ to.to_bits()).leading_zeros());
@@ -459,7 +511,8 @@ impl Addresses {
         let lease = self.lease.iter().flat_map(|(_, lease)| &lease.names);
         let auto = self.auto.iter().flat_map(Auto::names);
         let lease6 = self.lease6.iter().flat_map(|lease| &lease.names).copied();
-        let all = lease.map(|name| IpAddr::V4(*name));
+        let fixed = self.fixed.iter().flat_map(|fixed| &fixed.names).copied();
+        let all = fixed.chain(lease.map(|name| IpAddr::V4(*name)));
         let mut all: Vec<IpAddr> = all.chain(auto.chain(lease6).map(IpAddr::V6)).collect();
         all.dedup();
         all
@@ -489,15 +542,14 @@ impl Addresses {
 
     /// The families worth asking names for.
     pub fn families(&self) -> Vec<Kind> {
-        let four = (self.lease.is_some() || self.claimed().is_some()).then_some(Kind::A);
-        let mut auto = self.auto.iter().flat_map(Auto::addresses);
-        let six = auto.any(|address| !address.is_unicast_link_local());
+        let four = (self.first4().is_some() || self.claimed().is_some()).then_some(Kind::A);
+        let six = self.all6().any(|address| !address.is_unicast_link_local());
         four.into_iter().chain(six.then_some(Kind::Aaaa)).collect()
     }
 
     /// True once there is nothing more to hope for than what there is.
     pub fn settled(&self) -> bool {
-        let four = self.lease.is_some() || self.dhcp.is_none() && self.claimed().is_some();
+        let four = self.first4().is_some() || self.dhcp.is_none() && self.claimed().is_some();
         four && self.auto.as_ref().is_none_or(Auto::settled)
     }
 }

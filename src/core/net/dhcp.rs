@@ -317,6 +317,23 @@ impl Client {
     }
 }
 
+/// What kind of message this is, in a word, for people.
+pub fn kind(message: &[u8]) -> &'static str {
+    let options = message.get(240..).unwrap_or(&[]);
+    let mut found = BTreeMap::new();
+    // The collection ends at the first broken option, and what came before it is good.
+    let _ = collect(options, &mut found);
+    match found.get(&option::KIND).map(Vec::as_slice) {
+        Some([1]) => "discover",
+        Some([2]) => "offer",
+        Some([3]) => "request",
+        Some([4]) => "decline",
+        Some([5]) => "ack",
+        Some([6]) => "nak",
+        _ => "message",
+    }
+}
+
 /// A pause made up to an eighth longer or shorter, so that machines started together do not ask together.
 fn jitter(pause: Duration, random: u32) -> Duration {
     let micros = pause.total_micros();

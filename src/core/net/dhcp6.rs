@@ -216,6 +216,19 @@ impl Client {
     }
 }
 
+/// What kind of message this is, in a word, for people.
+pub fn kind(message: &[u8]) -> &'static str {
+    match message.first() {
+        Some(&SOLICIT) => "solicit",
+        Some(&ADVERTISE) => "advertise",
+        Some(&REQUEST) => "request",
+        Some(&REPLY) => "reply",
+        Some(&DECLINE) => "decline",
+        Some(&INFORMATION) => "information-request",
+        _ => "message",
+    }
+}
+
 /// RFC 8415, 11.4: a DUID of the hardware address alone, the same at every boot.
 fn duid(mac: Mac) -> Vec<u8> {
     let mut out = Vec::from([0, 3, 0, 1]);

@@ -182,7 +182,8 @@ fn ip(from: Ipv6Addr, to: Ipv6Addr, next: u8, hops: u8, payload: &[u8]) -> Vec<u
     out
 }
 
-fn fill_checksum(from: Ipv6Addr, to: Ipv6Addr, body: &mut [u8]) {
+/// Puts the checksum of an ICMPv6 body into its place.
+pub fn fill_checksum(from: Ipv6Addr, to: Ipv6Addr, body: &mut [u8]) {
     let sum = checksum(from, to, body);
     if let Some(field) = body.get_mut(2..4) {
         field.copy_from_slice(&sum.to_be_bytes());

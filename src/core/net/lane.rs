@@ -25,7 +25,7 @@ use super::hasten::Hasten;
 use super::learnt::Learnt;
 use super::neighbours::Neighbours;
 use super::route::Routes;
-use super::{Mac, Nic, Random, linklocal};
+use super::{Mac, Nic, Random, Way, linklocal};
 
 /// Most frames taken from a port at a time, so that a flood does not hold up the clock.
 const FRAMES_MAX: usize = 256;
@@ -86,12 +86,21 @@ impl Lane {
     }
 
     /// The whole of a round: frames in, what is due, frames out.
-    pub fn poll<D: Device>(&mut self, now: Instant, port: &mut D, random: &mut Random) {
+    pub fn poll<D: Device>(
+        &mut self,
+        now: Instant,
+        port: &mut D,
+        random: &mut Random,
+        seen: &mut dyn FnMut(Way, &[u8]),
+    ) {
         for _ in 0..FRAMES_MAX {
             let Some((rx, _)) = port.receive(now) else {
                 break;
             };
-            rx.consume(|bytes| self.receive(now, bytes));
+            rx.consume(|bytes| {
+                seen(Way::In, bytes);
+                self.receive(now, bytes);
+            });
         }
         self.have.poll(now, random);
         self.take_over(now);
@@ -115,6 +124,7 @@ impl Lane {
             let Some(tx) = port.transmit(now) else {
                 break;
             };
+            seen(Way::Out, frame);
             tx.consume(frame.len(), |bytes| bytes.copy_from_slice(frame));
             self.out.pop_front();
         }

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::udp;
@@ -11,19 +11,21 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpAddress;
 
 use super::names::{self, Answer, Kind};
-use super::{Net, Wires, span};
+use super::{NAMES_MAX, Net, Wires, span};
 use crate::fetch::{Failure, Network};
 
 /// The pause before the next server is asked, or the same again.
 const RESEND: Duration = Duration::from_millis(400);
 /// How long a found address waits for those of the other family.
 const GRACE: Duration = Duration::from_millis(100);
+/// How long a "no such name" waits for the others.
+const DENIED_GRACE: Duration = Duration::from_millis(500);
+/// Most domains in which a name is looked for.
+const SPELLINGS_MAX: usize = 6;
 /// Longest time a lookup may take.
 const LOOKUP_MAX: Duration = Duration::from_millis(10_000);
 /// Largest answer taken over UDP.
 const ANSWER_BYTES_MAX: usize = 1500;
-/// Most names whose addresses are remembered.
-const NAMES_MAX: usize = 32;
 
 /// One question on one interface.
 struct Question {
@@ -35,15 +37,25 @@ struct Question {
     next: Instant,
     asked: usize,
     answer: Option<Answer>,
+    server: Option<IpAddr>,
+}
+
+/// How a lookup ends before its time is up.
+enum Verdict {
+    /// These are the addresses; none if there is no such name.
+    Addresses(Vec<IpAddr>),
+    /// This server's answer does not fit into a datagram.
+    TooLong(IpAddr),
 }
 
 impl<W: Wires> Net<W> {
-    /// The addresses of `host`, a literal or a name.
+    /// The addresses of `host`, a literal or a name. A name without a dot is looked for in the domains that were told; one
+    /// with a dot there only if it is none by itself.
     pub fn resolve(&mut self, host: &str, until: Instant) -> Result<Vec<IpAddr>, Failure> {
         if let Some(address) = names::literal(host) {
             return Ok(Vec::from([address]));
         }
-        if let Some(known) = self.known.get(host) {
+        if let Some(known) = self.known.get(&host.to_ascii_lowercase()) {
             return Ok(known.clone());
         }
         if names::question(0, host, Kind::A).is_none() {
@@ -53,8 +65,55 @@ impl<W: Wires> Net<W> {
             });
         }
         self.want(Network::Any)?;
+        let until = until.min(self.now() + LOOKUP_MAX);
+        // The domains are known with the name servers.
+        self.drive(until, |net| {
+            let mut lanes = net.lanes.iter();
+            lanes
+                .any(|lane| !lane.have.name_servers().is_empty())
+                .then_some(())
+        });
+        for name in self.spellings(host) {
+            let addresses = self.look_up(&name, until)?;
+            if !addresses.is_empty() {
+                if self.known.len() < NAMES_MAX {
+                    let host = host.to_ascii_lowercase();
+                    self.known.insert(host, addresses.clone());
+                }
+                return Ok(addresses);
+            }
+        }
+        Err(Failure {
+            again: false,
+            found: format!("no address of {host}"),
+        })
+    }
+
+    /// The full names that `host` may mean, the likeliest first.
+    fn spellings(&self, host: &str) -> Vec<String> {
+        let whole = String::from(host.strip_suffix('.').unwrap_or(host));
+        if host.ends_with('.') {
+            return Vec::from([whole]);
+        }
+        let mut domains: Vec<String> = Vec::new();
+        for domain in self.lanes.iter().flat_map(|lane| lane.have.search()) {
+            let domain = format!("{whole}.{}", domain.trim_matches('.'));
+            if domains.len() < SPELLINGS_MAX && !domains.contains(&domain) {
+                domains.push(domain);
+            }
+        }
+        let place = if whole.contains('.') {
+            0
+        } else {
+            domains.len()
+        };
+        domains.insert(place, whole);
+        domains
+    }
+
+    /// The addresses of a full name; none if there is no such name.
+    fn look_up(&mut self, host: &str, until: Instant) -> Result<Vec<IpAddr>, Failure> {
         let started = self.now();
-        let until = until.min(started + LOOKUP_MAX);
         let mut questions = Vec::new();
         let mut settled = None;
         let outcome = self.drive(until, |net| {
@@ -62,11 +121,8 @@ impl<W: Wires> Net<W> {
             net.ask(&mut questions);
             net.hear(host, &mut questions);
             verdict(&questions, net.now(), &mut settled).or_else(|| {
-                net.alarm = questions
-                    .iter()
-                    .map(|question| question.next)
-                    .chain(settled)
-                    .min();
+                let next = questions.iter().map(|question| question.next);
+                net.alarm = next.chain(settled).min();
                 None
             })
         });
@@ -77,32 +133,67 @@ impl<W: Wires> Net<W> {
             }
         }
         match outcome {
-            Some(addresses) if !addresses.is_empty() => {
-                if self.known.len() < NAMES_MAX {
-                    self.known.insert(String::from(host), addresses.clone());
+            Some(Verdict::Addresses(addresses)) => Ok(addresses),
+            Some(Verdict::TooLong(server)) => {
+                let mut found = Vec::new();
+                for question in &questions {
+                    found.extend(self.over_tcp(host, question, server, until)?);
                 }
-                Ok(addresses)
+                Ok(found)
             }
-            Some(_) => Err(Failure {
-                again: false,
-                found: format!("no address of {host}"),
+            None => {
+                let waited = self.now().min(until) - started;
+                Err(unanswered(host, &questions, waited))
+            }
+        }
+    }
+
+    /// Asks once more over TCP (RFC 1035, 4.2.2: messages with their length before them), for answers that are too long.
+    fn over_tcp(
+        &mut self,
+        host: &str,
+        question: &Question,
+        server: IpAddr,
+        until: Instant,
+    ) -> Result<Vec<IpAddr>, Failure> {
+        let conn = self.race(&[SocketAddr::new(server, names::PORT)], until, false)?;
+        let mut message = Vec::from((question.bytes.len() as u16).to_be_bytes());
+        message.extend(&question.bytes);
+        let mut answer = Vec::new();
+        let mut chunk = alloc::vec![0; ANSWER_BYTES_MAX];
+        let mut whole = self.send(conn, &message, until).is_ok();
+        let length = |answer: &[u8]| {
+            Some(2 + usize::from(u16::from_be_bytes([*answer.first()?, *answer.get(1)?])))
+        };
+        while whole && length(&answer).is_none_or(|length| answer.len() < length) {
+            match self.receive(conn, &mut chunk, until) {
+                Ok(count @ 1..) => answer.extend_from_slice(chunk.get(..count).unwrap_or(&[])),
+                Ok(0) | Err(_) => whole = false,
+            }
+        }
+        self.close(conn);
+        let bytes = answer.get(2..).unwrap_or(&[]);
+        match names::answer(bytes, question.id, host, question.kind) {
+            Some(Answer::Addresses(addresses)) => Ok(addresses),
+            Some(Answer::NoName) => Ok(Vec::new()),
+            _ => Err(Failure {
+                again: true,
+                found: format!("no answer for {host} over TCP from {server}"),
             }),
-            None => Err(unanswered(
-                host,
-                &questions,
-                self.now().min(until) - started,
-            )),
         }
     }
 
     /// Opens a question per interface and family as soon as the interface knows a name server.
     fn pose(&mut self, host: &str, questions: &mut Vec<Question>) {
         for lane in 0..self.lanes.len() {
-            let known = questions.iter().any(|question| question.lane == lane);
-            if known || self.lanes[lane].have.name_servers().is_empty() {
+            if self.lanes[lane].have.name_servers().is_empty() {
                 continue;
             }
             for kind in self.lanes[lane].have.families() {
+                let same = |old: &Question| (old.lane, old.kind) == (lane, kind);
+                if questions.iter().any(same) {
+                    continue;
+                }
                 let id = self.random.next() as u16;
                 let port = 49_152 + (self.random.next() % 16_384) as u16;
                 let mut socket = socket();
@@ -119,6 +210,7 @@ impl<W: Wires> Net<W> {
                         next: self.now(),
                         asked: 0,
                         answer: None,
+                        server: None,
                     });
                 }
             }
@@ -169,6 +261,7 @@ impl<W: Wires> Net<W> {
                 if let Some(answer) = names::answer(bytes, question.id, host, question.kind) {
                     let unable = matches!(answer, Answer::Unable(_));
                     question.answer = Some(answer);
+                    question.server = Some(server);
                     if unable && question.asked < servers.len() {
                         question.next = Instant::ZERO;
                     }
@@ -184,7 +277,6 @@ fn unanswered(host: &str, questions: &[Question], waited: Duration) -> Failure {
     let asked: usize = questions.iter().map(|question| question.asked).sum();
     let code = questions.iter().find_map(|question| match question.answer {
         Some(Answer::Unable(code)) => Some(format!("name server error {code} for {host}")),
-        Some(Answer::Truncated) => Some(format!("a truncated answer for {host}")),
         _ => None,
     });
     let silence = match asked {
@@ -197,30 +289,35 @@ fn unanswered(host: &str, questions: &[Question], waited: Duration) -> Failure {
     }
 }
 
-/// The addresses, once there are enough answers: all families answered, or one did and the others had their grace.
-fn verdict(
-    questions: &[Question],
-    now: Instant,
-    settled: &mut Option<Instant>,
-) -> Option<Vec<IpAddr>> {
+/// The addresses, once there are enough answers: every question has one, or some have one and the others had their grace.
+/// Somebody who says that there is no such name may be on another interface than the one who knows it, so that he waits.
+fn verdict(questions: &[Question], now: Instant, settled: &mut Option<Instant>) -> Option<Verdict> {
     let mut found = Vec::new();
-    let mut open = questions.is_empty();
+    let (mut open, mut denied) = (questions.is_empty(), false);
     for question in questions {
         match &question.answer {
             Some(Answer::Addresses(addresses)) => found.extend(addresses),
-            Some(Answer::NoName) => {}
+            Some(Answer::NoName) => denied = true,
+            Some(Answer::Truncated) => return question.server.map(Verdict::TooLong),
             _ => open = true,
         }
     }
     found.dedup();
-    if found.is_empty() {
-        let denied = questions
-            .iter()
-            .any(|question| question.answer == Some(Answer::NoName));
-        return (!open || denied).then_some(found);
+    if !open {
+        return Some(Verdict::Addresses(found));
     }
-    let grace = *settled.get_or_insert(now + GRACE);
-    (!open || now >= grace).then_some(found)
+    if found.is_empty() && !denied {
+        return None;
+    }
+    let grace = now
+        + if found.is_empty() {
+            DENIED_GRACE
+        } else {
+            GRACE
+        };
+    let grace = grace.min(settled.unwrap_or(grace));
+    *settled = Some(grace);
+    (now >= grace).then_some(Verdict::Addresses(found))
 }
 
 fn socket() -> udp::Socket<'static> {

@@ -134,6 +134,20 @@ pub fn literal(host: &str) -> Option<IpAddr> {
     host.parse().ok()
 }
 
+/// The names of /etc/hosts with their addresses: an address, and names up to the end of the line or a `#`.
+pub fn hosts(text: &str) -> Vec<(&str, IpAddr)> {
+    let mut all = Vec::new();
+    for line in text.lines() {
+        let line = line.split('#').next().unwrap_or(line);
+        let mut words = line.split_ascii_whitespace();
+        let Some(address) = words.next().and_then(literal) else {
+            continue;
+        };
+        all.extend(words.map(|name| (name, address)));
+    }
+    all
+}
+
 /// The domains of DHCP option 119 (RFC 3397) and of router advertisements: names one after the other, compressed within the
 /// option; a broken tail is dropped.
 pub fn list(bytes: &[u8]) -> Vec<String> {
@@ -372,6 +386,13 @@ mod tests {
             question(1, "localhost.", Kind::A).map(|q| q.len()),
             Some(27)
         );
+    }
+
+    #[test]
+    fn hosts_have_names_and_aliases() {
+        let text = "127.0.0.1 localhost # us\n# none\n10.0.0.7\tseed.lan seed\nbroken x\n";
+        let names: Vec<&str> = hosts(text).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["localhost", "seed.lan", "seed"]);
     }
 
     #[test]

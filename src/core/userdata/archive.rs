@@ -20,7 +20,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::header::{Headers, unquote};
+use super::header::{Headers, rewritten};
 use super::{Flaw, sniff, transfer};
 use crate::value::{Map, SyntaxError, Value};
 use crate::yaml;
@@ -125,13 +125,12 @@ fn decoded(content: &[u8], declared: &str, headers: &Headers) -> Vec<u8> {
         .into_owned()
 }
 
-/// The `filename` given, without the quotation marks that the original loses on its way through a header.
+/// The `filename` given, as the original's header leaves it.
 fn filename(map: &Map) -> Result<Option<String>, Flaw> {
     match map.get("filename") {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.to_text() {
-            Some(name) if name.is_ascii() => Ok(Some(unquote(&name))),
-            Some(name) => Ok(Some(name)),
+            Some(name) => Ok(Some(rewritten(name))),
             None => Err(Flaw::new("a file name that is text", value.kind())),
         },
     }

@@ -191,6 +191,9 @@ impl<'i> Decoder<'i> {
         if zipped || (!lone && content_type == declared) {
             name = name.or(type_name);
         }
+        if zipped {
+            name = name.map(header::rewritten);
+        }
         match content_type {
             "text/x-include-url" | "text/x-include-once-url" => {
                 self.include(&body, content_type, origin)

@@ -266,8 +266,16 @@ fn split_segment(segment: &str) -> (String, &str) {
     }
 }
 
+/// A name as it is after the original has written it into a header and read it again: it may lose marks around it.
+pub fn rewritten(name: String) -> String {
+    match name.is_ascii() {
+        true => unquote(name.trim_matches(is_blank)),
+        false => name,
+    }
+}
+
 /// A text without its quotation marks or angle brackets, if it is inside of some.
-pub fn unquote(text: &str) -> String {
+fn unquote(text: &str) -> String {
     match text.as_bytes() {
         [b'"', .., b'"'] => {
             let inner = text.get(1..text.len() - 1).unwrap_or_default();

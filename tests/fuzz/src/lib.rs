@@ -1,7 +1,12 @@
-//! What fuzz targets share: disks whose bytes are the fuzzer's.
+//! What fuzz targets share: disks and cables whose bytes are the fuzzer's.
+
+use std::collections::VecDeque;
 
 use cloudseed_core::machine::Disk;
 use cloudseed_core::machine::volume::{self, Volume};
+use cloudseed_core::net::Wires;
+use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::time::{Duration, Instant};
 
 /// Pieces of a disk at offsets, zeros between them, so that a small input reaches far.
 pub struct Pieces<'a> {
@@ -66,5 +71,98 @@ pub fn walk(disk: &dyn Disk, kind: &str) {
                 }
             }
         }
+    }
+}
+
+/// A cable from which the fuzzer's frames come, one each time somebody waits; what is sent is lost.
+pub struct Tape {
+    port: Port,
+    clock: Instant,
+}
+
+/// The only port of a [`Tape`].
+pub struct Port {
+    rest: VecDeque<u8>,
+    ready: bool,
+}
+
+/// A frame of the fuzzer's.
+pub struct Played(Vec<u8>);
+
+/// Where frames get lost.
+pub struct Lost;
+
+impl Tape {
+    /// The hardware address that every frame is made to be for.
+    pub const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+
+    /// A cable that plays `data`.
+    pub fn new(data: &[u8]) -> Tape {
+        let port = Port {
+            rest: data.iter().copied().collect(),
+            ready: false,
+        };
+        Tape {
+            port,
+            clock: Instant::ZERO,
+        }
+    }
+}
+
+impl Wires for Tape {
+    type Port = Port;
+
+    fn ports(&mut self) -> &mut [Port] {
+        std::slice::from_mut(&mut self.port)
+    }
+
+    fn now(&self) -> Instant {
+        self.clock
+    }
+
+    fn wait(&mut self, until: Instant) {
+        self.port.ready = !self.port.rest.is_empty();
+        let step = self.clock + Duration::from_millis(10);
+        self.clock = if self.port.ready { step.min(until) } else { until };
+    }
+}
+
+impl Device for Port {
+    type RxToken<'a> = Played;
+    type TxToken<'a> = Lost;
+
+    fn receive(&mut self, _: Instant) -> Option<(Played, Lost)> {
+        if !std::mem::take(&mut self.ready) {
+            return None;
+        }
+        let (low, high) = (self.rest.pop_front()?, self.rest.pop_front()?);
+        let length = (usize::from(high) << 8 | usize::from(low)) % 2048;
+        let length = length.min(self.rest.len());
+        let mut frame = Vec::from(Tape::MAC);
+        frame.extend(self.rest.drain(..length));
+        Some((Played(frame), Lost))
+    }
+
+    fn transmit(&mut self, _: Instant) -> Option<Lost> {
+        Some(Lost)
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ip;
+        capabilities.max_transmission_unit = 1514;
+        capabilities
+    }
+}
+
+impl RxToken for Played {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        f(&self.0)
+    }
+}
+
+impl TxToken for Lost {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, f: F) -> R {
+        f(&mut vec![0; len])
     }
 }

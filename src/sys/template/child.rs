@@ -1,0 +1,84 @@
+//! A child process with limits: work whose time and memory nobody can foresee.
+
+use std::io::{self, Read, Write};
+
+use cloudseed_core::userdata::template::RENDERED_BYTES_MAX;
+
+/// Most memory of the child's, in bytes; it counts what it has from its parent.
+pub const MEMORY_BYTES_MAX: u64 = 256 << 20;
+
+/// Most time of the processor, in seconds.
+pub const CPU_SECONDS_MAX: u64 = 5;
+
+/// Most time of the clock, in seconds.
+pub const SECONDS_MAX: u32 = 8;
+
+/// Longest answer read, in bytes: a letter before the text.
+const ANSWER_BYTES_MAX: u64 = RENDERED_BYTES_MAX as u64 + 1;
+
+/// Runs `work` in a child and gives its answer; the error says what went wrong, in words.
+pub fn run(work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
+    let no_child = |error: io::Error| format!("no process to render it in: {error}");
+    let (mut reader, mut writer) = io::pipe().map_err(no_child)?;
+    // SAFETY: the child is a copy of this thread alone; it takes no lock that another thread may hold but those of the
+    // allocator, which its library releases in the child. It leaves by `_exit`, running no destructor or exit handler.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(no_child(io::Error::last_os_error()));
+    }
+    if pid == 0 {
+        drop(reader);
+        limit(libc::RLIMIT_DATA, MEMORY_BYTES_MAX);
+        limit(libc::RLIMIT_CPU, CPU_SECONDS_MAX);
+        limit(libc::RLIMIT_CORE, 0);
+        // SAFETY: sets a timer of this process, whose signal ends it.
+        unsafe { libc::alarm(SECONDS_MAX) };
+        // What a failing allocation would say belongs to nobody.
+        // SAFETY: closing a file that only this copy of the process has open.
+        unsafe { libc::close(libc::STDERR_FILENO) };
+        let sent = writer.write_all(&work());
+        // SAFETY: ends this process and nothing else.
+        unsafe { libc::_exit(i32::from(sent.is_err())) };
+    }
+    drop(writer);
+    let mut answer = Vec::new();
+    let read = reader
+        .by_ref()
+        .take(ANSWER_BYTES_MAX)
+        .read_to_end(&mut answer);
+    drop(reader);
+    let status = wait(pid).map_err(no_child)?;
+    match (read, status) {
+        (Err(error), _) => Err(no_child(error)),
+        (Ok(_), 0) => Ok(answer),
+        (Ok(_), _) => Err(format!(
+            "a template that takes more than {} MiB or {CPU_SECONDS_MAX} s",
+            MEMORY_BYTES_MAX >> 20
+        )),
+    }
+}
+
+/// Limits this process, and whatever it starts, for good. A kernel that cannot leaves it unlimited.
+fn limit(resource: libc::__rlimit_resource_t, most: u64) {
+    let most = libc::rlimit {
+        rlim_cur: most,
+        rlim_max: most,
+    };
+    // SAFETY: the kernel reads one `rlimit`, which lives until the call is over.
+    unsafe { libc::setrlimit(resource, &raw const most) };
+}
+
+/// The status of a child that has ended or is about to.
+fn wait(pid: libc::pid_t) -> io::Result<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the kernel writes one `int`, which lives until the call is over.
+        if unsafe { libc::waitpid(pid, &raw mut status, 0) } == pid {
+            return Ok(status);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}

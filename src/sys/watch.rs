@@ -1,0 +1,59 @@
+//! Watch: frames on record (`--pcap`), and in words (`--trace`).
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use cloudseed_core::net::{Nic, Tap, record, trace};
+
+use super::clock;
+
+/// What to do with frames.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// Where to record them.
+    pcap: Option<PathBuf>,
+    /// Print them in words on standard error.
+    trace: bool,
+}
+
+impl Watch {
+    /// Records frames in the file `pcap`, and prints them if `trace`.
+    pub fn new(pcap: Option<PathBuf>, trace: bool) -> Watch {
+        Watch { pcap, trace }
+    }
+}
+
+/// Somebody who sees every frame and does with it what `watch` asks for. Each frame is written at once, so that a record
+/// of a boot that hangs is whole; a disk that is full ends the record, not the boot.
+pub fn tap(watch: &Watch, nics: &[Nic]) -> io::Result<Tap> {
+    let mut file = match &watch.pcap {
+        Some(path) => {
+            let mut file = File::create(path)?;
+            file.write_all(&record::head(nics))?;
+            Some(file)
+        }
+        None => None,
+    };
+    let names: Vec<String> = nics.iter().map(|nic| nic.name.clone()).collect();
+    let told = watch.trace;
+    let started = clock::now();
+    Ok(Box::new(move |now, index, way, bytes| {
+        if let Some(open) = &mut file
+            && open
+                .write_all(&record::frame(now, index, way, bytes))
+                .is_err()
+        {
+            file = None;
+        }
+        if told {
+            let name = names.get(index).map_or("?", String::as_str);
+            // Nobody who reads standard error is no reason to stop.
+            let _ = writeln!(
+                io::stderr(),
+                "{}",
+                trace::rung(started, now, name, way, bytes)
+            );
+        }
+    }))
+}

@@ -1,0 +1,165 @@
+//! The original as an oracle: Debian's cloud-init and ours on the same documents.
+//!
+//! `tests/oracle/oracle.py` runs the original twice: as it is, and with our deliberate deviations built in. Ours has to agree with
+//! the second, part by part; where the two differ, the deviations that made the difference are counted and each of them is a row
+//! of `tests/userdata/DEVIATIONS.md`. `DIFFERENTIAL=20000 cargo test differential` tries that many documents of the grammar
+//! instead of a few hundred, `DIFFERENTIAL_SEED` others.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cloudseed_core::compile::parts::sha256;
+use cloudseed_core::json;
+use cloudseed_core::userdata::{self, Includes, Part, launch};
+use cloudseed_core::value::Value;
+
+use crate::command::decode::Files;
+use crate::formats::Folder;
+
+/// What the oracle takes as this machine's launch index.
+const LAUNCH_INDEX: i64 = 2;
+/// The headers of the envelope; the original rewrites them.
+const ENVELOPE: [&str; 5] = [
+    "content-type",
+    "mime-version",
+    "content-disposition",
+    "launch-index",
+    "content-transfer-encoding",
+];
+
+fn manifest(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The oracle at work on some documents.
+struct Oracle(Child);
+
+impl Oracle {
+    /// Starts it; the first time it is unpacked from Debian's packages.
+    fn start(scratch: &str, arguments: &[&str]) -> Oracle {
+        let folder = manifest("target/oracle");
+        let fetched = Command::new(manifest("tests/oracle/fetch"))
+            .arg(&folder)
+            .status()
+            .unwrap();
+        assert!(
+            fetched.success(),
+            "tests/oracle/fetch needs apt-get and Debian's packages"
+        );
+        let child = Command::new("/usr/bin/python3")
+            .arg(manifest("tests/oracle/oracle.py"))
+            .args([folder.join("root"), folder.join(scratch)])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Oracle(child)
+    }
+
+    /// Compares ours with it on every document; gives how many there were.
+    fn compare(mut self, mut includes: impl FnMut(&str) -> Box<dyn Includes>) -> usize {
+        let mut next = self.0.stdin.take().unwrap();
+        let answers = BufReader::new(self.0.stdout.take().unwrap());
+        let (mut documents, mut deviations, mut wrong) = (0, BTreeMap::new(), Vec::new());
+        for answer in answers.lines() {
+            let answer = json::read(answer.unwrap().as_bytes()).unwrap();
+            let name = answer.get("name").and_then(Value::as_text).unwrap();
+            let document = STANDARD
+                .decode(answer.get("document").and_then(Value::as_text).unwrap())
+                .unwrap();
+            let ours = ours(&document, &mut *includes(name));
+            let (pure, patched) = (answer.get("pure").unwrap(), answer.get("patched").unwrap());
+            let made = answer.get("deviations").and_then(Value::as_list).unwrap();
+            if ours != *patched {
+                let file = format!("target/oracle/{}", name.replace('/', "-"));
+                fs::write(manifest(&file), &document).unwrap();
+                let (ours, theirs) = (json::write(&ours), json::write(patched));
+                wrong.push(format!(
+                    "{file}:\n  ours {ours}\ntheirs {theirs}\n{}",
+                    json::write(&made.to_vec().into())
+                ));
+            } else if pure != patched {
+                assert!(
+                    !made.is_empty(),
+                    "{name} differs from the original, and nothing says why"
+                );
+                for deviation in made {
+                    *deviations
+                        .entry(deviation.as_text().unwrap().to_owned())
+                        .or_insert(0) += 1;
+                }
+            }
+            documents += 1;
+            writeln!(next).unwrap();
+        }
+        assert!(self.0.wait().unwrap().success());
+        let count = wrong.len();
+        wrong.truncate(5);
+        assert!(
+            wrong.is_empty(),
+            "{count} of {documents} differ:\n{}",
+            wrong.join("\n\n")
+        );
+        let table = fs::read_to_string(manifest("tests/userdata/DEVIATIONS.md")).unwrap();
+        for (deviation, count) in deviations {
+            println!("{count:6} {deviation}");
+            assert!(
+                table.contains(&format!("| {deviation} |")),
+                "DEVIATIONS.md does not explain: {deviation}"
+            );
+        }
+        documents
+    }
+}
+
+/// Our parts in the oracle's words.
+fn ours(document: &[u8], includes: &mut dyn Includes) -> Value {
+    let parts = userdata::take_apart(document, "user-data", includes).parts;
+    let described = |part: &Part| {
+        let is_own =
+            |(name, _): &&(String, String)| !ENVELOPE.contains(&name.to_lowercase().as_str());
+        let headers = part.headers.iter().filter(is_own);
+        let header = |(name, value): &(String, String)| {
+            Value::List(vec![name.as_str().into(), value.as_str().into()])
+        };
+        let mine = !launch::for_launch_index(vec![part.clone()], LAUNCH_INDEX).is_empty();
+        Value::Map(FromIterator::from_iter([
+            ("type", Value::from(part.content_type.as_str())),
+            ("filename", part.filename.as_str().into()),
+            ("sha256", sha256(&part.content).into()),
+            ("bytes", Value::Int(part.content.len() as i64)),
+            ("mine", mine.into()),
+            ("headers", Value::List(headers.map(header).collect())),
+        ]))
+    };
+    Value::List(parts.iter().map(described).collect())
+}
+
+#[test]
+fn the_corpus_is_read_as_the_original_reads_it() {
+    let fixtures = manifest("tests/userdata");
+    let oracle = Oracle::start("corpus", &["corpus", fixtures.to_str().unwrap()]);
+    let documents = oracle.compare(|name| Box::new(Folder(fixtures.join(name))));
+    assert!(documents > 50);
+}
+
+#[test]
+fn generated_documents_are_read_as_the_original_reads_them() {
+    let of = |name, default: &str| env::var(name).unwrap_or(default.to_owned());
+    let (count, seed) = (of("DIFFERENTIAL", "300"), of("DIFFERENTIAL_SEED", "1"));
+    let oracle = Oracle::start("generated", &["generate", &seed, &count]);
+    let documents = oracle.compare(|_| {
+        Box::new(Files {
+            root: Path::new("/"),
+            web: None,
+        })
+    });
+    assert_eq!(documents.to_string(), count);
+}
