@@ -24,6 +24,7 @@ use command::make_mime::MakeMime;
 use command::plan::Plan;
 use command::platforms::Platforms;
 use command::query::Query;
+use command::report::Report;
 use command::status::Status;
 use sys::console::{self, Weight};
 use sys::probe;
@@ -51,6 +52,7 @@ enum Command {
     MakeMime(MakeMime),
     Platforms(Platforms),
     Query(Query),
+    Report(Report),
     Status(Status),
     Clean(Clean),
 }
@@ -108,6 +110,7 @@ fn main() -> ExitCode {
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         Command::Platforms(platforms) => tell(platforms.shown()),
         Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
+        Command::Report(report) => tell(report.shown()),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
     }
