@@ -701,7 +701,7 @@ mod tests {
             lines[2],
             alloc::format!("WARN: no datasource_list found, using default: {list}")
         );
-        assert_eq!(lines[3], "DMI_PRODUCT_NAME=unavailable");
+        assert_eq!(lines[3], "DMI_PRODUCT_NAME=error");
         assert_eq!(lines[12], "KERNEL_CMDLINE=quiet");
         assert_eq!(lines[16], "UNAME_MACHINE=aarch64");
         assert_eq!(lines[22], "ON_NOTFOUND=disabled");

@@ -49,6 +49,7 @@ impl Root {
     }
 
     /// Where `path` (absolute, as on the machine) is in the file system of this process; `None` if links go in circles.
+    /// Of a path that leads nowhere it is where the first name is missing.
     pub fn resolve(&self, path: &str) -> Option<PathBuf> {
         if self.is_real() {
             return Some(PathBuf::from(path));
@@ -64,9 +65,14 @@ impl Root {
             let mut place = self.prefix.clone();
             place.extend(&done);
             place.push(&part);
-            let Ok(target) = fs::read_link(&place) else {
-                done.push(part);
-                continue;
+            let target = match fs::read_link(&place) {
+                Ok(target) => target,
+                // Below what is missing all is missing, and most of what is asked for is.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(place),
+                Err(_) => {
+                    done.push(part);
+                    continue;
+                }
             };
             links += 1;
             if links > LINKS_MAX {

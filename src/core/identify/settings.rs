@@ -143,7 +143,7 @@ impl Settings {
         notes.push(loaded(&policy));
         settings.name = named
             .or_else(|| file.last("datasource"))
-            .filter(|name| !name.is_empty());
+            .filter(|name| is_name(name));
         settings.read_list(machine);
         settings.read_strict_id(machine, &file);
         settings
@@ -250,7 +250,7 @@ impl Settings {
 }
 
 fn strict_id_is_valid(text: &str) -> bool {
-    let seconds = |text: &str| text.starts_with(|digit: char| digit.is_ascii_digit());
+    let seconds = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     matches!(text, "true" | "false" | "warn") || text.strip_prefix("warn,").is_some_and(seconds)
 }
 
@@ -357,11 +357,20 @@ fn document(bytes: &[u8]) -> Result<Value, String> {
 
 /// The names in a list, or in text as the original takes it: with or without brackets, parted by commas.
 fn names(value: &Value) -> Vec<String> {
-    match value {
+    let names = match value {
         Value::List(values) => values.iter().filter_map(scalar).collect(),
         Value::Text(text) => array(text),
         _ => Vec::new(),
-    }
+    };
+    names.into_iter().filter(|name| is_name(name)).collect()
+}
+
+/// True for what can be a name, and cannot be anything else where names are written down: `[ A, B ]`.
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte);
+    // `true` and `1` are no names to YAML, which is what will read the list.
+    let is_text = || matches!(yaml::read(text.as_bytes()), Ok(Value::Text(_)));
+    text.bytes().all(plain) && is_text()
 }
 
 fn scalar(value: &Value) -> Option<String> {
@@ -425,7 +434,8 @@ fn cc(line: &Cmdline) -> Vec<String> {
         let (_, inside) = tail.split_once(']')?.0.rsplit_once('[')?;
         Some(array(inside))
     };
-    inside().unwrap_or_default()
+    let list = inside().unwrap_or_default();
+    list.into_iter().filter(|name| is_name(name)).collect()
 }
 
 /// The lines `key: value` of ds-identify.cfg.
@@ -544,6 +554,7 @@ pub mod tests {
             ("ds=Ec2 ci.ds=GCE ci.datasource=Azure", Some("Azure")),
             ("ci.datasource=Azure ds=", None),
             ("xds=Ec2 ds", None),
+            ("ds=Ec2],x:[", None),
         ] {
             assert_eq!(with_command_line(line).name.as_deref(), name, "{line}");
         }
@@ -590,6 +601,7 @@ pub mod tests {
     fn without_a_list_all_platforms_are_searched() {
         for text in [
             "",
+            "datasource_list: [\"A ]\\nusers: [\"]",
             "datasource_list: []",
             "datasource_list:\n",
             "datasource_list: {a: b}",

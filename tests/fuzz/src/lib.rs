@@ -8,6 +8,8 @@ use cloudseed_core::net::Wires;
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
 
+pub mod paths;
+
 /// Pieces of a disk at offsets, zeros between them, so that a small input reaches far.
 pub struct Pieces<'a> {
     bytes: u64,
