@@ -115,7 +115,12 @@ fn check(document: &[u8]) -> Result<&str, SyntaxError> {
     };
     let printable = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
     let (end, expected, found) = match (text.find(|c| !printable(c)), broken) {
-        (None, None) => return Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        (None, None) => {
+            // saphyr-parser takes spaces in a last line without a break for one more line of a block scalar.
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+            let ended = text.trim_end_matches(' ');
+            return Ok(if ended.ends_with('\n') { ended } else { text });
+        }
         (Some(end), _) => {
             let c = text[end..].chars().next().unwrap_or_default();
             (end, "printable text", format!("U+{:04X}", u32::from(c)))
