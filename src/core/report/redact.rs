@@ -138,7 +138,7 @@ fn configuration(content: &[u8]) -> String {
     if let Some(value) = document.get("datasource") {
         kept.insert("datasource", textless(value, TEXTLESS_DEPTH_MAX));
     }
-    yaml::write_document(&Value::Map(kept))
+    yaml::write(&Value::Map(kept))
 }
 
 /// How deep `datasource` is kept.
