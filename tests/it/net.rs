@@ -244,13 +244,13 @@ fn bad_answers_are_told_in_words() {
         (format!("pause {path} 9s"), "no answer in 5 s"),
         (
             format!("truncate {path} 10"),
-            "a connection closed after 10 of 80 bytes",
+            "a connection closed after 10 of 176 bytes",
         ),
         (
             format!("reset {path} 10"),
-            "a connection reset after 10 of 80 bytes",
+            "a connection reset after 10 of 176 bytes",
         ),
-        (format!("length {path} 200"), "only 80 of 200 bytes in 5 s"),
+        (format!("length {path} 200"), "only 176 of 200 bytes in 5 s"),
         (
             format!("oversize {path} 2GiB"),
             "a body of more than 1048576 bytes",
