@@ -2,7 +2,7 @@
 //!
 //! main tells: it reads the command line, and here is the boot, top to bottom. `cloudseed_core` thinks, [`sys`] touches.
 
-use std::io::{self, stdout};
+use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -124,10 +124,7 @@ fn in_initramfs() -> bool {
 /// What a command has to say: on standard output, or what went wrong on standard error.
 fn tell(shown: Result<String, String>) -> ExitCode {
     match shown {
-        Ok(text) => {
-            println!("{}", text.trim_end());
-            ExitCode::SUCCESS
-        }
+        Ok(text) => ended(writeln!(stdout(), "{}", text.trim_end()).map(|()| ExitCode::SUCCESS)),
         Err(text) => {
             eprintln!("{text}");
             ExitCode::FAILURE
