@@ -2,7 +2,7 @@
 //!
 //! main tells: it reads the command line, and here is the boot, top to bottom. `cloudseed_core` thinks, [`sys`] touches.
 
-use std::io::{self, stdout};
+use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use command::make_mime::MakeMime;
 use command::plan::Plan;
 use command::platforms::Platforms;
 use command::query::Query;
+use command::report::Report;
 use command::status::Status;
 use sys::console::{self, Weight};
 use sys::probe;
@@ -51,6 +52,7 @@ enum Command {
     MakeMime(MakeMime),
     Platforms(Platforms),
     Query(Query),
+    Report(Report),
     Status(Status),
     Clean(Clean),
 }
@@ -108,6 +110,7 @@ fn main() -> ExitCode {
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         Command::Platforms(platforms) => tell(platforms.shown()),
         Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
+        Command::Report(report) => tell(report.shown()),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
     }
@@ -121,10 +124,7 @@ fn in_initramfs() -> bool {
 /// What a command has to say: on standard output, or what went wrong on standard error.
 fn tell(shown: Result<String, String>) -> ExitCode {
     match shown {
-        Ok(text) => {
-            println!("{}", text.trim_end());
-            ExitCode::SUCCESS
-        }
+        Ok(text) => ended(writeln!(stdout(), "{}", text.trim_end()).map(|()| ExitCode::SUCCESS)),
         Err(text) => {
             eprintln!("{text}");
             ExitCode::FAILURE

@@ -9,6 +9,7 @@ pub mod make_mime;
 pub mod plan;
 pub mod platforms;
 pub mod query;
+pub mod report;
 pub mod status;
 
 use cloudseed_core::platform::{self, Platform};

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::compile::{
-    self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data,
+    self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
 };
 use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
 use crate::identify::{self, Answer, settings::Settings};
@@ -47,8 +47,10 @@ pub fn boot(
     options: Options,
 ) -> Booted {
     let mut steps = Steps::probed(outside.now());
-    let found = steps.run("identify", outside, |_| {
-        identify::identify(machine, &Settings::read(machine))
+    let (settings, found) = steps.run("identify", outside, |_| {
+        let settings = Settings::read(machine);
+        let found = identify::identify(machine, &settings);
+        (settings, found)
     });
     for (name, verdict) in &found.verdicts {
         if !matches!(verdict, crate::rule::Verdict::No(_)) {
@@ -64,7 +66,7 @@ pub fn boot(
     });
     let decoded = match &fetched {
         Some(Ok(instance)) => steps.run("decode", outside, |outside| {
-            let decoded = decode(machine, outside, instance, &mut warnings);
+            let decoded = decode(machine, &settings, outside, instance, &mut warnings);
             render(machine, instance, decoded, templates, &mut warnings)
         }),
         _ => Vec::new(),
@@ -186,9 +188,11 @@ pub fn fetch(
     failed.map(Err)
 }
 
-/// Takes the documents apart: user-data, then what the operator of the cloud added.
+/// Takes the documents apart: user-data, unless the system's configuration forbids it, then what the operator of the cloud
+/// added.
 pub fn decode(
     machine: &Machine,
+    settings: &Settings,
     outside: &mut dyn Outside,
     instance: &Instance,
     warnings: &mut Vec<Warning>,
@@ -203,6 +207,13 @@ pub fn decode(
     .into_iter()
     .filter_map(|(document, bytes)| {
         let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty())?;
+        let word = settings.configured("allow_userdata");
+        if document == Document::UserData && !vendor::allows_user_data(word) {
+            outside.note(format_args!(
+                "decode: user-data is left alone: allow_userdata is false"
+            ));
+            return None;
+        }
         let mut web = crate::fetch::Web {
             files: machine.files,
             outside,

@@ -59,3 +59,5 @@ pub mod compile;
 pub mod boot;
 
 pub mod query;
+
+pub mod report;

@@ -103,6 +103,13 @@ pub struct Link {
     pub carrier: Option<bool>,
 }
 
+impl Link {
+    /// True for the interface that leads nowhere (ARPHRD_LOOPBACK).
+    pub fn is_loopback(&self) -> bool {
+        self.hardware == 772
+    }
+}
+
 /// What the kernel says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
@@ -214,7 +221,8 @@ impl Kernel {
     }
 }
 
-fn links(files: &dyn Files) -> Vec<Link> {
+/// The network interfaces of /sys/class/net, by index.
+pub fn links(files: &dyn Files) -> Vec<Link> {
     let mut links: Vec<Link> = files
         .list("/sys/class/net")
         .into_iter()

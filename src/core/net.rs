@@ -124,10 +124,9 @@ pub fn candidates(links: &[Link]) -> (Vec<Nic>, Vec<String>) {
     (nics, left_out)
 }
 
-/// The ARPHRD_* numbers of Ethernet, InfiniBand and the loopback.
+/// The ARPHRD_* numbers of Ethernet and InfiniBand.
 const ETHERNET: u32 = 1;
 const INFINIBAND: u32 = 32;
-const LOOPBACK: u32 = 772;
 
 fn unfit(link: &Link, links: &[Link]) -> Option<&'static str> {
     const SYNTHETIC: &str = "hv_netvsc";
@@ -138,7 +137,7 @@ fn unfit(link: &Link, links: &[Link]) -> Option<&'static str> {
     match link.hardware {
         ETHERNET => {}
         INFINIBAND => return Some("InfiniBand is not Ethernet"),
-        LOOPBACK => return Some("the loopback leads nowhere"),
+        _ if link.is_loopback() => return Some("the loopback leads nowhere"),
         _ => return Some("not Ethernet"),
     }
     if link.mac.is_none_or(|mac| mac[0] & 1 == 1 || mac == [0; 6]) {
@@ -561,7 +560,7 @@ mod tests {
     #[test]
     fn only_physical_ethernet_is_asked() {
         let mut lo = link("lo", 1);
-        (lo.hardware, lo.physical) = (LOOPBACK, false);
+        (lo.hardware, lo.physical) = (772, false);
         let mut ib0 = link("ib0", 2);
         (ib0.hardware, ib0.mac) = (INFINIBAND, None);
         let mut br0 = link("br0", 3);

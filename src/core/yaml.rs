@@ -8,7 +8,7 @@
 //! - a value inside itself (`&a [*a]`) is an error;
 //! - `=` and `<<` as values are text, for which PyYAML finds no constructor.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -36,17 +36,58 @@ pub const YAML_NODES_MAX: usize = 1_000_000;
 /// Most bytes of text that aliases may add by repeating what they stand for.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
 
+/// Longest document whose lines are indented for the parser, in bytes, and most lines that are.
+const INDENTED_BYTES_MAX: usize = 256 << 10;
+const INDENTED_LINES_MAX: usize = 256;
+
 /// Reads one document; nothing, or comments alone, is [`Value::Null`].
+///
+/// YAML 1.2 wants the lines of a flow collection and of a quoted scalar indented as deep as the block around them; 1.1
+/// does not, and there indentation means nothing. So where the parser misses it, the line gets it, and is read again.
 pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
     let text = check(document)?;
+    let (first, mut from) = match attempt(text) {
+        Ok(value) => return Ok(value),
+        Err((error, Some(from))) if text.len() <= INDENTED_BYTES_MAX => (error, from),
+        Err((error, _)) => return Err(error),
+    };
+    let mut lines: Vec<String> = text.split('\n').map(String::from).collect();
+    let mut indented = BTreeSet::new();
+    while indented.len() < INDENTED_LINES_MAX {
+        let Some(place) = (from..lines.len()).find(|place| !indented.contains(place)) else {
+            break;
+        };
+        indented.insert(place);
+        lines[place].insert_str(0, &" ".repeat(YAML_DEPTH_MAX));
+        match attempt(&lines.join("\n")) {
+            Ok(value) => return Ok(value),
+            Err((_, Some(again))) => from = again,
+            Err((_, None)) => break,
+        }
+    }
+    Err(first)
+}
+
+/// Reads a text. Beside the error, where a line lacks only indentation: its number from 0, or that of the first it may be.
+fn attempt(text: &str) -> Result<Value, (SyntaxError, Option<usize>)> {
     let mut parser = Parser::new_from_str(text);
     let mut reader = Reader::new(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
+            let line = error.marker().line();
+            let from = match error.info() {
+                "invalid indentation" | "invalid indentation in flow construct" => {
+                    Some(line.saturating_sub(1))
+                }
+                "invalid indentation in quoted scalar" => Some(line),
+                _ => None,
+            };
             let expected = format!("YAML, that is: {}", error.info());
-            reader.error_at(*error.marker(), expected)
+            (reader.error_at(*error.marker(), expected), from)
         })?;
-        reader.event(event, span.start)?;
+        reader
+            .event(event, span.start, span.end)
+            .map_err(|error| (error, None))?;
     }
     Ok(reader.root.unwrap_or_default())
 }
@@ -74,7 +115,12 @@ fn check(document: &[u8]) -> Result<&str, SyntaxError> {
     };
     let printable = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
     let (end, expected, found) = match (text.find(|c| !printable(c)), broken) {
-        (None, None) => return Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
+        (None, None) => {
+            // saphyr-parser takes spaces in a last line without a break for one more line of a block scalar.
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+            let ended = text.trim_end_matches(' ');
+            return Ok(if ended.ends_with('\n') { ended } else { text });
+        }
         (Some(end), _) => {
             let c = text[end..].chars().next().unwrap_or_default();
             (end, "printable text", format!("U+{:04X}", u32::from(c)))
@@ -119,6 +165,8 @@ struct Anchored {
 
 struct Reader<'a> {
     text: &'a str,
+    /// The length of the text.
+    characters: usize,
     frames: Vec<Frame>,
     anchors: BTreeMap<usize, Anchored>,
     nodes: usize,
@@ -132,6 +180,7 @@ impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Reader<'a> {
         Reader {
             text,
+            characters: text.chars().count(),
             frames: Vec::new(),
             anchors: BTreeMap::new(),
             nodes: 0,
@@ -141,7 +190,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn event(&mut self, event: Event<'_>, place: Marker) -> Result<(), SyntaxError> {
+    fn event(&mut self, event: Event<'_>, place: Marker, end: Marker) -> Result<(), SyntaxError> {
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) => {
@@ -152,7 +201,11 @@ impl<'a> Reader<'a> {
                 }
             }
             Event::Alias(anchor) => self.alias(anchor, place),
-            Event::Scalar(text, style, anchor, tag) => {
+            Event::Scalar(mut text, style, anchor, tag) => {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                if block && self.is_unended_end(end) && text.ends_with('\n') {
+                    text.to_mut().pop();
+                }
                 let before = self.count(1, text.len(), place)?;
                 let tag = self.tag(tag.as_deref());
                 match scalar::resolve(&text, style == ScalarStyle::Plain, tag.as_deref()) {
@@ -167,6 +220,13 @@ impl<'a> Reader<'a> {
             Event::MappingStart(anchor, tag) => self.open(Kind::Map, anchor, tag.as_deref(), place),
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
         }
+    }
+
+    /// Is this the end of a document whose last line has words and no line break? A block scalar there ends without one,
+    /// too; saphyr-parser gives it one.
+    fn is_unended_end(&self, end: Marker) -> bool {
+        let last = self.text.rsplit(['\n', '\r']).next().unwrap_or("");
+        !last.trim_matches(' ').is_empty() && end.index() >= self.characters
     }
 
     fn tag(&self, tag: Option<&Tag>) -> Option<String> {

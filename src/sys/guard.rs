@@ -138,7 +138,10 @@ fn watch(all: &[Before]) -> io::Result<(OwnedFd, libc::pid_t)> {
     // allocator's, which both C libraries make usable after a fork.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
-        0 => outlive(&hear, all),
+        0 => {
+            drop(tell);
+            outlive(&hear, all)
+        }
         pid => Ok((tell, pid)),
     }
 }
@@ -157,7 +160,7 @@ fn outlive(hear: &OwnedFd, all: &[Before]) -> ! {
     }
     // SAFETY: no pointers. A session of its own is out of reach of the terminal's signals.
     unsafe { libc::setsid() };
-    // Nothing of the first process may be kept open: not its sockets, and above all not its end of the pipe.
+    // Nothing of the first process may be kept open, least of all its sockets. Kernels before 5.9 cannot; there they stay.
     let kept = hear.as_raw_fd() as u32;
     for (first, last) in [(0, kept.wrapping_sub(1)), (kept + 1, DESCRIPTORS_MAX)] {
         if first <= last && !(first == 0 && kept == 0) {

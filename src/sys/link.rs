@@ -6,9 +6,11 @@
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
+use cloudseed_core::machine::Link;
 use cloudseed_core::net::frame::HEADER_BYTES;
-use cloudseed_core::net::{Nic, Wires};
+use cloudseed_core::net::{self, Nic, Wires};
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::{
@@ -277,13 +279,37 @@ impl Device for Port {
     }
 }
 
-/// True if the kernel has an address on one of `nics` that is good beyond the link: its stack would answer our
-/// connections with resets, so that its sockets are to be used instead.
-pub fn kernel_has_addresses(nics: &[Nic]) -> bool {
+/// True if the kernel has an address that is good beyond the link on an interface worth asking on, or, where there is none, on
+/// any but the loopback (a container's, a bond): its stack would answer our connections with resets, so that its sockets are
+/// to be used instead.
+pub fn kernel_has_addresses(links: &[Link], nics: &[Nic]) -> bool {
     let held = Netlink::open().and_then(|mut netlink| netlink.addresses());
-    held.unwrap_or_default()
-        .iter()
-        .any(|held| held.global && nics.iter().any(|nic| nic.index == held.index))
+    let counts = |index: u32| match nics.is_empty() {
+        false => nics.iter().any(|nic| nic.index == index),
+        true => links
+            .iter()
+            .any(|link| link.index == index && !link.is_loopback()),
+    };
+    let mut held = held.unwrap_or_default().into_iter();
+    held.any(|held| held.global && counts(held.index))
+}
+
+/// Waits until one of the interfaces that `look` sees is worth asking on, at most `patience`: drivers come late. The last look.
+pub fn wait_for_nic(look: impl Fn() -> Vec<Link>, patience: Duration) -> Vec<Link> {
+    let until = clock::now() + super::http::micros(patience);
+    let mut monitor = Netlink::monitor();
+    loop {
+        let links = look();
+        let left = until.total_micros() - clock::now().total_micros();
+        let Ok(monitor) = &mut monitor else {
+            return links;
+        };
+        if left <= 0 || !net::candidates(&links).0.is_empty() {
+            return links;
+        }
+        monitor.wait(Duration::from_micros(left as u64));
+        monitor.changes();
+    }
 }
 
 /// The packet sockets of all usable interfaces.

@@ -11,6 +11,10 @@ pub mod netlink;
 pub mod probe;
 pub mod random;
 pub mod root;
+#[cfg(feature = "jinja")]
+pub mod template;
+#[cfg(not(feature = "jinja"))]
+#[path = "no_template.rs"]
 pub mod template;
 pub mod uevent;
 pub mod watch;

@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 /// Bytes of the largest answer read at once.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -133,6 +134,18 @@ impl Netlink {
     pub fn addresses(&mut self) -> io::Result<Vec<Held>> {
         let answers = self.ask(libc::RTM_GETADDR, libc::NLM_F_DUMP as u16, &[0; 8])?;
         Ok(answers.iter().filter_map(held).collect())
+    }
+
+    /// Waits until a change may be heard of, at most `timeout`.
+    pub fn wait(&self, timeout: Duration) {
+        let mut fd = libc::pollfd {
+            fd: self.raw(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        let millis = timeout.as_millis().clamp(1, 60_000) as i32;
+        // SAFETY: the pointer is to one pollfd of ours that outlives the call.
+        unsafe { libc::poll(&mut fd, 1, millis) };
     }
 
     /// The changes heard since the last call.

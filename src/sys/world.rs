@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
 use std::time::Duration;
 
 use cloudseed_core::compile::Line;
 use cloudseed_core::fetch::{Failure, Network, Outside, Request, Response};
-use cloudseed_core::machine::{Link, Machine};
+use cloudseed_core::machine::{self, Link, Machine};
 use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::learnt::Learnt;
 use cloudseed_core::net::{self, Net, Wires, names};
@@ -19,6 +20,7 @@ use ureq::unversioned::transport::TcpConnector;
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
+use super::root::Root;
 use super::watch::{self, Watch};
 use super::{clock, random};
 
@@ -67,6 +69,8 @@ impl Default for Journal {
 pub struct Settings {
     /// The interfaces.
     pub links: Vec<Link>,
+    /// How long to wait for an interface if there is none yet; only on the machine itself.
+    pub patience: Duration,
     /// Addresses of the command line.
     pub fixed: Vec<Fixed>,
     /// Names that need no server: the text of /etc/hosts.
@@ -80,6 +84,7 @@ impl Settings {
     pub fn of(machine: &Machine, watch: Watch) -> Settings {
         Settings {
             links: machine.links.clone(),
+            patience: NIC_MAX,
             fixed: Fixed::all(&machine.cmdline),
             hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
             watch,
@@ -117,11 +122,18 @@ impl Lazy {
 /// Our own stack on the interfaces worth asking on, or the kernel's where it has an address already: it would answer our
 /// connections with resets.
 fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
-    let (nics, left_out) = net::candidates(&settings.links);
+    let (mut nics, mut left_out) = net::candidates(&settings.links);
+    let kernels = link::kernel_has_addresses(&settings.links, &nics);
+    if nics.is_empty() && !kernels && !settings.patience.is_zero() {
+        journal.note(clock::now(), "waiting for a network interface");
+        let look = || machine::links(&Root::new(Path::new("/")));
+        let links = link::wait_for_nic(look, settings.patience);
+        (nics, left_out) = net::candidates(&links);
+    }
     for line in left_out {
         journal.note(clock::now(), line);
     }
-    if link::kernel_has_addresses(&nics) {
+    if kernels {
         let line = "the kernel has an address already, using its sockets";
         journal.note(clock::now(), line);
         return Box::new(Kernel::new(journal));
@@ -303,6 +315,8 @@ fn targets<'a>(endpoints: &[&'a str]) -> Result<Vec<(&'a str, u16)>, Failure> {
     endpoints.iter().map(target).collect()
 }
 
+/// Longest time to wait for a network interface whose driver comes late.
+const NIC_MAX: Duration = Duration::from_secs(10);
 /// Longest time one address may keep the others waiting.
 const CONNECT_MAX: Duration = Duration::from_millis(1000);
 /// The pause before all addresses are tried again.

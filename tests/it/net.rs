@@ -147,6 +147,43 @@ fn the_way_takes_no_more_round_trips_than_it_must() {
 }
 
 #[test]
+fn whole_recipes_take_a_round_trip_for_each_document() {
+    let round_trip = SECOND / 50;
+    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let machine = Machine::read(&root);
+    for (name, folder) in [("Ec2", "ec2"), ("Hetzner", "hetzner")] {
+        let folder = format!("tests/roots/{folder}/cloud");
+        let cloud = SimulatedCloud::from_folder(folder)
+            .unwrap()
+            .with("delay 10ms")
+            .unwrap();
+        let events = cloud.events();
+        let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
+        let journal = Journal::since(cable.now());
+        let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal);
+        let mut cloud = Cloud::new(name, &machine, &mut world, 60 * SECOND);
+        let platform = cloudseed_core::platform::named(name).unwrap();
+        platform.fetch.unwrap()(&mut cloud).unwrap();
+        let took = world.now();
+        let asked = events
+            .take()
+            .iter()
+            .filter(|event| event.what.contains("http://"))
+            .count() as u32;
+        // Two of DHCP, one of TCP, one for each document; the least would be the same with all documents that do not
+        // depend on each other at once.
+        println!(
+            "{name}: {asked} requests, {} round trips",
+            took.as_millis() / round_trip.as_millis()
+        );
+        assert!(
+            took <= (3 + asked + 2) * round_trip,
+            "{name}: {took:?} for {asked} requests"
+        );
+    }
+}
+
+#[test]
 fn a_dead_interface_costs_no_time() {
     let mut alone = Lab::with(&[Some("delay 10ms")], 7);
     alone.persist().unwrap();
@@ -207,13 +244,13 @@ fn bad_answers_are_told_in_words() {
         (format!("pause {path} 9s"), "no answer in 5 s"),
         (
             format!("truncate {path} 10"),
-            "a connection closed after 10 of 80 bytes",
+            "a connection closed after 10 of 176 bytes",
         ),
         (
             format!("reset {path} 10"),
-            "a connection reset after 10 of 80 bytes",
+            "a connection reset after 10 of 176 bytes",
         ),
-        (format!("length {path} 200"), "only 80 of 200 bytes in 5 s"),
+        (format!("length {path} 200"), "only 176 of 200 bytes in 5 s"),
         (
             format!("oversize {path} 2GiB"),
             "a body of more than 1048576 bytes",

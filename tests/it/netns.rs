@@ -5,12 +5,17 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use cloudseed_core::fetch::{Method, Network, Outside, Request};
 use cloudseed_core::machine::Link;
+use cloudseed_core::net::{Nic, Wires};
+use smoltcp::phy::{Device, RxToken, TxToken};
 
+use crate::cloud::faults::{Faults, Line};
+use crate::sys::link::PacketWires;
 use crate::sys::world::{self, Journal};
 
 /// The metadata service: keep-alive, a token, a tree, a slow document, a reset, and its own port in an answer.
@@ -104,7 +109,13 @@ impl Lab {
         for words in ip {
             lab.far(&format!("ip {words}"));
         }
-        let leases = format!("--dhcp-leasefile={}", lab.leases);
+        lab.start(dhcp);
+        lab
+    }
+
+    /// Starts the servers.
+    fn start(&mut self, dhcp: &[&str]) {
+        let leases = format!("--dhcp-leasefile={}", self.leases);
         let mut dnsmasq = vec!["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null"];
         dnsmasq.extend([
             "--no-hosts",
@@ -121,10 +132,9 @@ impl Lab {
         dnsmasq.extend(["--address=/metadata.test/169.254.169.254", &leases]);
         dnsmasq.extend(["--dhcp-range=10.77.0.50,10.77.0.99,1h"]);
         dnsmasq.extend(dhcp);
-        lab.serve(&dnsmasq);
-        lab.serve(&["python3", "-c", SERVICE]);
-        lab.settle();
-        lab
+        self.serve(&dnsmasq);
+        self.serve(&["python3", "-c", SERVICE]);
+        self.settle();
     }
 
     fn serve(&mut self, words: &[&str]) {
@@ -163,10 +173,9 @@ impl Lab {
     }
 
     fn link(&self) -> Link {
-        let index = run("ip", &["-n", &self.near, "-o", "link", "show", "c0"]);
         Link {
             name: String::from("c0"),
-            index: index.split(':').next().unwrap().parse().unwrap(),
+            index: index(&self.near, "c0"),
             mac: Some([2, 0, 0, 0, 0, 5]),
             hardware: 1,
             mtu: 1500,
@@ -399,7 +408,7 @@ fn a_killed_program_leaves_no_trace_either() {
     if child == 0 {
         // SAFETY: no pointers; the descriptor is open.
         unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
-        let wires = crate::sys::link::PacketWires::open(&nics);
+        let wires = PacketWires::open(&nics);
         // SAFETY: no pointers. Nothing is cleaned up, which is the point.
         let signal = if wires.is_ok() {
             libc::SIGKILL
@@ -478,6 +487,133 @@ fn an_address_of_dhcpv6_is_used() {
     let lab = Lab::six(&["--dhcp-range=fd00:1::50,fd00:1::5f,64,1h"]);
     let (peer, log) = lab.reach6();
     assert!(peer.unwrap().starts_with("fd00:1::5"), "{log:?}");
+}
+
+/// A relay between two veth pairs, in a namespace of its own, that does to frames what a bad cable does.
+struct Relay {
+    middle: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Puts itself between the ends of `lab`. The far end must not send frames larger than the link takes, which the kernel
+    /// does where it expects the hardware to cut them.
+    fn between(lab: &Lab, faults: &[(&str, &str)], seed: u64) -> Relay {
+        let middle = format!("{}mid", lab.near);
+        let (near, far) = (&lab.near, &lab.far);
+        for words in [
+            format!("netns add {middle}"),
+            format!("-n {near} link delete c0"),
+            format!(
+                "link add c0 netns {near} address 02:00:00:00:00:05 type veth peer name m0 netns {middle}"
+            ),
+            format!("link add s0 netns {far} type veth peer name m1 netns {middle}"),
+            format!("-n {far} link set s0 gso_max_segs 1 gso_max_size 1500"),
+            format!("-n {far} link set s0 up"),
+            format!("-n {far} address add 10.77.0.1/24 dev s0"),
+            format!("-n {middle} link set m0 up"),
+            format!("-n {middle} link set m1 up"),
+        ] {
+            run("ip", &words.split(' ').collect::<Vec<_>>());
+        }
+        let mut all = Faults::default();
+        for (name, value) in faults {
+            assert_eq!(all.set(name, value), Ok(true));
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let namespace = File::open(format!("/run/netns/{middle}")).unwrap();
+        let nics = ["m0", "m1"].map(|name| Nic {
+            name: name.into(),
+            index: index(&middle, name),
+            mac: [2, 0, 0, 0, 0, 7],
+            mtu: 1500,
+        });
+        let thread = std::thread::spawn(move || {
+            // SAFETY: no pointers; the descriptor is open. Only this thread changes its namespace.
+            let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+            assert_eq!(entered, 0, "cannot enter a network namespace");
+            let (mut wires, _, trouble) = PacketWires::open(&nics).unwrap();
+            assert!(trouble.is_empty(), "{trouble:?}");
+            let mut lines = [Line::new(&all, seed), Line::new(&all, !seed)];
+            while !stopped.load(Ordering::Relaxed) {
+                carry(&mut wires, &mut lines);
+            }
+        });
+        Relay {
+            middle,
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+/// Carries frames both ways, and waits until there may be more.
+fn carry(wires: &mut PacketWires, lines: &mut [Line; 2]) {
+    let now = wires.now();
+    for (from, line) in lines.iter_mut().enumerate() {
+        while let Some((rx, _)) = wires.ports()[from].receive(now) {
+            rx.consume(|bytes| line.send(bytes.to_vec(), now));
+        }
+        while let Some(frame) = line.receive(now) {
+            let tx = wires.ports()[1 - from].transmit(now).unwrap();
+            tx.consume(frame.len(), |bytes| bytes.copy_from_slice(&frame));
+        }
+    }
+    let next = lines.iter().filter_map(Line::next).min();
+    let latest = now + Duration::from_millis(20).into();
+    wires.wait(next.unwrap_or(latest).min(latest));
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let _ = Command::new("ip")
+            .args(["netns", "del", &self.middle])
+            .status();
+    }
+}
+
+fn index(namespace: &str, name: &str) -> u32 {
+    let line = run("ip", &["-n", namespace, "-o", "link", "show", name]);
+    line.split(':').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn foreign_stacks_are_reached_over_bad_cables() {
+    for (seed, faults) in [
+        [("delay", "50ms"), ("loss", "0%")],
+        [("delay", "5ms"), ("loss", "20%")],
+        [("delay", "5ms"), ("reorder", "30%")],
+        [("duplicate", "30%"), ("corrupt", "5%")],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let mut lab = Lab::bare();
+        let relay = Relay::between(&lab, faults, seed as u64);
+        lab.start(&[]);
+        let ((), log) = lab.inside(|outside| {
+            let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(30));
+            assert_eq!(reached, Ok(0), "{faults:?}");
+            // What a window each round trip, or a fifth of all frames lost, lets through is less than this in two seconds.
+            if !faults.contains(&("delay", "50ms")) && !faults.contains(&("loss", "20%")) {
+                let big = (0..6).find_map(|_| get(outside, "/big").ok());
+                assert!(big.is_some_and(|big| big.len() == 3_000_000), "{faults:?}");
+            }
+            let port = (0..6).find_map(|_| get(outside, "/port").ok());
+            assert!(port.is_some(), "{faults:?}");
+        });
+        assert!(
+            log.iter().any(|line| line.contains("leased by 10.77.0.1")),
+            "{log:?}"
+        );
+        drop(relay);
+    }
 }
 
 /// The lines that are in one dump only.

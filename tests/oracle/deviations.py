@@ -328,7 +328,7 @@ def kept_binary(original, processor, archive, append_msg, entry):
     declared = entry.get("type")
     if not isinstance(declared, str) or not declared.startswith("text/"):
         return False
-    entry["type"] = "application/octet-stream"
+    entry["type"] = "application/octet-stream;" + declared.partition(";")[2]
     encoding = entry.pop("Content-Transfer-Encoding", None)
     try:
         original(processor, archive, append_msg)

@@ -149,6 +149,14 @@ impl Settings {
         settings
     }
 
+    /// What the strongest of cloud-init's configuration files says under this key.
+    pub fn configured(&self, key: &str) -> Option<&Value> {
+        self.documents
+            .iter()
+            .rev()
+            .find_map(|document| document.value.get(key))
+    }
+
     /// True if this datasource is one of those to search.
     pub fn searches(&self, name: &str) -> bool {
         self.list.iter().any(|other| other == name)
@@ -581,6 +589,12 @@ pub mod tests {
         assert_eq!(words(&settings.list), ["B", "C"]);
         let said = "/etc/cloud/cloud.cfg.d/90_dpkg.cfg set datasource_list: [B, C]";
         assert!(settings.notes.contains(&Note::Debug(1, String::from(said))));
+        assert_eq!(settings.configured("other"), Some(&Value::Int(1)));
+        let list = settings
+            .configured("datasource_list")
+            .and_then(Value::as_list);
+        assert_eq!(list.map(<[Value]>::len), Some(2));
+        assert_eq!(settings.configured("allow_userdata"), None);
     }
 
     #[test]

@@ -314,8 +314,19 @@ fn percent_decode(text: &str) -> String {
 }
 
 /// Text from octets in the character sets that names of parts are written in; None for others.
+///
+/// Of a set's name Python takes the ASCII letters and digits, and anything between them as a hyphen.
 fn decode_charset(charset: &str, octets: &[u8]) -> Option<String> {
-    let name: String = charset.to_ascii_lowercase().replace(['_', ' '], "-");
+    let is_punctuation = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric();
+    let words = charset
+        .split(is_punctuation)
+        .filter(|word| !word.is_empty());
+    let ascii_only = |word: &str| word.chars().filter(char::is_ascii).collect::<String>();
+    let name = words
+        .map(ascii_only)
+        .collect::<Vec<_>>()
+        .join("-")
+        .to_ascii_lowercase();
     match name.as_str() {
         "utf-8" | "utf8" | "u8" | "utf" => Some(String::from_utf8_lossy(octets).into_owned()),
         "us-ascii" | "ascii" | "646" => Some(octets.iter().map(|octet| ascii(*octet)).collect()),

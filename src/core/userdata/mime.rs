@@ -21,6 +21,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use memchr::memmem;
 use nom::bytes::complete::{tag, take_while};
 use nom::combinator::{all_consuming, opt};
 use nom::{IResult, Parser};
@@ -299,19 +300,32 @@ impl<'a> Input<'a> {
     }
 
     /// Reads all lines up to the end of something around.
+    ///
+    /// Only a line that begins with two hyphens can end anything: the others are not looked at one by one.
     fn body(&mut self, around: &[Container]) -> &'a [u8] {
         let document = self.rest;
         self.unread = None;
-        while !self.rest.is_empty() {
-            let (line, after) = lines::split(self.rest);
-            if ends_one_of(around, line) {
+        let two_hyphens = memmem::Finder::new(b"--");
+        let mut at = 0;
+        while let Some(rest) = document.get(at..) {
+            let Some(hyphens) = two_hyphens.find(rest) else {
                 break;
+            };
+            let at_line_start = match hyphens.checked_sub(1) {
+                Some(before) => rest.get(before).is_some_and(|byte| lines::is_end(*byte)),
+                // Where the search begins, a line begins.
+                None => true,
+            };
+            let line = lines::split(rest.get(hyphens..).unwrap_or_default()).0;
+            if at_line_start && ends_one_of(around, line) {
+                let (body, after) = document.split_at(at + hyphens);
+                self.rest = after;
+                return body;
             }
-            self.rest = after;
+            at += hyphens + line.len();
         }
+        self.rest = &[];
         document
-            .get(..document.len() - self.rest.len())
-            .unwrap_or_default()
     }
 }
 

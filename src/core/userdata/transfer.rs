@@ -51,12 +51,20 @@ pub fn decode<'a>(encoding: &str, body: Cow<'a, [u8]>) -> (Cow<'a, [u8]>, Option
 pub fn base64(body: &[u8]) -> (Vec<u8>, Option<Flaw>) {
     let mut bytes = Vec::with_capacity(body.len() / 4 * 3 + 3);
     let (mut quantum, mut held, mut padding) = (0u32, 0u8, 0u8);
-    for (index, byte) in body.iter().enumerate() {
+    let mut rest = body;
+    loop {
+        if held == 0 {
+            rest = whole_quanta(rest, &mut bytes);
+        }
+        let Some((byte, after)) = rest.split_first() else {
+            break;
+        };
+        rest = after;
         if *byte == b'=' {
             padding += u8::from(held >= 2);
             if held >= 2 && held + padding >= 4 {
                 bytes.extend(leftover(quantum, held));
-                return (bytes, after_padding(body.get(index + 1..)));
+                return (bytes, after_padding(rest));
             }
             continue;
         }
@@ -68,7 +76,7 @@ pub fn base64(body: &[u8]) -> (Vec<u8>, Option<Flaw>) {
         quantum = quantum << 6 | u32::from(sextet);
         held += 1;
         if held == 4 {
-            bytes.extend_from_slice(&[(quantum >> 16) as u8, (quantum >> 8) as u8, quantum as u8]);
+            bytes.extend_from_slice(&octets(quantum));
             (quantum, held) = (0, 0);
         }
     }
@@ -81,6 +89,30 @@ pub fn base64(body: &[u8]) -> (Vec<u8>, Option<Flaw>) {
     (bytes, None)
 }
 
+/// Decodes as many quanta without noise between their characters as there are; what is left begins with something else.
+fn whole_quanta<'a>(body: &'a [u8], bytes: &mut Vec<u8>) -> &'a [u8] {
+    let mut rest = body;
+    while let [a, b, c, d, after @ ..] = rest {
+        let sextets = [a, b, c, d].map(|byte| u32::from(SEXTETS[*byte as usize]));
+        let quantum = sextets
+            .iter()
+            .fold(0, |quantum, sextet| quantum << 6 | sextet);
+        // Noise is the only value with bits above the sixth.
+        if sextets.iter().fold(0, |all, sextet| all | sextet) > 63 {
+            break;
+        }
+        bytes.extend_from_slice(&octets(quantum));
+        rest = after;
+    }
+    rest
+}
+
+/// The three octets of a whole quantum.
+fn octets(quantum: u32) -> [u8; 3] {
+    let [_, octets @ ..] = quantum.to_be_bytes();
+    octets
+}
+
 /// The one or two whole octets in a quantum of two or three characters.
 fn leftover(quantum: u32, held: u8) -> impl Iterator<Item = u8> {
     let aligned = quantum << (6 * (4 - u32::from(held)));
@@ -91,8 +123,8 @@ fn leftover(quantum: u32, held: u8) -> impl Iterator<Item = u8> {
 }
 
 /// Two base64 texts glued together: the second is lost, in the original silently.
-fn after_padding(rest: Option<&[u8]>) -> Option<Flaw> {
-    let lost = rest?
+fn after_padding(rest: &[u8]) -> Option<Flaw> {
+    let lost = rest
         .iter()
         .filter(|byte| SEXTETS[**byte as usize] != NOISE)
         .count();

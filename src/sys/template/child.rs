@@ -58,8 +58,15 @@ pub fn run(work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
     }
 }
 
+/// How the C library at hand numbers limits.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+/// How the C library at hand numbers limits.
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
 /// Limits this process, and whatever it starts, for good. A kernel that cannot leaves it unlimited.
-fn limit(resource: libc::__rlimit_resource_t, most: u64) {
+fn limit(resource: Resource, most: u64) {
     let most = libc::rlimit {
         rlim_cur: most,
         rlim_max: most,

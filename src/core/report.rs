@@ -1,0 +1,223 @@
+//! Report: a bug report that is already a fixture, the facts of a machine in the shape of `tests/roots/NAME`.
+//!
+//! What goes in is what was looked at: a [`Recorder`] stands before the machine's files while they are probed and the rules
+//! are asked. What could tell a person or a secret from another is taken out by [`redact`], which keeps only what it knows.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use crate::identify::{self, settings::Settings};
+use crate::machine::smbios::Field;
+use crate::machine::{Disk, Files, Kind, Machine};
+
+pub mod redact;
+pub mod tar;
+
+/// Most bytes kept of the front of a disk; superblocks are there, and files are not wanted.
+pub const DISK_BYTES_MAX: u64 = 128 << 10;
+
+/// Files as they are, with a note of what was asked for.
+pub struct Recorder<'a> {
+    files: &'a dyn Files,
+    seen: RefCell<BTreeMap<String, Vec<u8>>>,
+    disks: RefCell<BTreeMap<String, Front>>,
+    variables: RefCell<BTreeMap<String, String>>,
+    sockets: RefCell<BTreeSet<String>>,
+}
+
+/// The front of a disk, with zeros where nobody read.
+type Front = Rc<RefCell<Vec<u8>>>;
+
+impl<'a> Recorder<'a> {
+    /// Stands before these files.
+    pub fn new(files: &'a dyn Files) -> Recorder<'a> {
+        Recorder {
+            files,
+            seen: RefCell::default(),
+            disks: RefCell::default(),
+            variables: RefCell::default(),
+            sockets: RefCell::default(),
+        }
+    }
+
+    fn note(&self, path: &str, content: &[u8]) {
+        let mut seen = self.seen.borrow_mut();
+        let old = seen.entry(String::from(path)).or_default();
+        if old.is_empty() {
+            *old = content.to_vec();
+        }
+    }
+}
+
+impl Files for Recorder<'_> {
+    fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        let content = self.files.read(path, bytes_max)?;
+        self.note(path, &content);
+        Some(content)
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        self.files.list(path)
+    }
+
+    fn kind(&self, path: &str) -> Option<Kind> {
+        let kind = self.files.kind(path)?;
+        match kind {
+            Kind::Directory => self.note(&format!("{path}/"), &[]),
+            Kind::File | Kind::Other => self.note(path, &[]),
+            Kind::Socket => {
+                self.sockets.borrow_mut().insert(String::from(path));
+            }
+        }
+        Some(kind)
+    }
+
+    fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
+        let disk = self.files.disk(name)?;
+        let front = Rc::clone(
+            self.disks
+                .borrow_mut()
+                .entry(String::from(name))
+                .or_default(),
+        );
+        Some(Box::new(Recorded { disk, front }))
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        let value = self.files.variable(name)?;
+        let mut variables = self.variables.borrow_mut();
+        variables.insert(String::from(name), value.clone());
+        Some(value)
+    }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        self.files.cpuid_vendor()
+    }
+}
+
+/// A disk whose front is noted as it is read.
+struct Recorded {
+    disk: Box<dyn Disk>,
+    front: Front,
+}
+
+impl Disk for Recorded {
+    fn bytes(&self) -> u64 {
+        self.disk.bytes()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let whole = self.disk.read_at(offset, buffer);
+        let end = offset.saturating_add(buffer.len() as u64);
+        if whole && end <= DISK_BYTES_MAX {
+            let (from, to) = (offset as usize, end as usize);
+            let mut front = self.front.borrow_mut();
+            let length = front.len().max(to);
+            front.resize(length, 0);
+            if let Some(place) = front.get_mut(from..to) {
+                place.copy_from_slice(buffer);
+            }
+        }
+        whole
+    }
+}
+
+/// The report on a machine, as a tar archive whose members are below `name/`.
+pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
+    let recorder = Recorder::new(files);
+    let machine = Machine::read(&recorder);
+    let settings = Settings::read(&machine);
+    let outcome = identify::identify(&machine, &settings);
+    let mut members: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for (path, content) in recorder.seen.borrow().iter() {
+        if let Some(content) = redact::file(path, content) {
+            members.insert(format!("machine{path}"), content);
+        }
+    }
+    for field in Field::ALL {
+        if let Some(value) = machine.dmi.get(field) {
+            let path = format!("machine/sys/class/dmi/id/{}", field.name());
+            let value = redact::firmware(field, value);
+            members.insert(path, format!("{value}\n").into_bytes());
+        }
+    }
+    for (device, front) in recorder.disks.borrow().iter() {
+        members.insert(format!("machine/dev/{device}"), front.borrow().clone());
+    }
+    members.insert(
+        String::from("machine/env"),
+        environment(&recorder, &machine),
+    );
+    let settings = oem_table(&machine);
+    if !settings.is_empty() {
+        let path = String::from("machine/sys/firmware/dmi/tables/DMI");
+        members.insert(path, settings);
+    }
+    for said in ["status", "result.json"] {
+        let path = format!("/run/cloudseed/{said}");
+        if let Some(content) = files.read(&path, crate::machine::FILE_BYTES_MAX) {
+            members.insert(format!("expect{path}"), content);
+        }
+    }
+    // What no archive can hold, as a root's file `special` says it.
+    let sockets = recorder.sockets.borrow();
+    let special = sockets.iter().map(|path| format!("socket {path}\n"));
+    let special: String = special.collect();
+    if !special.is_empty() {
+        members.insert(String::from("special"), special.into_bytes());
+    }
+    members.insert(String::from("verdicts"), verdicts(&outcome));
+    let mut archive = vec![];
+    for (path, content) in members {
+        tar::append(&mut archive, &format!("{name}/{path}"), &content);
+    }
+    tar::finish(&mut archive);
+    archive
+}
+
+/// The variables that were asked for, and what virtualisation came to, as below a root.
+fn environment(recorder: &Recorder, machine: &Machine) -> Vec<u8> {
+    let kind = if machine.container { "container" } else { "vm" };
+    let virt = match machine.virt.as_str() {
+        "none" => String::from("none"),
+        virt => format!("{kind}:{virt}"),
+    };
+    let mut lines = format!("SYSTEMD_VIRTUALIZATION={virt}\n");
+    for (name, value) in recorder.variables.borrow().iter() {
+        if name != "SYSTEMD_VIRTUALIZATION" {
+            lines += &format!("{name}={}\n", redact::variable(name, value));
+        }
+    }
+    lines.into_bytes()
+}
+
+/// A table of SMBIOS with our own OEM strings and nothing else; empty if there are none.
+fn oem_table(machine: &Machine) -> Vec<u8> {
+    let ours = machine
+        .dmi
+        .oem_strings
+        .iter()
+        .filter(|string| string.starts_with("cloudseed."));
+    let strings: Vec<u8> = ours
+        .flat_map(|string| (redact::setting(string) + "\0").into_bytes())
+        .collect();
+    match strings.is_empty() {
+        true => strings,
+        false => [&[11, 5, 0, 0, 1][..], &strings, &[0]].concat(),
+    }
+}
+
+/// What was said of each platform, a line each.
+fn verdicts(outcome: &identify::Outcome) -> Vec<u8> {
+    let lines = outcome.verdicts.iter().map(|(name, verdict)| {
+        let line = format!("{name}: {}", verdict.because());
+        redact::words(&line) + "\n"
+    });
+    lines.collect::<String>().into_bytes()
+}

@@ -1,0 +1,301 @@
+//! Redaction: what of a machine's files may leave it. What is not known to be harmless stays.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::machine::smbios::Field;
+use crate::value::{Map, Value};
+use crate::yaml;
+
+/// Files whose content says nothing about anybody, by the beginning of their path.
+const HARMLESS: [&str; 10] = [
+    "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cloudseed/",
+    "/proc/mounts",
+    "/proc/sys/kernel/",
+    "/proc/device-tree/",
+    "/proc/xen/",
+    "/proc/sysinfo",
+    "/run/systemd/container",
+    "/sys/class/",
+    "/sys/hypervisor/type",
+    "/sys/hypervisor/properties/",
+];
+/// Beginnings of serial numbers that rules look for; what follows them is replaced.
+const SERIALS: [&str; 1] = ["GoogleCloud-"];
+/// Ends of serial numbers that rules look for.
+const SERIAL_ENDS: [&str; 1] = [".brightbox.com"];
+/// Words in the keys of parameters whose values are nobody else's business.
+const SECRET: [&str; 8] = [
+    "pass",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "credential",
+    "cred",
+    "psk",
+];
+
+/// A file's content as it may leave the machine; `None` if the file stays. Where only its being there matters, it is empty.
+pub fn file(path: &str, content: &[u8]) -> Option<Vec<u8>> {
+    let text = || String::from_utf8_lossy(content);
+    match path {
+        // The raw tables hold every serial number of the machine, in places that are not worth knowing.
+        _ if path.starts_with("/sys/firmware/dmi/") => None,
+        "/proc/cmdline" => Some(cmdline(&text()).into_bytes()),
+        "/proc/1/cmdline" => Some(cmdline(&text().replace('\0', " ")).into_bytes()),
+        "/proc/1/environ" => Some(environment(content)),
+        "/sys/hypervisor/uuid" => Some(uuid(text().trim()).into_bytes()),
+        _ if path.starts_with("/sys/class/net/") && path.ends_with("/address") => {
+            Some(address(text().trim()).into_bytes())
+        }
+        _ if path.starts_with("/sys/class/dmi/") => None,
+        "/etc/cloud/ds-identify.cfg" => Some(content.to_vec()),
+        _ if path.starts_with("/etc/cloud") && path.ends_with(".cfg") => {
+            Some(configuration(content).into_bytes())
+        }
+        _ if HARMLESS.iter().any(|harmless| path.starts_with(harmless)) => Some(content.to_vec()),
+        _ => Some(Vec::new()),
+    }
+}
+
+/// A string of firmware: serial numbers and the UUID keep the parts that rules look at.
+pub fn firmware(field: Field, value: &str) -> String {
+    match field {
+        Field::ProductUuid => uuid(value),
+        Field::ProductSerial if value.contains("ds=nocloud") => seeded(value),
+        Field::ProductSerial | Field::BoardSerial | Field::ChassisSerial => serial(value),
+        // EC2 writes the instance's identifier here.
+        Field::BoardAssetTag => masked(value),
+        _ => String::from(value),
+    }
+}
+
+/// Words of which some may be a parameter's with a secret value, or an address with a user and a password.
+pub fn words(line: &str) -> String {
+    let words: Vec<String> = line.split(' ').map(word).collect();
+    words.join(" ")
+}
+
+fn cmdline(line: &str) -> String {
+    words(line.trim_end_matches('\n')) + "\n"
+}
+
+/// One parameter. Those of `ds=nocloud;…` are looked at one by one.
+fn word(word: &str) -> String {
+    let items: Vec<String> = word.split(';').map(item).collect();
+    items.join(";")
+}
+
+fn item(item: &str) -> String {
+    let (key, value) = match item.split_once('=') {
+        Some((key, value)) => (key, Some(value)),
+        None => (item, None),
+    };
+    let lower = key.to_ascii_lowercase();
+    let secret = SECRET.iter().any(|word| lower.contains(word));
+    match value {
+        Some(_) if secret => format!("{key}=REDACTED"),
+        _ => without_user(item),
+    }
+}
+
+/// `scheme://user:password@host/path?query` without user, password and query.
+fn without_user(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return String::from(text);
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Of process 1's variables, those that rules look at.
+fn environment(content: &[u8]) -> Vec<u8> {
+    let known: [&[u8]; 2] = [b"container=", b"product_name="];
+    let kept = content
+        .split(|byte| *byte == 0)
+        .filter(|variable| known.iter().any(|key| variable.starts_with(key)));
+    kept.flat_map(|variable| [variable, &[0]].concat())
+        .collect()
+}
+
+/// Of a configuration, the keys that identification looks at, written anew; what is below `datasource` keeps its keys and
+/// loses its texts.
+fn configuration(content: &[u8]) -> String {
+    const KEPT: [&str; 3] = ["datasource_list", "disable_vmware_customization", "sources"];
+    let Ok(Value::Map(document)) = yaml::read(content) else {
+        return String::new();
+    };
+    let mut kept = Map::new();
+    for key in KEPT {
+        if let Some(value) = document.get(key) {
+            kept.insert(key, value.clone());
+        }
+    }
+    if let Some(value) = document.get("datasource") {
+        kept.insert("datasource", textless(value, TEXTLESS_DEPTH_MAX));
+    }
+    yaml::write(&Value::Map(kept))
+}
+
+/// How deep `datasource` is kept.
+const TEXTLESS_DEPTH_MAX: usize = 4;
+
+/// A value with each text but `strict_id`'s words replaced.
+fn textless(value: &Value, depth: usize) -> Value {
+    match value {
+        Value::Map(map) if depth > 0 => {
+            let entries = map.iter().filter_map(|(key, value)| {
+                let key = key.as_text()?;
+                let known = key == "strict_id";
+                Some((
+                    key,
+                    if known {
+                        value.clone()
+                    } else {
+                        textless(value, depth - 1)
+                    },
+                ))
+            });
+            Value::Map(entries.collect())
+        }
+        Value::Bool(_) | Value::Null | Value::Int(_) => value.clone(),
+        _ => Value::from(String::from("REDACTED")),
+    }
+}
+
+/// A variable of the environment: that it is set, and the one that holds a command line.
+pub fn variable(name: &str, value: &str) -> String {
+    match name {
+        "KERNEL_CMDLINE" => words(value),
+        _ if value.is_empty() => String::new(),
+        _ => String::from("REDACTED"),
+    }
+}
+
+/// A setting of ours; its key may be a secret's.
+pub fn setting(text: &str) -> String {
+    item(text)
+}
+
+/// The first field, which Ec2's rule looks at.
+fn uuid(value: &str) -> String {
+    match value.split_once('-') {
+        Some((first, rest)) => format!("{first}-{}", masked(rest)),
+        None => masked(value),
+    }
+}
+
+/// A serial number with words for NoCloud in it.
+fn seeded(value: &str) -> String {
+    let words = value.split(' ').map(|part| match part.starts_with("ds=") {
+        true => word(part),
+        false => masked(part),
+    });
+    words.collect::<Vec<String>>().join(" ")
+}
+
+fn serial(value: &str) -> String {
+    let start = SERIALS.iter().find(|start| value.starts_with(**start));
+    let end = SERIAL_ENDS.iter().find(|end| value.ends_with(**end));
+    let (start, end) = (start.map_or("", |start| start), end.map_or("", |end| end));
+    let rest = value.strip_prefix(start).unwrap_or(value);
+    let rest = rest.strip_suffix(end).unwrap_or(rest);
+    format!("{start}{}{end}", masked(rest))
+}
+
+/// The manufacturer's half of a hardware address.
+fn address(value: &str) -> String {
+    let fields = value.split(':').enumerate();
+    let fields = fields.map(|(at, field)| if at < 3 { field } else { "00" });
+    fields.collect::<Vec<&str>>().join(":") + "\n"
+}
+
+fn masked(value: &str) -> String {
+    value.chars().map(mask).collect()
+}
+
+/// Letters and digits go, the shape stays.
+fn mask(c: char) -> char {
+    match c {
+        '0'..='9' => '0',
+        c if c.is_alphabetic() => 'x',
+        c => c,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn text(path: &str, content: &str) -> Option<String> {
+        let content = file(path, content.as_bytes())?;
+        Some(String::from_utf8(content).unwrap())
+    }
+
+    #[test]
+    fn secrets_stay() {
+        for (path, content, expected) in [
+            (
+                "/proc/cmdline",
+                "ro ds=nocloud;s=http://u:p@h/x?y=1;k=v api_key=1 rd.luks.key=/k a=b\n",
+                Some("ro ds=nocloud;s=http://h/x;k=v api_key=REDACTED rd.luks.key=REDACTED a=b\n"),
+            ),
+            (
+                "/proc/1/environ",
+                "A=b\0container=lxc\0X=y\0",
+                Some("container=lxc\0"),
+            ),
+            (
+                "/sys/class/net/eth0/address",
+                "52:54:00:12:34:56\n",
+                Some("52:54:00:00:00:00\n"),
+            ),
+            ("/sys/class/net/eth0/mtu", "1500\n", Some("1500\n")),
+            ("/sys/firmware/dmi/tables/DMI", "x", None),
+            (
+                "/etc/cloud/cloud.cfg",
+                "users:\n- name: me\n  passwd: x\ndatasource_list:\n- Ec2\n- None\nchpasswd: y\n",
+                Some("datasource_list:\n- Ec2\n- None\n"),
+            ),
+            ("/var/lib/cloud/seed/nocloud/user-data", "secret", Some("")),
+            ("/etc/shadow", "root:x", Some("")),
+        ] {
+            assert_eq!(text(path, content).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn firmware_keeps_what_rules_look_at() {
+        for (field, value, expected) in [
+            (
+                Field::ProductUuid,
+                "ec2e1916-9099-7caf",
+                "ec2e1916-0000-0xxx",
+            ),
+            (
+                Field::ProductSerial,
+                "GoogleCloud-0123AB",
+                "GoogleCloud-0000xx",
+            ),
+            (
+                Field::ProductSerial,
+                "srv-1.brightbox.com",
+                "xxx-0.brightbox.com",
+            ),
+            (
+                Field::ProductSerial,
+                "ds=nocloud;s=http://a:b@c/",
+                "ds=nocloud;s=http://c/",
+            ),
+            (Field::BoardAssetTag, "i-0f", "x-0x"),
+            (Field::ChassisAssetTag, "OracleCloud.com", "OracleCloud.com"),
+        ] {
+            assert_eq!(firmware(field, value), expected);
+        }
+    }
+}

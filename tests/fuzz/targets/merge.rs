@@ -1,0 +1,23 @@
+//! Parts of cloud-config, one after each line of "---": what comes of them is YAML that is read back.
+#![no_main]
+use cloudseed_core::compile::cloud_config::{CLOUD_CONFIG, merge_parts};
+use cloudseed_core::userdata::Part;
+use cloudseed_core::yaml;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let part = |content: &str| Part {
+        number: 1,
+        content_type: CLOUD_CONFIG.to_string(),
+        filename: content.chars().take(8).collect(),
+        headers: vec![(
+            "Merge-Type".to_string(),
+            content.lines().next().unwrap_or("").to_string(),
+        )],
+        origin: "user-data".to_string(),
+        content: content.as_bytes().to_vec(),
+    };
+    let parts: Vec<Part> = text.split("\n---\n").map(part).collect();
+    let merged = merge_parts(&parts);
+    let again = yaml::read(merged.text.as_bytes()).map(|value| yaml::write(&value));
+    assert_eq!(again, Ok(yaml::write(&merged.value)));
+});

@@ -1,0 +1,61 @@
+//! Merging: a folder of `tests/merge` is the parts of one cloud-config, `1`, `2`, …, and `expect`, what comes of them.
+//!
+//! A part's first line may be a header, `Merge-Type: …`, before an empty one. `UPDATE=1` rewrites `expect`.
+
+use std::path::Path;
+use std::{env, fs};
+
+use cloudseed_core::compile::cloud_config::{CLOUD_CONFIG, CLOUD_CONFIG_JSONP, merge_parts};
+use cloudseed_core::userdata::Part;
+
+fn part(number: u32, text: &str) -> Part {
+    let (header, content) = match text.split_once("\n\n") {
+        Some((header, content)) if header.to_lowercase().contains("merge-type: ") => {
+            (header, content)
+        }
+        _ => (": ", text),
+    };
+    let (name, value) = header.split_once(": ").unwrap();
+    let content_type = match content.starts_with("#cloud-config-jsonp") {
+        true => CLOUD_CONFIG_JSONP,
+        false => CLOUD_CONFIG,
+    };
+    Part {
+        number,
+        content_type: content_type.to_string(),
+        filename: format!("part-{number:03}"),
+        headers: vec![(name.to_string(), value.to_string())],
+        origin: "user-data".to_string(),
+        content: content.as_bytes().to_vec(),
+    }
+}
+
+#[test]
+fn parts_are_merged_as_by_the_original() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/merge");
+    let mut cases = 0;
+    for case in fs::read_dir(folder).unwrap() {
+        let case = case.unwrap().path();
+        let texts = (1..).map_while(|number| {
+            let text = fs::read_to_string(case.join(number.to_string())).ok()?;
+            Some(part(number, &text))
+        });
+        let merged = merge_parts(&texts.collect::<Vec<Part>>());
+        let warnings = merged
+            .warnings
+            .iter()
+            .map(|warning| format!("! {warning}\n"));
+        let found = merged.text.clone() + &warnings.collect::<String>();
+        let expect = case.join("expect");
+        if env::var_os("UPDATE").is_some() {
+            fs::write(&expect, &found).unwrap();
+        }
+        assert_eq!(
+            found,
+            fs::read_to_string(&expect).unwrap_or_default(),
+            "{case:?}"
+        );
+        cases += 1;
+    }
+    assert!(cases > 10);
+}
