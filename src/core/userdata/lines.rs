@@ -1,8 +1,7 @@
 //! Lines as mail has them: ended by CR LF, by LF or by CR, or by the end of the document.
 
-use memchr::memchr2;
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take};
+use nom::bytes::complete::{tag, take_till};
 use nom::combinator::{opt, recognize};
 use nom::{IResult, Parser};
 
@@ -15,8 +14,7 @@ use nom::{IResult, Parser};
 ///
 /// The line of an empty document is empty.
 pub fn split(document: &[u8]) -> (&[u8], &[u8]) {
-    let text = memchr2(b'\r', b'\n', document).unwrap_or(document.len());
-    let line: IResult<&[u8], &[u8]> = recognize((take(text), opt(end))).parse(document);
+    let line: IResult<&[u8], &[u8]> = recognize((take_till(is_end), opt(end))).parse(document);
     line.map_or((document, &[]), |(rest, line)| (line, rest))
 }
 
