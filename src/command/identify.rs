@@ -9,7 +9,7 @@ use argh::FromArgs;
 use cloudseed_core::identify::settings::Settings;
 use cloudseed_core::identify::{self, Outcome, log, report};
 use cloudseed_core::json;
-use cloudseed_core::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
+use cloudseed_core::machine::{Files, Kind, Machine};
 
 use crate::sys::root::Root;
 
@@ -17,6 +17,8 @@ use crate::sys::root::Root;
 const CLOUD_CFG: &str = "/run/cloud-init/cloud.cfg";
 const RESULT: &str = "/run/cloud-init/.ds-identify.result";
 const LOG: &str = "/run/cloud-init/ds-identify.log";
+/// Longest log of earlier runs that is kept, in bytes; a run writes about two thousand.
+const LOG_BYTES_MAX: usize = 64 << 10;
 
 /// tell which platform this is: status 0 if one is found, 1 if none is, 2 if the owner has disabled it
 #[derive(FromArgs)]
@@ -104,7 +106,7 @@ impl Identify {
 
 /// What earlier runs have logged; a log that has grown beyond measure starts anew.
 fn earlier_log(root: &Root) -> String {
-    let bytes = root.read(LOG, FILE_BYTES_MAX).unwrap_or_default();
+    let bytes = root.read(LOG, LOG_BYTES_MAX).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -245,13 +245,13 @@ fn label(machine: &Machine, labels: &[&str]) -> Verdict {
 }
 
 fn holds(machine: &Machine, directory: &str, required: &[&str]) -> Verdict {
+    if machine.files.kind(directory).is_none() {
+        return Verdict::No(format!("{directory} is not there"));
+    }
     let path = |file: &str| format!("{directory}/{file}");
     let missing = |file: &&&str| machine.files.kind(&path(file)) != Some(Kind::File);
     match required.iter().find(missing) {
         None => Verdict::Found(format!("{directory} holds {}", required.join(" and "))),
-        Some(_) if machine.files.kind(directory).is_none() => {
-            Verdict::No(format!("{directory} is not there"))
-        }
         Some(file) => Verdict::No(format!("{directory} has no {file}")),
     }
 }
