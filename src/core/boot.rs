@@ -14,8 +14,8 @@ use crate::instance::Instance;
 use crate::machine::{Kind, Machine};
 use crate::plan::Plan;
 use crate::platform::Platform;
-use crate::userdata;
 use crate::userdata::template::{self, Templates};
+use crate::userdata::{self, launch};
 use crate::warning::{Blame, Error, Warning};
 
 /// What whoever starts a boot may choose.
@@ -221,6 +221,11 @@ pub fn decode(
         };
         let (parts, found) = userdata::decode(bytes, document.name(), &mut web);
         warnings.extend(found);
+        // The operator's documents are for every machine; only the owner's may single one out.
+        let parts = match (document, instance.launch_index) {
+            (Document::UserData, Some(index)) => launch::for_launch_index(parts, index),
+            _ => parts,
+        };
         Some(Decoded { document, parts })
     })
     .collect()
