@@ -4,7 +4,7 @@
 //! stack and block devices, in tests the simulated cloud. No recipe knows which.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -215,6 +215,12 @@ impl<'a> Cloud<'a> {
             outside: self.outside,
             deadline: self.deadline,
         }
+    }
+
+    /// An answer of this cloud that is not what it documents.
+    pub fn broken(&self, place: &str, expected: impl ToString, found: impl ToString) -> Error {
+        let step = format!("fetch {}", self.name);
+        Error::new(Blame::Broken, step, place, expected, found)
     }
 
     fn remaining(&self) -> Duration {

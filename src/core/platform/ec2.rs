@@ -18,7 +18,7 @@ use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::rule::{Inquiry, Rule, Verdict};
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error};
+use crate::warning::Error;
 
 /// Amazon EC2 and its relatives.
 pub static PLATFORM: Platform = Platform {
@@ -193,8 +193,7 @@ fn take_token(cloud: &mut Cloud) -> Result<(), Error> {
             cloud.headers.push(("X-aws-ec2-metadata-token", token));
             Ok(())
         }
-        _ => Err(broken(
-            cloud,
+        _ => Err(cloud.broken(
             "PUT /latest/api/token",
             "a token of printable letters",
             "something else",
@@ -231,10 +230,9 @@ fn directory(
 ) -> Result<Map, Error> {
     let mut map = Map::default();
     if depth > TREE_DEPTH_MAX {
-        return Err(broken(
-            cloud,
+        return Err(cloud.broken(
             path,
-            "a tree of at most 12 levels",
+            format!("a tree of at most {TREE_DEPTH_MAX} levels"),
             "a deeper one",
         ));
     }
@@ -242,10 +240,9 @@ fn directory(
     for name in String::from_utf8_lossy(&listing).lines() {
         *entries += 1;
         if *entries > ENTRIES_MAX {
-            return Err(broken(
-                cloud,
+            return Err(cloud.broken(
                 path,
-                "a tree of at most 2000 entries",
+                format!("a tree of at most {ENTRIES_MAX} entries"),
                 "a larger one",
             ));
         }
@@ -303,7 +300,9 @@ fn identity(cloud: &mut Cloud, version: &str) -> Option<Identity> {
     match serde_json_core::from_slice_escaped::<Identity>(&document, &mut unescaped) {
         Ok((identity, _)) => Some(identity),
         Err(error) => {
-            let warning = broken(cloud, &path, "an instance identity document", error).what;
+            let warning = cloud
+                .broken(&path, "an instance identity document", error)
+                .what;
             cloud.warnings.push(warning);
             None
         }
@@ -333,7 +332,7 @@ fn read(
     };
     let found = id.clone().unwrap_or_default();
     let instance_id = InstanceId::new(&found)
-        .ok_or_else(|| broken(cloud, "instance-id", "an instance-id", format!("{found:?}")))?;
+        .ok_or_else(|| cloud.broken("instance-id", "an instance-id", format!("{found:?}")))?;
     let zone = identity
         .as_ref()
         .and_then(|identity| identity.availability_zone.as_ref());
@@ -360,16 +359,6 @@ fn read(
         },
         meta_data: Value::Map(meta_data),
     })
-}
-
-fn broken(cloud: &Cloud, place: &str, expected: &str, found: impl ToString) -> Error {
-    Error::new(
-        Blame::Broken,
-        format!("fetch {}", cloud.name),
-        place,
-        expected,
-        found,
-    )
 }
 
 #[cfg(test)]

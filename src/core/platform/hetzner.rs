@@ -4,7 +4,7 @@
 //! for which 204 means that there is none. Source: Hetzner's "Server metadata" page, and cloud-init's behaviour.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Platform;
@@ -13,7 +13,7 @@ use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error};
+use crate::warning::Error;
 
 /// Hetzner Cloud.
 pub static PLATFORM: Platform = Platform {
@@ -38,12 +38,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut meta_data = match tree(cloud, "/hetzner/v1/metadata", &document)? {
         Value::Map(map) => map,
         other => {
-            return Err(broken(
-                cloud,
-                "/hetzner/v1/metadata",
-                "a mapping",
-                other.kind(),
-            ));
+            return Err(cloud.broken("/hetzner/v1/metadata", "a mapping", other.kind()));
         }
     };
     if let Some(networks) = networks {
@@ -64,15 +59,10 @@ fn read(
     let serial = cloud.machine.dmi.get(Field::ProductSerial).unwrap_or(&id);
     if id != serial {
         let expected = format!("{serial}, the serial number in firmware");
-        return Err(broken(cloud, "instance-id", &expected, format!("{id:?}")));
+        return Err(cloud.broken("instance-id", &expected, format!("{id:?}")));
     }
     let Some(instance_id) = InstanceId::new(&id) else {
-        return Err(broken(
-            cloud,
-            "instance-id",
-            "an instance-id",
-            format!("{id:?}"),
-        ));
+        return Err(cloud.broken("instance-id", "an instance-id", format!("{id:?}")));
     };
     let vendor_data = text("vendor_data")
         .filter(|text| !text.is_empty())
@@ -112,15 +102,5 @@ fn read(
 }
 
 fn tree(cloud: &Cloud, path: &str, document: &[u8]) -> Result<Value, Error> {
-    crate::yaml::read(document).map_err(|error| broken(cloud, path, "a YAML document", error))
-}
-
-fn broken(cloud: &Cloud, place: &str, expected: &str, found: impl ToString) -> Error {
-    Error::new(
-        Blame::Broken,
-        format!("fetch {}", cloud.name),
-        place,
-        expected,
-        found,
-    )
+    crate::yaml::read(document).map_err(|error| cloud.broken(path, "a YAML document", error))
 }
