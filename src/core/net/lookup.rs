@@ -10,6 +10,7 @@ use smoltcp::socket::udp;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpAddress;
 
+use super::lane::Lane;
 use super::names::{self, Answer, Kind};
 use super::{NAMES_MAX, Net, Wires, span};
 use crate::fetch::{Failure, Network};
@@ -67,12 +68,17 @@ impl<W: Wires> Net<W> {
         self.want(Network::Any)?;
         let until = until.min(self.now() + LOOKUP_MAX);
         // The domains are known with the name servers.
-        self.drive(until, |net| {
-            let mut lanes = net.lanes.iter();
-            lanes
-                .any(|lane| !lane.have.name_servers().is_empty())
-                .then_some(())
+        let told = self.drive(until, |net| {
+            let told = |lane: &Lane| !lane.have.name_servers().is_empty();
+            let all = net.lanes.iter().any(told);
+            (all || net.is_told_all()).then_some(all)
         });
+        if told == Some(false) {
+            return Err(Failure {
+                again: false,
+                found: format!("no name server to ask for {host}: no interface was told of one"),
+            });
+        }
         for name in self.spellings(host) {
             let addresses = self.look_up(&name, until)?;
             if !addresses.is_empty() {
@@ -87,6 +93,13 @@ impl<W: Wires> Net<W> {
             again: false,
             found: format!("no address of {host}"),
         })
+    }
+
+    /// True if there is an interface, and none with a cable will be told more than it was.
+    fn is_told_all(&self) -> bool {
+        let lanes = self.lanes.iter().zip(&self.plugged);
+        let mut plugged = lanes.filter(|(_, plugged)| **plugged).peekable();
+        plugged.peek().is_some() && plugged.all(|(lane, _)| lane.have.settled())
     }
 
     /// The full names that `host` may mean, the likeliest first.
