@@ -203,17 +203,19 @@ impl<'a> Cloud<'a> {
     /// Documents that do not depend on each other, in the order of their paths; each may be missing if its path says so. Asked
     /// for as many at a time as the outside likes. The first that cannot be had ends it.
     pub fn get_all(&mut self, paths: &[(String, Optional)]) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        let urls: Vec<String> = paths
-            .iter()
-            .map(|(path, _)| format!("{}{path}", self.base))
-            .collect();
-        self.outside.expect(&urls);
+        self.expect(paths.iter().map(|(path, _)| path.as_str()));
         let found = paths
             .iter()
             .map(|(path, optional)| self.ask(Method::Get, path, &[], optional.0))
             .collect();
         self.outside.expect(&[]);
         found
+    }
+
+    /// Says which documents are got next, one by one in this order, so that they can be asked for together.
+    pub fn expect<'p>(&mut self, paths: impl Iterator<Item = &'p str>) {
+        let urls: Vec<String> = paths.map(|path| format!("{}{path}", self.base)).collect();
+        self.outside.expect(&urls);
     }
 
     /// A document whose loss costs only itself: if it cannot be had, there is a warning and the rest goes on.

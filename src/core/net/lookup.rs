@@ -25,6 +25,8 @@ const DENIED_GRACE: Duration = Duration::from_millis(500);
 const SPELLINGS_MAX: usize = 6;
 /// Longest time a lookup may take.
 const LOOKUP_MAX: Duration = Duration::from_millis(10_000);
+/// How long an interface with an address may take to be told of a name server by somebody else, a router say.
+const TOLD_MAX: Duration = Duration::from_millis(1000);
 /// Largest answer taken over UDP.
 const ANSWER_BYTES_MAX: usize = 1500;
 
@@ -68,11 +70,19 @@ impl<W: Wires> Net<W> {
         self.want(Network::Any)?;
         let until = until.min(self.now() + LOOKUP_MAX);
         // The domains are known with the name servers.
+        let patience = self.now() + TOLD_MAX;
         let told = self.drive(until, |net| {
             let told = |lane: &Lane| !lane.have.name_servers().is_empty();
-            let all = net.lanes.iter().any(told);
-            (all || net.is_told_all()).then_some(all)
+            let told = net.lanes.iter().any(told);
+            let leased = net
+                .lanes
+                .iter()
+                .any(|lane| !lane.have.families().is_empty());
+            net.alarm = Some(patience).filter(|_| leased && net.now() < patience);
+            let late = leased && net.alarm.is_none();
+            (told || late).then_some(told)
         });
+        self.alarm = None;
         if told == Some(false) {
             return Err(Failure {
                 again: false,
@@ -93,13 +103,6 @@ impl<W: Wires> Net<W> {
             again: false,
             found: format!("no address of {host}"),
         })
-    }
-
-    /// True if there is an interface, and none with a cable will be told more than it was.
-    fn is_told_all(&self) -> bool {
-        let lanes = self.lanes.iter().zip(&self.plugged);
-        let mut plugged = lanes.filter(|(_, plugged)| **plugged).peekable();
-        plugged.peek().is_some() && plugged.all(|(lane, _)| lane.have.settled())
     }
 
     /// The full names that `host` may mean, the likeliest first.

@@ -176,11 +176,16 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         _ => "2009-04-04",
     };
     let meta_data = crawl(cloud, version)?;
+    let document = format!("/{version}/dynamic/instance-identity/document");
+    let user_data = format!("/{version}/user-data");
     let identity = match relative {
-        Relative::Aws => identity(cloud, version),
+        Relative::Aws => {
+            cloud.expect([document.as_str(), user_data.as_str()].into_iter());
+            identity(cloud, &document)
+        }
         _ => None,
     };
-    let user_data = cloud.get_or_warn(&format!("/{version}/user-data"));
+    let user_data = cloud.get_or_warn(&user_data);
     read(cloud, relative, meta_data, identity, user_data)
 }
 
@@ -367,15 +372,14 @@ struct Identity {
 }
 
 /// The identity document, if it is there and is one; without it the tree says the same less surely.
-fn identity(cloud: &mut Cloud, version: &str) -> Option<Identity> {
-    let path = format!("/{version}/dynamic/instance-identity/document");
-    let document = cloud.get_or_warn(&path)?;
+fn identity(cloud: &mut Cloud, path: &str) -> Option<Identity> {
+    let document = cloud.get_or_warn(path)?;
     let mut unescaped = [0; 1024];
     match serde_json_core::from_slice_escaped::<Identity>(&document, &mut unescaped) {
         Ok((identity, _)) => Some(identity),
         Err(error) => {
             let warning = cloud
-                .broken(&path, "an instance identity document", error)
+                .broken(path, "an instance identity document", error)
                 .what;
             cloud.warnings.push(warning);
             None
