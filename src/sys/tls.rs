@@ -34,8 +34,10 @@ use wall::{Wall, date};
 
 /// True: this build can speak https.
 pub const SPOKEN: bool = true;
-/// Where distributions keep their bundle of root certificates: Debian and its family, Fedora and its, openSUSE, Alpine.
+/// Where a bundle of root certificates may be: one for this program alone, which the hooks of initramfs generators take along,
+/// and those of the distributions: Debian and its family, Fedora and its, openSUSE, Alpine.
 const BUNDLES: &[&str] = &[
+    "/etc/cloudseed/ca-certificates.crt",
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/pki/tls/certs/ca-bundle.crt",

@@ -2,7 +2,7 @@
 //! an address.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use cloudseed_core::net::{self, Net, Wires, names};
 use cloudseed_core::value::Value;
 use smoltcp::time::Instant;
 use ureq::Agent;
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
+use super::resolve::{self, Names};
 use super::root::Root;
 use super::tls::{self, Tls};
 use super::watch::{self, Watch};
@@ -364,9 +364,8 @@ impl Kernel {
     /// An outside over the kernel's sockets.
     pub fn new(journal: Journal, tls: Tls) -> Kernel {
         let connector = ().chain(TcpConnector::default()).chain(tls.clone());
-        let resolver = DefaultResolver::default();
         Kernel {
-            agent: Agent::with_parts(http::config(), connector, resolver),
+            agent: Agent::with_parts(http::config(), connector, Names),
             tls,
             journal,
         }
@@ -433,9 +432,10 @@ impl Outside for Kernel {
 }
 
 fn connect(target: &(&str, u16), timeout: Duration) -> std::io::Result<()> {
-    let addresses: Vec<SocketAddr> = target.to_socket_addrs()?.collect();
+    let addresses = resolve::look_up(target.0, std::time::Instant::now() + timeout)?;
     let mut last = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
     for address in addresses {
+        let address = SocketAddr::new(address, target.1);
         last = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)));
         if last.is_ok() {
             break;
