@@ -33,6 +33,7 @@ const GUEST_VARIABLES: &str = "VMX_GUESTINFO";
 #[derive(Clone, Debug)]
 pub struct Root {
     prefix: PathBuf,
+    real: bool,
     /// The prefix, open, if it is not `/` and there is such a directory.
     below: Option<Arc<OwnedFd>>,
     /// The text of [`ENVIRONMENT`], once it was asked for.
@@ -48,12 +49,14 @@ impl Root {
                 .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
                 .open(prefix)
         };
-        let below = match prefix == Path::new("/") {
+        let real = prefix == Path::new("/");
+        let below = match real {
             true => None,
             false => open().ok().map(|file| Arc::new(file.into())),
         };
         Root {
             prefix: prefix.to_path_buf(),
+            real,
             below,
             environment: Arc::default(),
         }
@@ -61,7 +64,7 @@ impl Root {
 
     /// True if this is the machine the program runs on.
     pub fn is_real(&self) -> bool {
-        self.prefix == Path::new("/")
+        self.real
     }
 
     /// The prefix.
