@@ -290,6 +290,10 @@ impl Files for Root {
     fn cpuid_vendor(&self) -> Option<[u8; 12]> {
         self.is_real().then(super::cpu::hypervisor_vendor).flatten()
     }
+
+    fn architecture(&self) -> Option<&'static str> {
+        self.is_real().then(super::cpu::architecture)
+    }
 }
 
 /// A disk that is open for reading.
