@@ -34,6 +34,7 @@ use sys::console::{self, Weight};
 use sys::probe;
 use sys::root::Root;
 use sys::template::Jinja;
+use sys::tls::Tls;
 use sys::watch::Watch;
 use sys::world::{self, Journal, Kernel};
 
@@ -149,7 +150,7 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 
 /// Runs a command that may read documents from the web, over the kernel's sockets: this is no boot.
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
-    let mut kernel = Kernel::new(Journal::new());
+    let mut kernel = Kernel::new(Journal::new(), Tls::default());
     let files = Root::new(Path::new("/"));
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {

@@ -21,6 +21,8 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
+use super::tls::{self, Tls};
+
 /// How this program names itself.
 pub const USER_AGENT: &str = concat!("cloudseed/", env!("CARGO_PKG_VERSION"));
 /// Most bytes of a `Location` header that are kept.
@@ -82,9 +84,9 @@ impl<W: Wires> Handle<W> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An agent whose connections are this network's.
-    pub fn agent(&self) -> Agent {
-        Agent::with_parts(config(), self.clone(), self.clone())
+    /// An agent whose connections are this network's, inside `tls` where a URL wants it.
+    pub fn agent(&self, tls: Tls) -> Agent {
+        Agent::with_parts(config(), self.clone().chain(tls), self.clone())
     }
 
     /// One try of one request through `agent`.
@@ -162,8 +164,14 @@ impl Progress {
             Wrong::Url => (false, String::from("a URL that is none")),
             Wrong::Ureq(ureq::Error::TlsRequired) => (
                 false,
-                String::from("an https URL, which this build cannot speak"),
+                String::from(
+                    "an https URL, for which this build (without the feature `tls`) has no TLS",
+                ),
             ),
+            Wrong::Ureq(ureq::Error::Other(error)) if error.is::<Told>() => {
+                let told = error.downcast_ref::<Told>().map(|told| told.0.clone());
+                return told.unwrap_or_else(|| self.cut(Cut::Reset, request.timeout));
+            }
             Wrong::Ureq(ureq::Error::Timeout(_)) => return self.cut(Cut::Late, request.timeout),
             Wrong::Ureq(ureq::Error::Io(error)) => return self.io(error, request),
             Wrong::Ureq(ureq::Error::BadUri(_)) => (false, String::from("a URL that is none")),
@@ -195,6 +203,18 @@ impl Progress {
         Failure { again: true, found }
     }
 }
+
+/// A failure on its way through ureq.
+#[derive(Debug)]
+pub struct Told(pub Failure);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.found)
+    }
+}
+
+impl std::error::Error for Told {}
 
 /// Why [`exchange`] has no answer.
 #[derive(Debug)]
@@ -263,7 +283,7 @@ fn once(
     hop: &Hop,
     progress: &mut Progress,
 ) -> Result<Response, Wrong> {
-    if scheme(hop.url) == "https" {
+    if scheme(hop.url) == "https" && !tls::SPOKEN {
         return Err(Wrong::Ureq(ureq::Error::TlsRequired));
     }
     let (url, credentials) = without_credentials(hop.url);

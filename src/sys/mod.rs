@@ -16,6 +16,11 @@ pub mod template;
 #[cfg(not(feature = "jinja"))]
 #[path = "no_template.rs"]
 pub mod template;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+pub mod tls;
 pub mod uevent;
 pub mod watch;
 pub mod world;

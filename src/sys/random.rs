@@ -15,3 +15,23 @@ pub fn seed() -> u64 {
     let time = clock::now().total_micros() as u64;
     time.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id()).rotate_left(32)
 }
+
+/// Waits until the kernel's generator is ready to make keys; false if it is not within `time`.
+#[cfg(feature = "tls")]
+pub fn is_ready(time: std::time::Duration) -> bool {
+    // Kernels before 5.6 cannot be asked to say when.
+    const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+    let until = clock::now() + smoltcp::time::Duration::from(time);
+    loop {
+        let mut byte = 0u8;
+        // SAFETY: the pointer is to a byte of ours that outlives the call.
+        let got = unsafe { libc::getrandom((&raw mut byte).cast(), 1, libc::GRND_NONBLOCK) };
+        if got == 1 {
+            return true;
+        }
+        if clock::now() >= until {
+            return false;
+        }
+        std::thread::sleep(LOOK);
+    }
+}

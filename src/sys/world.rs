@@ -16,11 +16,12 @@ use cloudseed_core::value::Value;
 use smoltcp::time::Instant;
 use ureq::Agent;
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::TcpConnector;
+use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
 use super::root::Root;
+use super::tls::Tls;
 use super::watch::{self, Watch};
 use super::{clock, random};
 
@@ -77,6 +78,8 @@ pub struct Settings {
     pub hosts: String,
     /// What to do with frames.
     pub watch: Watch,
+    /// Who is trusted where a URL is https.
+    pub tls: Tls,
 }
 
 impl Settings {
@@ -88,6 +91,7 @@ impl Settings {
             fixed: Fixed::all(&machine.cmdline),
             hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
             watch,
+            tls: Tls::default(),
         }
     }
 }
@@ -136,7 +140,7 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
     if kernels {
         let line = "the kernel has an address already, using its sockets";
         journal.note(clock::now(), line);
-        return Box::new(Kernel::new(journal));
+        return Box::new(Kernel::new(journal, settings.tls.clone()));
     }
     match PacketWires::open(&nics) {
         Ok((wires, nics, trouble)) => {
@@ -154,12 +158,12 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
                 Ok(tap) => net.watch(tap),
                 Err(error) => journal.note(clock::now(), format_args!("no record: {error}")),
             }
-            Box::new(World::new(net, journal))
+            Box::new(World::new(net, journal).trusting(settings.tls.clone()))
         }
         Err(error) => {
             let line = format!("no packet sockets ({error}), using the kernel's sockets");
             journal.note(clock::now(), line);
-            Box::new(Kernel::new(journal))
+            Box::new(Kernel::new(journal, settings.tls.clone()))
         }
     }
 }
@@ -222,6 +226,7 @@ impl Outside for Lazy {
 pub struct World<W: Wires> {
     handle: Handle<W>,
     agent: Agent,
+    tls: Tls,
     journal: Journal,
 }
 
@@ -229,14 +234,27 @@ impl<W: Wires> World<W> {
     /// An outside over `net`, whose clock is the journal's.
     pub fn new(net: Net<W>, journal: Journal) -> World<W> {
         let handle = Handle::new(net);
+        let tls = Tls::default();
         World {
-            agent: handle.agent(),
+            agent: handle.agent(tls.clone()),
+            tls,
             handle,
             journal,
         }
     }
 
+    /// The same with others to trust.
+    pub fn trusting(mut self, tls: Tls) -> World<W> {
+        self.agent = self.handle.agent(tls.clone());
+        self.tls = tls;
+        self
+    }
+
     fn tell(&mut self) {
+        let now = self.handle.lock().net.now();
+        for note in self.tls.notes() {
+            self.journal.note(now, note);
+        }
         let notes = self.handle.lock().net.notes();
         for (at, note) in notes {
             self.journal.note(at, note);
@@ -325,15 +343,18 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// An outside over the kernel's sockets: somebody else has configured the network.
 pub struct Kernel {
     agent: Agent,
+    tls: Tls,
     journal: Journal,
 }
 
 impl Kernel {
     /// An outside over the kernel's sockets.
-    pub fn new(journal: Journal) -> Kernel {
-        let (connector, resolver) = (TcpConnector::default(), DefaultResolver::default());
+    pub fn new(journal: Journal, tls: Tls) -> Kernel {
+        let connector = ().chain(TcpConnector::default()).chain(tls.clone());
+        let resolver = DefaultResolver::default();
         Kernel {
             agent: Agent::with_parts(http::config(), connector, resolver),
+            tls,
             journal,
         }
     }
@@ -366,8 +387,11 @@ impl Outside for Kernel {
 
     fn http(&mut self, request: &Request) -> Result<Response, Failure> {
         let mut progress = Progress::default();
-        http::exchange(&self.agent, request, Some(request.timeout), &mut progress)
-            .map_err(|error| progress.failure(&error, request))
+        let result = http::exchange(&self.agent, request, Some(request.timeout), &mut progress);
+        for note in self.tls.notes() {
+            self.journal.note(clock::now(), note);
+        }
+        result.map_err(|error| progress.failure(&error, request))
     }
 
     fn now(&self) -> Duration {
