@@ -150,8 +150,8 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 
 /// Runs a command that may read documents from the web, over the kernel's sockets: this is no boot.
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
-    let mut kernel = Kernel::new(Journal::new(), Tls::default());
     let files = Root::new(Path::new("/"));
+    let mut kernel = Kernel::new(Journal::new(), Tls::default(), files.clone());
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {
         files: &files,

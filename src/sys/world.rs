@@ -15,11 +15,11 @@ use cloudseed_core::net::{self, Net, Wires, names};
 use cloudseed_core::value::Value;
 use smoltcp::time::Instant;
 use ureq::Agent;
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
+use super::resolver::Servers;
 use super::root::Root;
 use super::tls::Tls;
 use super::watch::{self, Watch};
@@ -137,10 +137,11 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
     for line in left_out {
         journal.note(clock::now(), line);
     }
+    let machine = Root::new(Path::new("/"));
     if kernels {
         let line = "the kernel has an address already, using its sockets";
         journal.note(clock::now(), line);
-        return Box::new(Kernel::new(journal, settings.tls.clone()));
+        return Box::new(Kernel::new(journal, settings.tls.clone(), machine));
     }
     match PacketWires::open(&nics) {
         Ok((wires, nics, trouble)) => {
@@ -163,7 +164,7 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
         Err(error) => {
             let line = format!("no packet sockets ({error}), using the kernel's sockets");
             journal.note(clock::now(), line);
-            Box::new(Kernel::new(journal, settings.tls.clone()))
+            Box::new(Kernel::new(journal, settings.tls.clone(), machine))
         }
     }
 }
@@ -348,10 +349,10 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// An outside over the kernel's sockets.
-    pub fn new(journal: Journal, tls: Tls) -> Kernel {
+    /// An outside over the kernel's sockets, with the names of the machine below `root`.
+    pub fn new(journal: Journal, tls: Tls, root: Root) -> Kernel {
         let connector = ().chain(TcpConnector::default()).chain(tls.clone());
-        let resolver = DefaultResolver::default();
+        let resolver = Servers::new(root);
         Kernel {
             agent: Agent::with_parts(http::config(), connector, resolver),
             tls,
