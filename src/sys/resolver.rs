@@ -45,7 +45,7 @@ impl Servers {
     }
 
     /// The addresses of `host`: a literal, a name of /etc/hosts, or what a server says, IPv4 first.
-    fn addresses(&self, host: &str, until: Instant) -> Result<Vec<IpAddr>, Failure> {
+    pub fn addresses(&self, host: &str, until: Instant) -> Result<Vec<IpAddr>, Failure> {
         if let Some(address) = names::literal(host) {
             return Ok(vec![address]);
         }

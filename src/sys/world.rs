@@ -2,7 +2,7 @@
 //! an address.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -344,6 +344,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// An outside over the kernel's sockets: somebody else has configured the network.
 pub struct Kernel {
     agent: Agent,
+    names: Servers,
     tls: Tls,
     journal: Journal,
 }
@@ -352,9 +353,10 @@ impl Kernel {
     /// An outside over the kernel's sockets, with the names of the machine below `root`.
     pub fn new(journal: Journal, tls: Tls, root: Root) -> Kernel {
         let connector = ().chain(TcpConnector::default()).chain(tls.clone());
-        let resolver = Servers::new(root);
+        let names = Servers::new(root);
         Kernel {
-            agent: Agent::with_parts(http::config(), connector, resolver),
+            agent: Agent::with_parts(http::config(), connector, names.clone()),
+            names,
             tls,
             journal,
         }
@@ -374,9 +376,9 @@ impl Outside for Kernel {
             let mut found = String::from("no address");
             for (index, target) in targets.iter().enumerate() {
                 let left = until.saturating_sub(self.now()).min(CONNECT_MAX);
-                match connect(target, left) {
+                match connect(&self.names, target, left) {
                     Ok(()) => return Ok(index),
-                    Err(error) => found = format!("{} from {}", error, target.0),
+                    Err(failure) => found = failure.found,
                 }
             }
             if self.now() + AGAIN >= until {
@@ -420,14 +422,15 @@ impl Outside for Kernel {
     }
 }
 
-fn connect(target: &(&str, u16), timeout: Duration) -> std::io::Result<()> {
-    let addresses: Vec<SocketAddr> = target.to_socket_addrs()?.collect();
-    let mut last = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    for address in addresses {
-        last = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)));
-        if last.is_ok() {
-            break;
+fn connect(names: &Servers, target: &(&str, u16), timeout: Duration) -> Result<(), Failure> {
+    let (host, port) = target;
+    let mut found = format!("no address of {host}");
+    for address in names.addresses(host, std::time::Instant::now() + timeout)? {
+        let address = SocketAddr::new(address, *port);
+        match TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1))) {
+            Ok(_) => return Ok(()),
+            Err(error) => found = format!("{error} from {host}"),
         }
     }
-    last.map(drop)
+    Err(Failure { again: true, found })
 }
