@@ -19,17 +19,15 @@ mod sys;
 #[global_allocator]
 static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-use command::check::Check;
 use command::clean::Clean;
 use command::decode::Decode;
 use command::fetch::Fetch;
 use command::identify::Identify;
-use command::make_mime::MakeMime;
 use command::plan::Plan;
-use command::platforms::Platforms;
 use command::query::Query;
-use command::report::Report;
 use command::status::Status;
+#[cfg(feature = "tools")]
+use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
 use sys::probe;
 use sys::root::Root;
@@ -53,10 +51,14 @@ enum Command {
     Fetch(Fetch),
     Plan(Plan),
     Decode(Decode),
+    #[cfg(feature = "tools")]
     Check(Check),
+    #[cfg(feature = "tools")]
     MakeMime(MakeMime),
+    #[cfg(feature = "tools")]
     Platforms(Platforms),
     Query(Query),
+    #[cfg(feature = "tools")]
     Report(Report),
     Status(Status),
     Clean(Clean),
@@ -111,10 +113,14 @@ fn main() -> ExitCode {
             tell(plan.shown(&booted.plan))
         }
         Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
+        #[cfg(feature = "tools")]
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
+        #[cfg(feature = "tools")]
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
+        #[cfg(feature = "tools")]
         Command::Platforms(platforms) => tell(platforms.shown()),
         Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
+        #[cfg(feature = "tools")]
         Command::Report(report) => tell(report.shown()),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
