@@ -21,7 +21,7 @@ use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
 use super::resolver::Servers;
 use super::root::Root;
-use super::tls::Tls;
+use super::tls::{self, Tls};
 use super::watch::{self, Watch};
 use super::{clock, random};
 
@@ -179,6 +179,10 @@ impl Outside for Lazy {
         self.opened().reach(network, endpoints, timeout)
     }
 
+    fn expect(&mut self, urls: &[String]) {
+        self.opened().expect(urls);
+    }
+
     fn http(&mut self, request: &Request) -> Result<Response, Failure> {
         self.opened().http(request)
     }
@@ -279,6 +283,10 @@ impl<W: Wires> Outside for World<W> {
         result
     }
 
+    fn expect(&mut self, urls: &[String]) {
+        self.handle.expect(urls);
+    }
+
     fn http(&mut self, request: &Request) -> Result<Response, Failure> {
         let result = self.handle.http(&self.agent, request);
         self.tell();
@@ -326,10 +334,15 @@ impl<W: Wires> Drop for World<W> {
 /// Host and port of each endpoint.
 fn targets<'a>(endpoints: &[&'a str]) -> Result<Vec<(&'a str, u16)>, Failure> {
     let target = |endpoint: &&'a str| {
-        http::host_and_port(endpoint).ok_or_else(|| Failure {
+        let refused = |found| Failure {
             again: false,
-            found: format!("{endpoint:?}, which is no http URL"),
-        })
+            found,
+        };
+        if !tls::SPOKEN && http::is_https(endpoint) {
+            return Err(refused(String::from(http::NO_TLS)));
+        }
+        http::host_and_port(endpoint)
+            .ok_or_else(|| refused(format!("{endpoint:?}, which is no http URL")))
     };
     endpoints.iter().map(target).collect()
 }

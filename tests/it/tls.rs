@@ -357,6 +357,6 @@ fn an_include_that_cannot_be_trusted_is_one_clear_message() {
     let error = web.read("https://seed.test/x").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "fetch: GET https://seed.test/x: expected status 200, but found a certificate of an unknown issuer (1 try)"
+        "fetch: GET https://seed.test/x: expected status 200 or 404, but found a certificate of an unknown issuer (1 try, 0 s)"
     );
 }

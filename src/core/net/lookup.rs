@@ -10,6 +10,7 @@ use smoltcp::socket::udp;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpAddress;
 
+use super::lane::Lane;
 use super::names::{self, Answer, Kind};
 use super::{NAMES_MAX, Net, Wires, span};
 use crate::fetch::{Failure, Network};
@@ -22,6 +23,8 @@ const GRACE: Duration = Duration::from_millis(100);
 const DENIED_GRACE: Duration = Duration::from_millis(500);
 /// Longest time a lookup may take.
 const LOOKUP_MAX: Duration = Duration::from_millis(10_000);
+/// How long an interface with an address may take to be told of a name server by somebody else, a router say.
+const TOLD_MAX: Duration = Duration::from_millis(1000);
 /// Largest answer taken over UDP.
 const ANSWER_BYTES_MAX: usize = 1500;
 
@@ -65,12 +68,25 @@ impl<W: Wires> Net<W> {
         self.want(Network::Any)?;
         let until = until.min(self.now() + LOOKUP_MAX);
         // The domains are known with the name servers.
-        self.drive(until, |net| {
-            let mut lanes = net.lanes.iter();
-            lanes
-                .any(|lane| !lane.have.name_servers().is_empty())
-                .then_some(())
+        let patience = self.now() + TOLD_MAX;
+        let told = self.drive(until, |net| {
+            let told = |lane: &Lane| !lane.have.name_servers().is_empty();
+            let told = net.lanes.iter().any(told);
+            let leased = net
+                .lanes
+                .iter()
+                .any(|lane| !lane.have.families().is_empty());
+            net.alarm = Some(patience).filter(|_| leased && net.now() < patience);
+            let late = leased && net.alarm.is_none();
+            (told || late).then_some(told)
         });
+        self.alarm = None;
+        if told == Some(false) {
+            return Err(Failure {
+                again: false,
+                found: format!("no name server to ask for {host}: no interface was told of one"),
+            });
+        }
         let search = self.lanes.iter().flat_map(|lane| lane.have.search());
         let search: Vec<String> = search.collect();
         for name in names::spellings(host, &search) {
