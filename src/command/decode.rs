@@ -45,11 +45,12 @@ impl Decode {
     /// Prints to `out`, warnings to standard error; `web` fetches what is not a file. 1 if something was not as expected.
     pub fn run(self, web: &mut dyn Includes, out: &mut dyn Write) -> io::Result<ExitCode> {
         let document = read(self.file.as_deref().unwrap_or("-"))?;
+        let bytes = document.len();
         let mut includes = Files {
             root: &self.root,
             web: self.include.then_some(web),
         };
-        let mut decoded = userdata::take_apart(&document, "user-data", &mut includes);
+        let mut decoded = userdata::take_apart(document, "user-data", &mut includes);
         if let Some(launch_index) = self.launch_index {
             decoded.parts = launch::for_launch_index(decoded.parts, launch_index);
         }
@@ -58,7 +59,7 @@ impl Decode {
         }
         match self.json {
             true => writeln!(out, "{}", json::write_indented(&as_value(&decoded, true)))?,
-            false => out.write_all(tree(document.len(), &decoded).as_bytes())?,
+            false => out.write_all(tree(bytes, &decoded).as_bytes())?,
         }
         for warning in &decoded.warnings {
             eprintln!("{}", printable(&warning.to_string()));
@@ -77,6 +78,9 @@ pub fn read(file: &str) -> io::Result<Vec<u8>> {
             .read_to_end(&mut document)?,
         _ => {
             let file = fs::File::open(file).map_err(named)?;
+            let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+            // One byte more, so that the end is found without growing.
+            document.reserve_exact(bytes.min(FILE_BYTES_MAX) as usize + 1);
             file.take(FILE_BYTES_MAX)
                 .read_to_end(&mut document)
                 .map_err(named)?
@@ -169,7 +173,7 @@ fn write_parts(directory: &Path, decoded: &Decoded) -> io::Result<()> {
         name.truncate(NAME_BYTES_MAX);
         fs::write(
             directory.join(format!("{:03}-{name}", part.number)),
-            &part.content,
+            &*part.content,
         )?;
     }
     let list = json::write_indented(&as_value(decoded, false));
@@ -215,7 +219,11 @@ fn label(item: &Item, parts: &[Part]) -> Option<String> {
         Item::Container(what) => Some(printable(what)),
         Item::Lost(what) => Some(format!("lost: {}", printable(what))),
         Item::Part(number) => {
-            let part = parts.iter().find(|part| part.number == *number)?;
+            // Some may be missing, but they stand in order.
+            let index = parts
+                .binary_search_by_key(number, |part| part.number)
+                .ok()?;
+            let part = &parts[index];
             let (content_type, bytes) = (printable(&part.content_type), part.content.len());
             Some(format!(
                 "{number} {content_type} {:?}, {bytes} bytes",

@@ -13,6 +13,8 @@
 
 mod decoder;
 
+pub mod bytes;
+
 pub mod sniff;
 
 pub mod gzip;
@@ -43,6 +45,8 @@ pub mod template;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+use bytes::Bytes;
 
 use crate::warning::{Error, Warning};
 
@@ -92,7 +96,7 @@ pub struct Part {
     /// Which document it came from, outermost first: `user-data`, `user-data > https://example.com/x`.
     pub origin: String,
     /// Its bytes, transfer encoding and compression undone.
-    pub content: Vec<u8>,
+    pub content: Bytes,
 }
 
 /// Where included documents come from.
@@ -158,7 +162,7 @@ pub enum Item {
 
 /// Takes one document apart.
 pub fn decode(
-    document: &[u8],
+    document: impl Into<Bytes>,
     origin: &str,
     includes: &mut dyn Includes,
 ) -> (Vec<Part>, Vec<Warning>) {
@@ -167,6 +171,10 @@ pub fn decode(
 }
 
 /// Takes one document apart, as [`decode`] does, and keeps the outline.
-pub fn take_apart(document: &[u8], origin: &str, includes: &mut dyn Includes) -> Decoded {
-    decoder::Decoder::new(includes).decode(document, origin)
+pub fn take_apart(
+    document: impl Into<Bytes>,
+    origin: &str,
+    includes: &mut dyn Includes,
+) -> Decoded {
+    decoder::Decoder::new(includes).decode(document.into(), origin)
 }

@@ -10,7 +10,7 @@ pub mod link;
 pub mod netlink;
 pub mod probe;
 pub mod random;
-pub mod resolve;
+pub mod resolver;
 pub mod root;
 #[cfg(feature = "jinja")]
 pub mod template;

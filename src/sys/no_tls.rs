@@ -7,7 +7,7 @@ pub const SPOKEN: bool = false;
 
 /// The TLS that is not there.
 #[derive(Clone, Debug, Default)]
-pub struct Tls;
+pub struct Tls(());
 
 impl Tls {
     /// Nothing ever happens.

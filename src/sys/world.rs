@@ -19,7 +19,7 @@ use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
-use super::resolve::{self, Names};
+use super::resolver::Servers;
 use super::root::Root;
 use super::tls::{self, Tls};
 use super::watch::{self, Watch};
@@ -137,10 +137,11 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
     for line in left_out {
         journal.note(clock::now(), line);
     }
+    let machine = Root::new(Path::new("/"));
     if kernels {
         let line = "the kernel has an address already, using its sockets";
         journal.note(clock::now(), line);
-        return Box::new(Kernel::new(journal, settings.tls.clone()));
+        return Box::new(Kernel::new(journal, settings.tls.clone(), machine));
     }
     match PacketWires::open(&nics) {
         Ok((wires, nics, trouble)) => {
@@ -163,7 +164,7 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
         Err(error) => {
             let line = format!("no packet sockets ({error}), using the kernel's sockets");
             journal.note(clock::now(), line);
-            Box::new(Kernel::new(journal, settings.tls.clone()))
+            Box::new(Kernel::new(journal, settings.tls.clone(), machine))
         }
     }
 }
@@ -356,16 +357,19 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// An outside over the kernel's sockets: somebody else has configured the network.
 pub struct Kernel {
     agent: Agent,
+    names: Servers,
     tls: Tls,
     journal: Journal,
 }
 
 impl Kernel {
-    /// An outside over the kernel's sockets.
-    pub fn new(journal: Journal, tls: Tls) -> Kernel {
+    /// An outside over the kernel's sockets, with the names of the machine below `root`.
+    pub fn new(journal: Journal, tls: Tls, root: Root) -> Kernel {
         let connector = ().chain(TcpConnector::default()).chain(tls.clone());
+        let names = Servers::new(root);
         Kernel {
-            agent: Agent::with_parts(http::config(), connector, Names),
+            agent: Agent::with_parts(http::config(), connector, names.clone()),
+            names,
             tls,
             journal,
         }
@@ -385,9 +389,9 @@ impl Outside for Kernel {
             let mut found = String::from("no address");
             for (index, target) in targets.iter().enumerate() {
                 let left = until.saturating_sub(self.now()).min(CONNECT_MAX);
-                match connect(target, left) {
+                match connect(&self.names, target, left) {
                     Ok(()) => return Ok(index),
-                    Err(error) => found = format!("{} from {}", error, target.0),
+                    Err(failure) => found = failure.found,
                 }
             }
             if self.now() + AGAIN >= until {
@@ -431,15 +435,15 @@ impl Outside for Kernel {
     }
 }
 
-fn connect(target: &(&str, u16), timeout: Duration) -> std::io::Result<()> {
-    let addresses = resolve::look_up(target.0, std::time::Instant::now() + timeout)?;
-    let mut last = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    for address in addresses {
-        let address = SocketAddr::new(address, target.1);
-        last = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)));
-        if last.is_ok() {
-            break;
+fn connect(names: &Servers, target: &(&str, u16), timeout: Duration) -> Result<(), Failure> {
+    let (host, port) = target;
+    let mut found = format!("no address of {host}");
+    for address in names.addresses(host, std::time::Instant::now() + timeout)? {
+        let address = SocketAddr::new(address, *port);
+        match TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1))) {
+            Ok(_) => return Ok(()),
+            Err(error) => found = format!("{error} from {host}"),
         }
     }
-    last.map(drop)
+    Err(Failure { again: true, found })
 }

@@ -87,7 +87,7 @@ pub fn part(number: u32, content_type: &str, filename: &str, content: &str) -> P
         filename: String::from(filename),
         headers: vec![(String::from("X-Mine"), String::from("é \"1\""))],
         origin: String::from("user-data"),
-        content: content.as_bytes().to_vec(),
+        content: content.as_bytes().into(),
     }
 }
 

@@ -26,7 +26,7 @@ fn part(number: u32, text: &str) -> Part {
         filename: format!("part-{number:03}"),
         headers: vec![(name.to_string(), value.to_string())],
         origin: "user-data".to_string(),
-        content: content.as_bytes().to_vec(),
+        content: content.as_bytes().into(),
     }
 }
 

@@ -16,8 +16,9 @@ use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
 use crate::sys::link::PacketWires;
+use crate::sys::root::Root;
 use crate::sys::tls::Tls;
-use crate::sys::world::{self, Journal};
+use crate::sys::world::{self, Journal, Kernel};
 
 /// The metadata service: keep-alive, a token, a tree, a slow document, a reset, and its own port in an answer.
 const SERVICE: &str = r#"
@@ -368,6 +369,73 @@ fn the_kernels_sockets_are_used_where_the_kernel_has_an_address() {
 }
 
 #[test]
+fn names_are_found_over_the_kernels_sockets() {
+    // More addresses than fit into a datagram without EDNS.
+    let many = (1..=60).map(|last| format!("10.88.1.{last}"));
+    let many = many.fold(String::from("--host-record=many.test"), |all, one| {
+        all + "," + &one
+    });
+    let domain = "--host-record=short.seed.test,169.254.169.254";
+    let lab = Lab::new(&[&many, domain, "--local=/test/"]);
+    for words in [
+        "link set c0 up",
+        "address add 10.77.0.9/24 dev c0",
+        "route add default via 10.77.0.1",
+    ] {
+        run(
+            "ip",
+            &[&["-n", &lab.near], &*words.split(' ').collect::<Vec<_>>()].concat(),
+        );
+    }
+    let root = std::env::temp_dir().join(format!("{}-root", lab.near));
+    std::fs::create_dir_all(root.join("etc")).unwrap();
+    std::fs::create_dir_all(root.join("proc/net")).unwrap();
+    std::fs::write(root.join("etc/hosts"), "169.254.169.254 written\n").unwrap();
+    // As the kernel writes it after `ip=dhcp`; nothing listens at the first.
+    let told = "#PROTO: DHCP\ndomain seed.test\nnameserver 10.77.0.77\nnameserver 10.77.0.1\n";
+    std::fs::write(root.join("proc/net/pnp"), told).unwrap();
+    let (answers, log) = lab.inside(|_| {
+        let mut kernel = Kernel::new(Journal::new(), Tls::default(), Root::new(&root));
+        [
+            "written",
+            "metadata.test",
+            "short",
+            "short.seed.test.",
+            "nobody.test",
+            "many.test",
+        ]
+        .map(|host| {
+            let request = Request {
+                timeout: Duration::from_secs(9),
+                ..request(Method::Get, "")
+            };
+            let url = format!("http://{host}/peer");
+            let answer = kernel.http(&Request {
+                url: &url,
+                ..request
+            });
+            answer
+                .map(|answer| String::from_utf8(answer.body).unwrap())
+                .map_err(|failure| failure.found)
+        })
+    });
+    std::fs::remove_dir_all(&root).unwrap();
+    for (index, answer) in answers.iter().enumerate().take(4) {
+        assert_eq!(answer.as_deref(), Ok("10.77.0.9"), "{index} {log:?}");
+    }
+    assert_eq!(
+        answers[4].as_ref().unwrap_err(),
+        "no address of nobody.test"
+    );
+    // Its addresses are nobody's: that one is tried says that the long answer was read.
+    assert!(
+        !answers[5].as_ref().unwrap_err().contains("many.test"),
+        "{:?}",
+        answers[5]
+    );
+}
+
+#[test]
 fn silence_is_told_in_numbers() {
     let lab = Lab::bare();
     let before = lab.dump();
@@ -657,7 +725,6 @@ server.serve_forever()
 #[cfg(feature = "tls")]
 #[test]
 fn openssl_is_understood_with_rsa() {
-    use crate::sys::root::Root;
     use crate::tls::{Certificates, today};
 
     let made = Certificates::new("certificates-rsa", "rsa:2048");

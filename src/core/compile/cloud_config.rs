@@ -182,7 +182,7 @@ mod tests {
             filename: format!("part-{number:03}"),
             headers: [("merge-type".to_string(), header.to_string())].into(),
             origin: "user-data".to_string(),
-            content: content.as_bytes().to_vec(),
+            content: content.as_bytes().into(),
         }
     }
 

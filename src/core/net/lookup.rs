@@ -21,8 +21,6 @@ const RESEND: Duration = Duration::from_millis(400);
 const GRACE: Duration = Duration::from_millis(100);
 /// How long a "no such name" waits for the others.
 const DENIED_GRACE: Duration = Duration::from_millis(500);
-/// Most domains in which a name is looked for.
-const SPELLINGS_MAX: usize = 6;
 /// Longest time a lookup may take.
 const LOOKUP_MAX: Duration = Duration::from_millis(10_000);
 /// How long an interface with an address may take to be told of a name server by somebody else, a router say.
@@ -89,7 +87,9 @@ impl<W: Wires> Net<W> {
                 found: format!("no name server to ask for {host}: no interface was told of one"),
             });
         }
-        for name in self.spellings(host) {
+        let search = self.lanes.iter().flat_map(|lane| lane.have.search());
+        let search: Vec<String> = search.collect();
+        for name in names::spellings(host, &search) {
             let addresses = self.look_up(&name, until)?;
             if !addresses.is_empty() {
                 if self.known.len() < NAMES_MAX {
@@ -103,28 +103,6 @@ impl<W: Wires> Net<W> {
             again: false,
             found: format!("no address of {host}"),
         })
-    }
-
-    /// The full names that `host` may mean, the likeliest first.
-    fn spellings(&self, host: &str) -> Vec<String> {
-        let whole = String::from(host.strip_suffix('.').unwrap_or(host));
-        if host.ends_with('.') {
-            return Vec::from([whole]);
-        }
-        let mut domains: Vec<String> = Vec::new();
-        for domain in self.lanes.iter().flat_map(|lane| lane.have.search()) {
-            let domain = format!("{whole}.{}", domain.trim_matches('.'));
-            if domains.len() < SPELLINGS_MAX && !domains.contains(&domain) {
-                domains.push(domain);
-            }
-        }
-        let place = if whole.contains('.') {
-            0
-        } else {
-            domains.len()
-        };
-        domains.insert(place, whole);
-        domains
     }
 
     /// The addresses of a full name; none if there is no such name.

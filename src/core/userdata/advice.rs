@@ -415,7 +415,7 @@ mod tests {
             filename: String::new(),
             headers: Vec::new(),
             origin: String::new(),
-            content: content.as_bytes().to_vec(),
+            content: content.as_bytes().into(),
         };
         let doubts = on_part(&part).doubts.into_iter();
         doubts

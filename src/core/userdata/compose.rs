@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(parts.len(), names.len());
         for (part, attachment) in parts.iter().zip(&attachments) {
             assert_eq!(part.filename, attachment.filename);
-            assert_eq!(part.content, attachment.content);
+            assert_eq!(&*part.content, attachment.content);
             assert_eq!(part.content_type, "text/x-shellscript");
         }
     }

@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::archive;
+use super::bytes::Bytes;
 use super::gzip;
 use super::header::{self, Headers};
 use super::include;
@@ -51,6 +52,8 @@ pub struct Decoder<'i> {
     bytes: usize,
     /// What is left of [`WORK_BYTES_MAX`].
     work_left: usize,
+    /// Whether a part was a handler, which may take the parts after it.
+    has_handler: bool,
     /// Whether a bound has ended it.
     full: bool,
 }
@@ -66,12 +69,13 @@ impl<'i> Decoder<'i> {
             included: 0,
             bytes: 0,
             work_left: WORK_BYTES_MAX,
+            has_handler: false,
             full: false,
         }
     }
 
     /// Takes user-data apart. Empty user-data is none.
-    pub fn decode(mut self, document: &[u8], origin: &str) -> Decoded {
+    pub fn decode(mut self, document: Bytes, origin: &str) -> Decoded {
         if !document.is_empty() {
             self.document(document, origin);
         }
@@ -79,7 +83,7 @@ impl<'i> Decoder<'i> {
     }
 
     /// A whole document: user-data itself, or what is behind a URL.
-    fn document(&mut self, document: &[u8], origin: &str) {
+    fn document(&mut self, document: Bytes, origin: &str) {
         if document.len() > DOCUMENT_BYTES_MAX {
             let flaw = Flaw::new(
                 format!("at most {DOCUMENT_BYTES_MAX} bytes"),
@@ -97,25 +101,25 @@ impl<'i> Decoder<'i> {
                 content_type: UNDECLARED.to_string(),
                 flaw: None,
             };
-            self.leaf(head, document, origin, true);
+            self.leaf(head, Cow::Borrowed(&document), &document, origin, true);
         }
         self.depth = depth;
     }
 
     /// A document without its gzip, if it is in one. Compressed twice, or damaged, it stays what it is: an unknown part.
-    fn inflated<'d>(&mut self, document: &'d [u8], origin: &str) -> Cow<'d, [u8]> {
-        if !gzip::is_gzip(document) {
-            return Cow::Borrowed(document);
+    fn inflated(&mut self, document: Bytes, origin: &str) -> Bytes {
+        if !gzip::is_gzip(&document) {
+            return document;
         }
-        match self.gunzip(document) {
+        match self.gunzip(&document) {
             Ok(inflated) => {
                 self.open(format!("gzip, {} bytes inflated", inflated.bytes.len()));
                 self.warn_of(origin, inflated.flaw);
-                Cow::Owned(inflated.bytes)
+                inflated.bytes.into()
             }
             Err(flaw) => {
                 self.warn_of(origin, Some(flaw));
-                Cow::Borrowed(document)
+                document
             }
         }
     }
@@ -133,7 +137,7 @@ impl<'i> Decoder<'i> {
     }
 
     /// A document that is mail.
-    fn mime(&mut self, document: &[u8], origin: &str) {
+    fn mime(&mut self, document: &Bytes, origin: &str) {
         let outside = self.depth;
         for event in mime::Reader::new(document) {
             match event {
@@ -145,7 +149,7 @@ impl<'i> Decoder<'i> {
                 }
                 Event::Leaf(head, body) => {
                     let lone = self.depth == outside;
-                    self.leaf(head, body, origin, lone);
+                    self.leaf(head, body, document, origin, lone);
                 }
             }
             if self.full {
@@ -155,7 +159,7 @@ impl<'i> Decoder<'i> {
     }
 
     /// A body that holds no others by MIME's rules; it may still hold some by ours. It is `lone` if it is its whole document.
-    fn leaf(&mut self, head: Head, body: Cow<[u8]>, origin: &str, lone: bool) {
+    fn leaf(&mut self, head: Head, body: Cow<[u8]>, document: &Bytes, origin: &str, lone: bool) {
         let Head {
             mut headers,
             content_type: mut declared,
@@ -199,7 +203,13 @@ impl<'i> Decoder<'i> {
                 self.include(&body, content_type, origin)
             }
             "text/cloud-config-archive" => self.archive(&body, origin),
-            _ => self.attach(headers, content_type, name, body, origin),
+            _ => {
+                let content = match body {
+                    Cow::Borrowed(body) => document.piece(body),
+                    Cow::Owned(body) => body.into(),
+                };
+                self.attach(headers, content_type, name, content, origin)
+            }
         }
     }
 
@@ -218,7 +228,7 @@ impl<'i> Decoder<'i> {
                             entry.headers,
                             &entry.content_type,
                             entry.filename,
-                            Cow::Owned(entry.content),
+                            entry.content.into(),
                             origin,
                         ),
                         Err(flaw) => {
@@ -249,7 +259,7 @@ impl<'i> Decoder<'i> {
                     let inside = format!("{origin} > {url}");
                     self.open(url.clone());
                     self.chain.push(url);
-                    self.document(&document, &inside);
+                    self.document(document.into(), &inside);
                     self.chain.pop();
                     self.depth -= 1;
                 }
@@ -293,7 +303,7 @@ impl<'i> Decoder<'i> {
         headers: Headers,
         content_type: &str,
         name: Option<String>,
-        content: Cow<[u8]>,
+        content: Bytes,
         origin: &str,
     ) {
         let number = self.decoded.parts.len() as u32 + 1;
@@ -312,9 +322,10 @@ impl<'i> Decoder<'i> {
             filename,
             headers: headers.into_fields(),
             origin: origin.to_string(),
-            content: content.into_owned(),
+            content,
         };
         self.warn_of_type(&part);
+        self.has_handler |= part.content_type == "text/part-handler";
         self.note(Item::Part(number));
         self.decoded.parts.push(part);
     }
@@ -340,11 +351,7 @@ impl<'i> Decoder<'i> {
     /// Tells of a part that nothing will handle, unless an earlier part is a handler and might.
     fn warn_of_type(&mut self, part: &Part) {
         let content_type = part.content_type.as_str();
-        let is_handler = |part: &Part| part.content_type == "text/part-handler";
-        if part.content.is_empty()
-            || HANDLED_TYPES.contains(&content_type)
-            || self.decoded.parts.iter().any(is_handler)
-        {
+        if part.content.is_empty() || HANDLED_TYPES.contains(&content_type) || self.has_handler {
             return;
         }
         let found = match content_type {

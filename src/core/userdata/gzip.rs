@@ -159,7 +159,7 @@ fn inflate(
     loop {
         // One byte of room above the bound tells "exactly as much" from "more".
         let grown = (start + 2 * written).max(start + CHUNK_BYTES);
-        output.resize(grown.min(bytes_max + 1), 0);
+        grow(output, grown.min(bytes_max + 1));
         // A member cannot refer back into the one before it.
         let (status, more_read, more_written) = decompress(
             inflater,
@@ -193,6 +193,16 @@ fn inflate(
             }
         }
     }
+}
+
+/// Makes `output` this long with zeros, page by page: `resize` writes byte by byte where code is to be small.
+fn grow(output: &mut Vec<u8>, bytes: usize) {
+    const PAGE: [u8; 4096] = [0; 4096];
+    output.reserve(bytes.saturating_sub(output.len()));
+    while let Some(missing) = bytes.checked_sub(output.len()).filter(|bytes| *bytes > 0) {
+        output.extend_from_slice(PAGE.get(..missing).unwrap_or(&PAGE));
+    }
+    output.truncate(bytes);
 }
 
 /// CRC-32 as gzip uses it: polynomial 0xEDB88320 (reflected), initial value and final exclusive or all ones.

@@ -3,6 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use memchr::memmem;
+
 use super::Part;
 use super::sniff::is_blank;
 use crate::value::Value;
@@ -26,9 +28,7 @@ fn index_given(part: &Part) -> Option<String> {
     }
     // Most parts do not name the key and need not be read.
     const KEY: &[u8] = b"launch-index";
-    if part.content_type != "text/cloud-config"
-        || !part.content.windows(KEY.len()).any(|window| window == KEY)
-    {
+    if part.content_type != "text/cloud-config" || memmem::find(&part.content, KEY).is_none() {
         return None;
     }
     match yaml::read(&part.content).ok()?.get("launch-index")? {
@@ -67,7 +67,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             origin: "user-data".to_string(),
-            content: content.as_bytes().to_vec(),
+            content: content.as_bytes().into(),
         };
         !for_launch_index(vec![part], 2).is_empty()
     }

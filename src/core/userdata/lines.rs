@@ -1,8 +1,8 @@
 //! Lines as mail has them: ended by CR LF, by LF or by CR, or by the end of the document.
 
+use memchr::memchr2;
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till};
-use nom::combinator::{opt, recognize};
+use nom::bytes::complete::tag;
 use nom::{IResult, Parser};
 
 /// Splits off the first line, its end included:
@@ -14,8 +14,10 @@ use nom::{IResult, Parser};
 ///
 /// The line of an empty document is empty.
 pub fn split(document: &[u8]) -> (&[u8], &[u8]) {
-    let line: IResult<&[u8], &[u8]> = recognize((take_till(is_end), opt(end))).parse(document);
-    line.map_or((document, &[]), |(rest, line)| (line, rest))
+    let text = memchr2(b'\r', b'\n', document).unwrap_or(document.len());
+    let (_, rest) = document.split_at(text);
+    let rest = end(rest).map_or(rest, |(rest, _)| rest);
+    document.split_at(document.len() - rest.len())
 }
 
 /// The lines of a document, without their ends.

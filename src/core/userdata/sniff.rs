@@ -52,9 +52,17 @@ pub fn is_blank(c: char) -> bool {
 
 /// Decodes UTF-8 lazily, so that only the start of a large document is looked at; what is no UTF-8 becomes U+FFFD.
 fn characters(document: &[u8]) -> impl Iterator<Item = char> {
-    document.utf8_chunks().flat_map(|chunk| {
-        let broken = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
-        chunk.valid().chars().chain(broken)
+    const CHARACTER_BYTES_MAX: usize = 4;
+    let mut rest = document;
+    core::iter::from_fn(move || {
+        let start = rest.get(..CHARACTER_BYTES_MAX).unwrap_or(rest);
+        let chunk = start.utf8_chunks().next()?;
+        let (character, bytes) = match chunk.valid().chars().next() {
+            Some(character) => (character, character.len_utf8()),
+            None => (char::REPLACEMENT_CHARACTER, chunk.invalid().len()),
+        };
+        rest = rest.get(bytes..).unwrap_or_default();
+        Some(character)
     })
 }
 

@@ -78,7 +78,7 @@ pub fn render_parts(
             _ if text.is_empty() => None,
             Ok(content_type) => {
                 part.content_type = content_type.to_string();
-                part.content = text.into_bytes();
+                part.content = text.into_bytes().into();
                 Some(part)
             }
             Err(flaw) => {
@@ -267,7 +267,7 @@ mod tests {
             filename: "part-001".to_string(),
             headers: Vec::new(),
             origin: "user-data".to_string(),
-            content: content.as_bytes().to_vec(),
+            content: content.as_bytes().into(),
         }
     }
 
@@ -276,7 +276,7 @@ mod tests {
         let parts = [part("text/plain", "$"), part(JINJA, content)].into();
         let (parts, warnings) = render_parts(parts, &data, &mut Dollars);
         assert_eq!(parts[0], part("text/plain", "$"));
-        let text = |part: &Part| String::from_utf8(part.content.clone()).unwrap();
+        let text = |part: &Part| String::from_utf8(part.content.to_vec()).unwrap();
         let parts = parts
             .iter()
             .skip(1)

@@ -14,7 +14,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             content.lines().next().unwrap_or("").to_string(),
         )],
         origin: "user-data".to_string(),
-        content: content.as_bytes().to_vec(),
+        content: content.as_bytes().into(),
     };
     let parts: Vec<Part> = text.split("\n---\n").map(part).collect();
     let merged = merge_parts(&parts);
