@@ -23,10 +23,7 @@ pub fn is_ready(time: std::time::Duration) -> bool {
     const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
     let until = clock::now() + smoltcp::time::Duration::from(time);
     loop {
-        let mut byte = 0u8;
-        // SAFETY: the pointer is to a byte of ours that outlives the call.
-        let got = unsafe { libc::getrandom((&raw mut byte).cast(), 1, libc::GRND_NONBLOCK) };
-        if got == 1 {
+        if fill(&mut [0]) {
             return true;
         }
         if clock::now() >= until {
@@ -34,4 +31,16 @@ pub fn is_ready(time: std::time::Duration) -> bool {
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// Fills `bytes` with numbers that may be secret; false if the kernel's generator is not ready.
+#[cfg(feature = "tls")]
+pub fn fill(bytes: &mut [u8]) -> bool {
+    // At most 256 bytes at a time come whole (getrandom(2)).
+    bytes.chunks_mut(256).all(|chunk| {
+        // SAFETY: the pointer and the length are those of a slice of ours that outlives the call.
+        let got =
+            unsafe { libc::getrandom(chunk.as_mut_ptr().cast(), chunk.len(), libc::GRND_NONBLOCK) };
+        got == chunk.len() as isize
+    })
 }

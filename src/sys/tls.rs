@@ -14,12 +14,12 @@ use cloudseed_core::fetch::Failure;
 use cloudseed_core::machine::Files;
 use cloudseed_core::pem;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
-    SignatureScheme,
+    SignatureScheme, server::ParsedCertificate,
 };
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, time,
@@ -28,14 +28,18 @@ use ureq::unversioned::transport::{
 use super::root::Root;
 use super::{http, random};
 
+mod provider;
 mod wall;
 
+use provider::SIGNATURES;
 use wall::{Wall, date};
 
 /// True: this build can speak https.
 pub const SPOKEN: bool = true;
-/// Where distributions keep their bundle of root certificates: Debian and its family, Fedora and its, openSUSE, Alpine.
+/// Where a bundle of root certificates may be: one for this program alone, which the hooks of initramfs generators take along,
+/// and those of the distributions: Debian and its family, Fedora and its, openSUSE, Alpine.
 const BUNDLES: &[&str] = &[
+    "/etc/cloudseed/ca-certificates.crt",
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -96,23 +100,16 @@ impl Tls {
     }
 
     fn configure(&self) -> Result<Arc<ClientConfig>, Failure> {
-        let broken = |_| Failure {
-            again: false,
-            found: String::from("TLS that cannot be set up"),
-        };
-        let provider = Arc::new(ring::default_provider());
         let clock = Wall(self.0.wall);
         let verifier = Arc::new(Verifier {
-            inner: WebPkiServerVerifier::builder_with_provider(
-                Arc::new(self.roots()),
-                Arc::clone(&provider),
-            )
-            .build()
-            .map_err(|_| broken(()))?,
+            roots: self.roots(),
             clock,
             notes: Arc::clone(&self.0.notes),
         });
-        let mut config = configured(provider, clock, verifier).map_err(|_| broken(()))?;
+        let mut config = configured(clock, verifier).map_err(|_| Failure {
+            again: false,
+            found: String::from("TLS that cannot be set up"),
+        })?;
         // Connections are kept; what is asked again on a new one is worth a whole handshake.
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
@@ -172,11 +169,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn configured(
-    provider: Arc<CryptoProvider>,
-    clock: Wall,
-    verifier: Arc<Verifier>,
-) -> Result<ClientConfig, rustls::Error> {
+fn configured(clock: Wall, verifier: Arc<Verifier>) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(provider::provider());
     Ok(
         ClientConfig::builder_with_details(provider, Arc::new(clock))
             .with_safe_default_protocol_versions()?
@@ -189,7 +183,7 @@ fn configured(
 /// webpki's rules, but under a wrong clock a certificate that begins after the making of this program has begun.
 #[derive(Debug)]
 struct Verifier {
-    inner: Arc<WebPkiServerVerifier>,
+    roots: RootCertStore,
     clock: Wall,
     notes: Arc<Mutex<Vec<String>>>,
 }
@@ -200,12 +194,16 @@ impl ServerCertVerifier for Verifier {
         leaf: &CertificateDer<'_>,
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        ocsp: &[u8],
+        _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let leaf = ParsedCertificate::try_from(leaf)?;
+        let all = SIGNATURES.all;
+        let check =
+            |time| verify_server_cert_signed_by_trust_anchor(&leaf, &self.roots, chain, time, all);
         let wrong = self.clock.is_wrong();
         let mut time = now;
-        let mut result = self.inner.verify_server_cert(leaf, chain, name, ocsp, time);
+        let mut result = check(time);
         for _ in 0..CHAIN_MAX {
             let Err(rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext {
                 not_before,
@@ -218,7 +216,7 @@ impl ServerCertVerifier for Verifier {
                 break;
             }
             time = *not_before;
-            result = self.inner.verify_server_cert(leaf, chain, name, ocsp, time);
+            result = check(time);
         }
         if wrong {
             lock(&self.notes).push(format!(
@@ -227,7 +225,9 @@ impl ServerCertVerifier for Verifier {
                 date(time.as_secs())
             ));
         }
-        result
+        result?;
+        verify_server_name(&leaf, name)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -236,8 +236,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner
-            .verify_tls12_signature(message, certificate, signature)
+        verify_tls12_signature(message, certificate, signature, &SIGNATURES)
     }
 
     fn verify_tls13_signature(
@@ -246,12 +245,11 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner
-            .verify_tls13_signature(message, certificate, signature)
+        verify_tls13_signature(message, certificate, signature, &SIGNATURES)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        SIGNATURES.supported_schemes()
     }
 }
 

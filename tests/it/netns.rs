@@ -59,6 +59,8 @@ struct Lab {
     far: String,
     servers: Vec<Child>,
     leases: String,
+    /// Who is trusted in the near namespace.
+    tls: Tls,
 }
 
 impl Lab {
@@ -81,6 +83,7 @@ impl Lab {
             far: format!("{name}far"),
             servers: Vec::new(),
             leases: format!("/tmp/{name}.leases"),
+            tls: Tls::default(),
         };
         let (near, far) = (lab.near.clone(), lab.far.clone());
         for words in [
@@ -192,6 +195,7 @@ impl Lab {
     fn inside<T: Send>(&self, work: impl FnOnce(&mut dyn Outside) -> T + Send) -> (T, Vec<String>) {
         let settings = world::Settings {
             links: vec![self.link()],
+            tls: self.tls.clone(),
             ..world::Settings::default()
         };
         let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
@@ -695,4 +699,70 @@ fn difference(before: &str, after: &str) -> String {
             .collect::<String>()
     };
     of(before, after, '-') + &of(after, before, '+')
+}
+
+/// A server of OpenSSL's TLS; its arguments: the newest version, the certificates, the key.
+#[cfg(feature = "tls")]
+const SECURE_SERVICE: &str = r#"
+import http.server, ssl, sys
+class Service(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = self.connection.version().encode() + b" " * 300000
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *arguments): pass
+server = http.server.ThreadingHTTPServer(("10.77.0.1", 443), Service)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.maximum_version = ssl.TLSVersion[sys.argv[1]]
+context.load_cert_chain(sys.argv[2], sys.argv[3])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"#;
+
+#[cfg(feature = "tls")]
+#[test]
+fn openssl_is_understood_with_rsa() {
+    use crate::tls::{Certificates, today};
+
+    let made = Certificates::new("certificates-rsa", "rsa:2048");
+    let (chain, key) = (made.file("chain.pem"), made.file("leaf.key"));
+    for (version, bundle, want) in [
+        ("TLSv1_3", "root", Ok("TLSv1.3")),
+        ("TLSv1_2", "root", Ok("TLSv1.2")),
+        (
+            "TLSv1_3",
+            "other",
+            Err("a certificate of an unknown issuer"),
+        ),
+    ] {
+        let mut lab = Lab::new(&["--address=/seed.test/10.77.0.1"]);
+        let files = [&chain, &key].map(|path| path.to_str().unwrap());
+        lab.serve(&["python3", "-c", SECURE_SERVICE, version, files[0], files[1]]);
+        while !lab.far("ss -Hlnt").contains("10.77.0.1:443") {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        lab.tls = Tls::new(Root::new(&made.machine(bundle)), today);
+        let ((), log) = lab.inside(|outside| {
+            for _ in 0..2 {
+                let answer = outside.http(&request(Method::Get, "https://seed.test/"));
+                let answer = answer.map(|answer| String::from_utf8(answer.body).unwrap());
+                match (answer, want) {
+                    (Ok(body), Ok(version)) => {
+                        assert_eq!((body.trim(), body.len()), (version, 300_007));
+                    }
+                    (found, want) => assert_eq!(
+                        found.map_err(|failure| failure.found),
+                        want.map(String::from).map_err(String::from)
+                    ),
+                }
+            }
+        });
+        assert!(
+            log.iter().any(|line| line.starts_with("tls: 1 root")),
+            "{log:?}"
+        );
+    }
 }

@@ -24,33 +24,36 @@ const BYTES: &[u8] = include_bytes!("../roots/hetzner/cloud/GET/hetzner/v1/userd
 
 const EXTENSIONS: &str = "[req]\ndistinguished_name=name\n[name]\n\
     [root]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
+    [middle]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n\
     [leaf]\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\n\
     subjectAltName=DNS:seed.test,IP:10.0.2.80\n";
 
-/// A folder with a root certificate, what it signed for 30 days for `seed.test` and 10.0.2.80, and machines that have it in
-/// their bundle, or another one.
+/// A folder with a root certificate, one between, what that signed for 30 days for `seed.test` and 10.0.2.80, and machines
+/// that have the root in their bundle, or another one.
 pub struct Certificates {
     folder: PathBuf,
 }
 
 impl Certificates {
     /// Made once for all tests of this run, with keys for the algorithm of `openssl req -newkey`.
-    fn new(folder: PathBuf, key: &str) -> Certificates {
+    pub fn new(name: &str, key: &str) -> Certificates {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("extensions"), EXTENSIONS).unwrap();
         let made = Certificates { folder };
-        for (name, more) in [
-            ("root", "-extensions root -subj /CN=root"),
-            ("other", "-extensions root -subj /CN=other"),
-            (
-                "leaf",
-                "-extensions leaf -subj /CN=leaf -CA root.pem -CAkey root.key",
-            ),
+        for (name, kind, signer) in [
+            ("root", "root", ""),
+            ("other", "root", ""),
+            ("middle", "middle", "-CA root.pem -CAkey root.key"),
+            ("leaf", "leaf", "-CA middle.pem -CAkey middle.key"),
         ] {
             made.openssl(&format!(
-                "req -x509 -config extensions -newkey {key} -nodes -days 30 -keyout {name}.key -out {name}.pem {more}"
+                "req -x509 -config extensions -extensions {kind} -newkey {key} -nodes -days 30 -subj /CN={name} \
+                 -keyout {name}.key -out {name}.pem {signer}"
             ));
         }
+        let chain = ["leaf.pem", "middle.pem"].map(|name| std::fs::read(made.file(name)).unwrap());
+        std::fs::write(made.file("chain.pem"), chain.concat()).unwrap();
         for name in ["root", "other"] {
             let bundle = made.machine(name).join("etc/ssl/certs");
             std::fs::create_dir_all(&bundle).unwrap();
@@ -65,7 +68,7 @@ impl Certificates {
 
     fn openssl(&self, words: &str) {
         let output = Command::new("openssl")
-            .args(words.split(' '))
+            .args(words.split_ascii_whitespace())
             .current_dir(&self.folder)
             .output()
             .expect("openssl must be installed");
@@ -88,15 +91,11 @@ impl Certificates {
 fn certificates() -> &'static Certificates {
     static MADE: OnceLock<Certificates> = OnceLock::new();
     MADE.get_or_init(|| {
-        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        Certificates::new(
-            target.join("certificates"),
-            "ec -pkeyopt ec_paramgen_curve:prime256v1",
-        )
+        Certificates::new("certificates", "ec -pkeyopt ec_paramgen_curve:prime256v1")
     })
 }
 
-fn today() -> Duration {
+pub fn today() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
@@ -109,7 +108,10 @@ impl Lab {
     /// The machine trusts the bundle below `root`; `more` is what the service does beside.
     fn new(root: &Path, wall: fn() -> Duration, more: &str) -> Lab {
         let certificates = certificates();
-        let (chain, key) = (certificates.file("leaf.pem"), certificates.file("leaf.key"));
+        let (chain, key) = (
+            certificates.file("chain.pem"),
+            certificates.file("leaf.key"),
+        );
         let (secure, lines) = more.split_once('|').unwrap_or((more, ""));
         let cloud = SimulatedCloud::from_folder("tests/roots/hetzner/cloud").unwrap();
         let cloud = cloud
