@@ -51,8 +51,11 @@ use learnt::Learnt;
 /// A hardware address.
 pub type Mac = [u8; 6];
 
-/// Bytes of a TCP receive buffer: the largest window that needs no scaling.
-const RECEIVE_BYTES: usize = 65_535;
+/// Bytes of the TCP receive buffer, which is the window: what may be under way. With 64 KiB, the most without scaling, and 20 ms of
+/// round trip a body of 16 MiB takes longer than a try may; each further doubling is memory for every connection.
+const RECEIVE_BYTES: usize = 128 << 10;
+/// The same of further connections to one service, over which come the small documents of a tree at the same time.
+const FURTHER_RECEIVE_BYTES: usize = 16 << 10;
 /// Bytes of a TCP send buffer: requests are small.
 const SEND_BYTES: usize = 8_192;
 /// How long a closed connection may take to say good-bye.
@@ -109,7 +112,8 @@ pub struct Nic {
 }
 
 /// The interfaces worth asking on, by index, and why the others are not: only physical Ethernet, no members of bonds and
-/// bridges, and of two with the same hardware address (Azure's virtual functions) only the synthetic one.
+/// bridges, and of two with the same hardware address (Azure's virtual functions) only the synthetic one. Virtual ones (VLANs,
+/// bridges, bonds) somebody else has made, who gives them an address too: then it is the kernel's sockets that are used.
 pub fn candidates(links: &[Link]) -> (Vec<Nic>, Vec<String>) {
     let (mut nics, mut left_out) = (Vec::new(), Vec::new());
     for link in links {
@@ -529,10 +533,14 @@ fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// A TCP socket with our buffers, without delays.
-fn socket() -> tcp::Socket<'static> {
+/// A TCP socket with buffers of ours, without delays; `further` if there is another one to the same service.
+fn socket(further: bool) -> tcp::Socket<'static> {
+    let receive = match further {
+        true => FURTHER_RECEIVE_BYTES,
+        false => RECEIVE_BYTES,
+    };
     let mut socket = tcp::Socket::new(
-        tcp::SocketBuffer::new(alloc::vec![0; RECEIVE_BYTES]),
+        tcp::SocketBuffer::new(alloc::vec![0; receive]),
         tcp::SocketBuffer::new(alloc::vec![0; SEND_BYTES]),
     );
     socket.set_nagle_enabled(false);
@@ -579,11 +587,23 @@ mod tests {
         br0.physical = false;
         let mut member = link("eth1", 4);
         member.master = Some(String::from("bond0"));
-        let (nics, left_out) = candidates(&[lo, ib0, br0, member, link("eth0", 5)]);
-        let names: Vec<&str> = nics.iter().map(|nic| nic.name.as_str()).collect();
-        assert_eq!(names, ["eth0"]);
-        assert_eq!(left_out.len(), 4);
-        assert_eq!(left_out[1], "ib0: left out: InfiniBand is not Ethernet");
+        let mut vlan = link("eth0.5", 6);
+        vlan.physical = false;
+        let mut jumbo = link("eth0", 5);
+        jumbo.mtu = 9001;
+        let (nics, left_out) = candidates(&[lo, ib0, br0, member, jumbo, vlan]);
+        let names: Vec<(&str, u32)> = nics.iter().map(|nic| (&*nic.name, nic.mtu)).collect();
+        assert_eq!(names, [("eth0", 9001)]);
+        assert_eq!(
+            left_out,
+            [
+                "lo: left out: the loopback leads nowhere",
+                "ib0: left out: InfiniBand is not Ethernet",
+                "br0: left out: virtual",
+                "eth1: left out: a member of another interface",
+                "eth0.5: left out: virtual",
+            ]
+        );
     }
 
     #[test]
