@@ -24,6 +24,9 @@ use super::netlink::{self, Netlink};
 
 /// Largest frame received: drivers that merge segments (GRO) hand over up to 64 KiB and a header.
 const FRAME_BYTES_MAX: usize = (64 << 10) + 64;
+/// Bytes of frames that may wait for us in the kernel: some windows of TCP, with what the kernel counts on top. Memory only as far
+/// as they do wait.
+const WAITING_BYTES_MAX: i32 = 4 << 20;
 /// Not in every libc: our own frames do not come back to us.
 const PACKET_IGNORE_OUTGOING: i32 = 23;
 /// The frame was on a VLAN, whose tag the kernel took off.
@@ -55,6 +58,13 @@ impl Port {
         option(&fd, libc::SOL_PACKET, libc::PACKET_AUXDATA, &1i32)?;
         // Older kernels (before 4.20) know no such option; the stack drops frames from its own address anyway.
         let _ = option(&fd, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1i32);
+        // The kernel's own limit holds a tenth of a window. Without the right to more, the rest is lost and sent again.
+        let _ = option(
+            &fd,
+            libc::SOL_SOCKET,
+            libc::SO_RCVBUFFORCE,
+            &WAITING_BYTES_MAX,
+        );
         let membership = libc::packet_mreq {
             mr_ifindex: nic.index as i32,
             mr_type: libc::PACKET_MR_ALLMULTI as u16,
@@ -279,16 +289,14 @@ impl Device for Port {
     }
 }
 
-/// True if the kernel has an address that is good beyond the link on an interface worth asking on, or, where there is none, on
-/// any but the loopback (a container's, a bond): its stack would answer our connections with resets, so that its sockets are
-/// to be used instead.
-pub fn kernel_has_addresses(links: &[Link], nics: &[Nic]) -> bool {
+/// True if the kernel has an address that is good beyond the link on any interface but the loopback. Then somebody has
+/// configured the network (`ip=`, `rd.neednet`), be it on a card, on a bond, a bridge or a VLAN made of cards: its stack would
+/// answer our connections with resets, so that its sockets are to be used instead.
+pub fn kernel_has_addresses(links: &[Link]) -> bool {
     let held = Netlink::open().and_then(|mut netlink| netlink.addresses());
-    let counts = |index: u32| match nics.is_empty() {
-        false => nics.iter().any(|nic| nic.index == index),
-        true => links
-            .iter()
-            .any(|link| link.index == index && !link.is_loopback()),
+    let counts = |index: u32| {
+        let mut links = links.iter();
+        links.any(|link| link.index == index && !link.is_loopback())
     };
     let mut held = held.unwrap_or_default().into_iter();
     held.any(|held| held.global && counts(held.index))

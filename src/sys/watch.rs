@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use cloudseed_core::net::{Nic, Tap, record, trace};
+use cloudseed_core::net::trace::Ladder;
+use cloudseed_core::net::{Nic, Tap, record};
 
 use super::clock;
 
@@ -22,6 +23,11 @@ impl Watch {
     pub fn new(pcap: Option<PathBuf>, trace: bool) -> Watch {
         Watch { pcap, trace }
     }
+
+    /// True if somebody wants to see frames.
+    pub fn is_wanted(&self) -> bool {
+        self.trace || self.pcap.is_some()
+    }
 }
 
 /// Somebody who sees every frame and does with it what `watch` asks for. Each frame is written at once, so that a record
@@ -37,7 +43,7 @@ pub fn tap(watch: &Watch, nics: &[Nic]) -> io::Result<Tap> {
     };
     let names: Vec<String> = nics.iter().map(|nic| nic.name.clone()).collect();
     let told = watch.trace;
-    let started = clock::now();
+    let mut ladder = Ladder::new(clock::now());
     Ok(Box::new(move |now, index, way, bytes| {
         if let Some(open) = &mut file
             && open
@@ -49,11 +55,7 @@ pub fn tap(watch: &Watch, nics: &[Nic]) -> io::Result<Tap> {
         if told {
             let name = names.get(index).map_or("?", String::as_str);
             // Nobody who reads standard error is no reason to stop.
-            let _ = writeln!(
-                io::stderr(),
-                "{}",
-                trace::rung(started, now, name, way, bytes)
-            );
+            let _ = io::stderr().write_all(ladder.climb(now, name, way, bytes).as_bytes());
         }
     }))
 }

@@ -127,7 +127,7 @@ impl Lazy {
 /// connections with resets.
 fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
     let (mut nics, mut left_out) = net::candidates(&settings.links);
-    let kernels = link::kernel_has_addresses(&settings.links, &nics);
+    let kernels = link::kernel_has_addresses(&settings.links);
     if nics.is_empty() && !kernels && !settings.patience.is_zero() {
         journal.note(clock::now(), "waiting for a network interface");
         let look = || machine::links(&Root::new(Path::new("/")));
@@ -141,6 +141,10 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
     if kernels {
         let line = "the kernel has an address already, using its sockets";
         journal.note(clock::now(), line);
+        if settings.watch.is_wanted() {
+            let line = "no record of frames: they are the kernel's";
+            journal.note(clock::now(), line);
+        }
         return Box::new(Kernel::new(journal, settings.tls.clone(), machine));
     }
     match PacketWires::open(&nics) {

@@ -1,10 +1,17 @@
-//! Trace: a frame in a line, a rung of the ladder that `--trace` prints.
+//! Trace: a frame in a line, a rung of the ladder that `--trace` prints; and where it took long, what was waited for.
+//!
+//! ```text
+//!      0.412 ms  eth0  ──►  DHCP discover from 0.0.0.0
+//!    301.007 ms        ⋮    300.6 ms, waiting on eth0 for an answer to: DHCP discover from 0.0.0.0
+//!    301.007 ms  eth0  ──►  DHCP discover from 0.0.0.0
+//! ```
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use smoltcp::time::Instant;
+use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
 
 use super::addresses::Hardware;
@@ -15,18 +22,95 @@ use super::{Way, dhcp, dhcp6, names};
 /// Longest first line of a request or an answer that is shown.
 const LINE_CHARS_MAX: usize = 80;
 
-/// One rung: `   12.345 ms  eth0  ──►  who has 10.0.2.1?`. Times count from `started`.
-pub fn rung(started: Instant, now: Instant, name: &str, way: Way, bytes: &[u8]) -> String {
-    let micros = (now - started).total_micros();
-    let arrow = match way {
-        Way::Out => "──►",
-        Way::In => "◄──",
-    };
-    let (millis, micros) = (micros / 1000, micros % 1000);
-    format!(
-        "{millis:6}.{micros:03} ms  {name}  {arrow}  {}",
-        words(bytes)
-    )
+/// Silence that is told, whatever the cause.
+const SILENCE: Duration = Duration::from_millis(50);
+
+/// The ladder: frame after frame, and what happened in between, which is nothing.
+#[derive(Clone, Debug)]
+pub struct Ladder {
+    started: Instant,
+    /// When the last frame went by.
+    last: Instant,
+    /// Interface and words of each last question of its kind, if nothing of that kind has arrived there since.
+    asked: Vec<(String, String)>,
+}
+
+impl Ladder {
+    /// A ladder whose times count from `started`.
+    pub fn new(started: Instant) -> Ladder {
+        Ladder {
+            started,
+            last: started,
+            asked: Vec::new(),
+        }
+    }
+
+    /// The rung of this frame on the interface `name`, and a line before it if it was waited for: whole lines.
+    pub fn climb(&mut self, now: Instant, name: &str, way: Way, bytes: &[u8]) -> String {
+        let words = words(bytes);
+        let (at, silence) = (self.at(now), now - self.last);
+        let mut lines = String::new();
+        if silence >= SILENCE {
+            let micros = silence.total_micros();
+            let (millis, tenths) = (micros / 1000, micros / 100 % 10);
+            let pad = " ".repeat(name.chars().count());
+            let what = self.awaited();
+            lines = format!("{at}  {pad}   ⋮   {millis}.{tenths} ms, waiting{what}\n");
+        }
+        let arrow = match way {
+            Way::Out => "──►",
+            Way::In => "◄──",
+        };
+        lines += &format!("{at}  {name}  {arrow}  {words}\n");
+        let answered = way == Way::In && !is_bare(&words);
+        let asks = way == Way::Out && is_question(&words);
+        if answered || asks {
+            let same = |old: &str| kind(old) == kind(&words);
+            self.asked
+                .retain(|(place, old)| place != name || !same(old));
+        }
+        if asks {
+            self.asked.push((String::from(name), words));
+        }
+        self.last = now;
+        lines
+    }
+
+    /// Milliseconds since the start.
+    fn at(&self, now: Instant) -> String {
+        let micros = (now - self.started).total_micros();
+        format!("{:6}.{:03} ms", micros / 1000, micros % 1000)
+    }
+
+    /// What was asked last on each interface, and not answered yet.
+    fn awaited(&self) -> String {
+        let asked = self.asked.iter();
+        let asked = asked.map(|(name, words)| format!(" on {name} for an answer to: {words}"));
+        let asked: Vec<String> = asked.collect();
+        match asked.is_empty() {
+            true => String::from(", but not for an answer"),
+            false => asked.join(";"),
+        }
+    }
+}
+
+/// Of two messages of one kind the second answers the first or repeats it.
+fn kind(words: &str) -> &str {
+    words.split(' ').next().unwrap_or(words)
+}
+
+/// True for what somebody should answer; a probe for an address of our own hopes for silence.
+fn is_question(words: &str) -> bool {
+    let probe = words.ends_with("tell ::") || words.contains(" RST");
+    let kinds = ["TCP ", "DHCP", "DNS question"];
+    let asks = words.contains('?') || kinds.iter().any(|kind| words.starts_with(kind));
+    asks && !probe && !is_bare(words)
+}
+
+/// True for the acknowledgement of TCP that neither asks nor answers.
+fn is_bare(words: &str) -> bool {
+    let flags = words.strip_suffix(" ACK").unwrap_or("SYN");
+    words.starts_with("TCP ") && !flags.ends_with("SYN") && !flags.ends_with("FIN")
 }
 
 /// What a frame says.
@@ -187,16 +271,32 @@ mod tests {
             from: ([2, 0, 0, 0, 0, 1], Ipv4Addr::new(10, 0, 0, 5)),
             to: ([0; 6], Ipv4Addr::new(10, 0, 0, 1)),
         };
-        let rung = rung(
-            Instant::ZERO,
-            Instant::from_micros(12_345i64),
-            "eth0",
-            Way::Out,
-            &arp.frame(),
+        let mut ladder = Ladder::new(Instant::ZERO);
+        let mut climb = |micros: i64, way, frame: &[u8]| {
+            ladder.climb(Instant::from_micros(micros), "eth0", way, frame)
+        };
+        let question = "eth0  ──►  ARP: who has 10.0.0.1? tell 10.0.0.5\n";
+        assert_eq!(
+            climb(12_345, Way::Out, &arp.frame()),
+            format!("    12.345 ms  {question}")
         );
         assert_eq!(
-            rung,
-            "    12.345 ms  eth0  ──►  ARP: who has 10.0.0.1? tell 10.0.0.5"
+            climb(213_745, Way::Out, &arp.frame()),
+            format!(
+                "   213.745 ms         ⋮   201.4 ms, waiting on eth0 for an answer to: \
+                 ARP: who has 10.0.0.1? tell 10.0.0.5\n   213.745 ms  {question}"
+            )
+        );
+        let reply = Arp {
+            request: false,
+            from: ([2, 0, 0, 0, 0, 2], arp.to.1),
+            to: arp.from,
+        };
+        climb(214_000, Way::In, &reply.frame());
+        let idle = climb(300_000, Way::Out, &arp.frame());
+        assert!(
+            idle.contains("86.0 ms, waiting, but not for an answer\n"),
+            "{idle}"
         );
         let packet = frame::packet4(
             (Ipv4Addr::new(10, 0, 0, 2), 53),
@@ -205,6 +305,15 @@ mod tests {
         );
         let frame = frame::ethernet([2; 6], [2; 6], frame::IP4, &packet);
         assert_eq!(words(&frame), "DNS answer from 10.0.0.2, 1 bytes");
+    }
+
+    #[test]
+    fn an_acknowledgement_alone_is_no_answer() {
+        assert!(is_bare("TCP 10.0.0.5:50000 to 10.0.0.1:80 ACK"));
+        assert!(!is_bare("TCP 10.0.0.1:80 to 10.0.0.5:50000 SYN ACK"));
+        assert!(!is_bare("TCP 10.0.0.1:80 to 10.0.0.5:50000 FIN ACK"));
+        assert!(!is_bare("TCP 10.0.0.1:80 to 10.0.0.5:50000 ACK, 9 bytes"));
+        assert!(!is_bare("DNS question to 10.0.0.2"));
     }
 
     #[test]
