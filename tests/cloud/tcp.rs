@@ -19,7 +19,10 @@ const PACKET_BYTES_MAX: usize = 1500;
 /// Connections that may come in at the same moment, per address.
 const BACKLOG: usize = 8;
 const RECEIVE_BYTES: usize = 16 << 10;
-const SEND_BYTES: usize = 64 << 10;
+/// More than a window of the machine's, so that the window is what counts.
+const SEND_BYTES: usize = 1 << 20;
+/// Bytes of a body made at a time.
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// The TCP half of the cloud.
 pub struct Stack {
@@ -278,7 +281,9 @@ impl Sending {
         });
         let total = self.reply.length();
         while socket.can_send() && self.sent < total.min(allowed) {
-            let most = SEND_BYTES.min((allowed - self.sent).min(SEND_BYTES as u64) as usize);
+            let free = socket.send_capacity() - socket.send_queue();
+            let most = CHUNK_BYTES.min(free);
+            let most = most.min((allowed - self.sent).min(CHUNK_BYTES as u64) as usize);
             let bytes = self.reply.bytes(self.sent, most);
             let count = match secure {
                 Some(secure) => match secure.flush(now, socket) {

@@ -56,12 +56,13 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Runs a script in a network namespace of its own; what it says.
-fn script(name: &str, words: &[&str]) -> String {
+/// Runs a script in network and mount namespaces of its own; what it says.
+pub fn script(name: &str, words: &[&str]) -> String {
     let folder = folder(name);
     let output = Command::new("unshare")
-        .args(["--net", "sh", "-e", "-c", &words.concat()])
+        .args(["--net", "--mount", "sh", "-e", "-c", &words.concat()])
         .env("CLOUD", program())
+        .env("PROGRAM", env!("CARGO_BIN_EXE_cloudseed"))
         .env("DIR", &folder)
         .stdin(Stdio::null())
         .output()

@@ -24,6 +24,7 @@ mod matrix;
 mod merge;
 mod net;
 mod netns;
+mod program;
 mod report;
 mod roots;
 mod shell;

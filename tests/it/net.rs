@@ -312,6 +312,43 @@ fn bad_cables_are_borne() {
 }
 
 #[test]
+fn bad_cables_are_borne_by_ipv6_too() {
+    let six = "no lease\nrouter fe80::1 flags managed\nlease6 2001:db8::15 dns 2001:db8::53\nlisten 2001:db8::80\n\
+               name example.com 2001:db8::80";
+    for (lines, worst) in [
+        ("delay 200ms", 6),
+        ("duplicate 30%", 3),
+        ("reorder 30%", 3),
+        ("corrupt 10%", 30),
+        ("loss 30%", 60),
+    ] {
+        for seed in 1..=20 {
+            let mut lab = Lab::seeded(&format!("{six}\n{lines}"), seed);
+            let url = "http://example.com/hetzner/v1/userdata";
+            let got = (0..12).find_map(|_| lab.ask(url, 0).ok());
+            let took = lab.world.now();
+            let body = got.map(|response| response.body);
+            assert_eq!(
+                body.as_deref(),
+                Some(BYTES),
+                "{lines} {seed}: {}",
+                lab.story()
+            );
+            assert!(
+                lab.said("leased by DHCPv6"),
+                "{lines} {seed}: {}",
+                lab.story()
+            );
+            assert!(
+                took < worst * SECOND,
+                "{lines} {seed}: {took:?} {}",
+                lab.story()
+            );
+        }
+    }
+}
+
+#[test]
 fn each_lost_frame_costs_less_than_half_a_second() {
     for lost in 1..=9 {
         let mut lab = Lab::new(&format!("lose {lost}"));
