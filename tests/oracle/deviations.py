@@ -93,7 +93,8 @@ def names(original, hits):
 
 
 WORD = re.compile(r"=\?([^?]*)\?([bBqQ])\?(.*?)\?=", re.S)
-CHARSETS = {"utf-8", "utf8", "u8", "utf", "us-ascii", "ascii", "646", "iso-8859-1", "iso8859-1", "latin-1", "latin1", "l1", "8859", "cp819"}
+CHARSETS = {"utf-8", "utf8", "u8", "utf", "us-ascii", "ascii", "646", "iso-8859-1", "iso8859-1", "latin-1", "latin1", "l1", "8859", "cp819",
+            "windows-1252", "cp1252", "1252", "iso-8859-15", "iso8859-15", "latin9", "l9", "utf-16", "utf16", "u16", "utf-16le", "utf-16be"}
 
 
 def words(text, hits):
