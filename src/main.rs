@@ -15,21 +15,24 @@ use cloudseed_core::platform::Platform;
 mod command;
 mod sys;
 
-use command::check::Check;
+// musl's own allocator asks the kernel for pages at nearly every step and returns them at the next.
+#[global_allocator]
+static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 use command::clean::Clean;
 use command::decode::Decode;
 use command::fetch::Fetch;
 use command::identify::Identify;
-use command::make_mime::MakeMime;
 use command::plan::Plan;
-use command::platforms::Platforms;
 use command::query::Query;
-use command::report::Report;
 use command::status::Status;
+#[cfg(feature = "tools")]
+use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
 use sys::probe;
 use sys::root::Root;
 use sys::template::Jinja;
+use sys::tls::Tls;
 use sys::watch::Watch;
 use sys::world::{self, Journal, Kernel};
 
@@ -48,10 +51,14 @@ enum Command {
     Fetch(Fetch),
     Plan(Plan),
     Decode(Decode),
+    #[cfg(feature = "tools")]
     Check(Check),
+    #[cfg(feature = "tools")]
     MakeMime(MakeMime),
+    #[cfg(feature = "tools")]
     Platforms(Platforms),
     Query(Query),
+    #[cfg(feature = "tools")]
     Report(Report),
     Status(Status),
     Clean(Clean),
@@ -106,10 +113,14 @@ fn main() -> ExitCode {
             tell(plan.shown(&booted.plan))
         }
         Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
+        #[cfg(feature = "tools")]
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
+        #[cfg(feature = "tools")]
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
+        #[cfg(feature = "tools")]
         Command::Platforms(platforms) => tell(platforms.shown()),
         Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
+        #[cfg(feature = "tools")]
         Command::Report(report) => tell(report.shown()),
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
@@ -145,8 +156,8 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 
 /// Runs a command that may read documents from the web, over the kernel's sockets: this is no boot.
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
-    let mut kernel = Kernel::new(Journal::new());
     let files = Root::new(Path::new("/"));
+    let mut kernel = Kernel::new(Journal::new(), Tls::default(), files.clone());
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {
         files: &files,

@@ -19,6 +19,8 @@ installkernel() {
 
 install() {
     inst_simple /usr/bin/cloudseed
+    # What the owner wants it to know: the policy, and whom to trust instead of the roots that it brings along.
+    inst_multiple -o /etc/cloudseed/cloudseed.cfg /etc/cloudseed/ca-certificates.crt
     if dracut_module_included systemd; then
         inst_simple "$moddir/cloudseed.service" "$systemdsystemunitdir/cloudseed.service"
         $SYSTEMCTL -q --root "$initdir" add-wants initrd.target cloudseed.service

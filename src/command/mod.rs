@@ -1,14 +1,18 @@
 //! Commands: one file each, its options and what it does; main wires them.
 
+#[cfg(feature = "tools")]
 pub mod check;
 pub mod clean;
 pub mod decode;
 pub mod fetch;
 pub mod identify;
+#[cfg(feature = "tools")]
 pub mod make_mime;
 pub mod plan;
+#[cfg(feature = "tools")]
 pub mod platforms;
 pub mod query;
+#[cfg(feature = "tools")]
 pub mod report;
 pub mod status;
 

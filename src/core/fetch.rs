@@ -15,19 +15,14 @@ use crate::userdata::Includes;
 use crate::value::Value;
 use crate::warning::{Blame, Error, Warning};
 
+pub mod schedule;
+
+use schedule::{DOCUMENT_SECONDS_MAX, Schedule};
+
 /// Longest body of a metadata document, in bytes; no cloud allows user-data above 64 KiB, media go up to this.
 pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
-/// Longest time one try may take, connection included.
-pub const TRY_SECONDS_MAX: u64 = 5;
 /// Longest time the fetch step may take in all; `cloudseed.deadline=SECONDS` on the command line overrides it.
 pub const FETCH_SECONDS_MAX: u64 = 60;
-/// Tries per document.
-pub const TRIES_MAX: u32 = 6;
-/// The first pause between tries; it doubles, with jitter, up to [`PAUSE_MAX`].
-pub const PAUSE_MIN: Duration = Duration::from_millis(200);
-/// The longest pause between tries, `Retry-After` included.
-pub const PAUSE_MAX: Duration = Duration::from_secs(5);
-
 /// What a platform needs before it can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
@@ -112,6 +107,11 @@ pub trait Outside {
         endpoints: &[&str],
         timeout: Duration,
     ) -> Result<usize, Failure>;
+    /// Says that requests with GET for these URLs follow one by one, all with the same headers. Who likes may send some of
+    /// them before they are asked for, while another answer is on its way.
+    fn expect(&mut self, urls: &[String]) {
+        let _ = urls;
+    }
     /// One try of one request.
     fn http(&mut self, request: &Request) -> Result<Response, Failure>;
     /// Time since the program started, from a clock that cannot be set.
@@ -142,9 +142,14 @@ pub struct Cloud<'a> {
     pub base: String,
     /// Headers sent with every request: tokens, flavours.
     pub headers: Vec<(&'static str, String)>,
+    /// Gets a new token into the headers, if the service has tokens: called when one is no longer taken (401).
+    pub renew: Option<Renew>,
     /// Documents that were lost, each for a reason that does not cost the others.
     pub warnings: Vec<Warning>,
 }
+
+/// How a recipe gets a token.
+pub type Renew = fn(&mut Cloud) -> Result<(), Error>;
 
 impl<'a> Cloud<'a> {
     /// The cloud of `name`, not yet reached.
@@ -161,6 +166,7 @@ impl<'a> Cloud<'a> {
             deadline,
             base: String::new(),
             headers: Vec::new(),
+            renew: None,
             warnings: Vec::new(),
         }
     }
@@ -192,6 +198,24 @@ impl<'a> Cloud<'a> {
     /// A document that may be missing: 404 is an answer, and so is 204.
     pub fn get_optional(&mut self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         self.ask(Method::Get, path, &[], true)
+    }
+
+    /// Documents that do not depend on each other, in the order of their paths; each may be missing if its path says so. Asked
+    /// for as many at a time as the outside likes. The first that cannot be had ends it.
+    pub fn get_all(&mut self, paths: &[(String, Optional)]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        self.expect(paths.iter().map(|(path, _)| path.as_str()));
+        let found = paths
+            .iter()
+            .map(|(path, optional)| self.ask(Method::Get, path, &[], optional.0))
+            .collect();
+        self.outside.expect(&[]);
+        found
+    }
+
+    /// Says which documents are got next, one by one in this order, so that they can be asked for together.
+    pub fn expect<'p>(&mut self, paths: impl Iterator<Item = &'p str>) {
+        let urls: Vec<String> = paths.map(|path| format!("{}{path}", self.base)).collect();
+        self.outside.expect(&urls);
     }
 
     /// A document whose loss costs only itself: if it cannot be had, there is a warning and the rest goes on.
@@ -227,8 +251,7 @@ impl<'a> Cloud<'a> {
         self.deadline.saturating_sub(self.outside.now())
     }
 
-    /// Asks until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
-    /// 429 and 5xx; every other status is final.
+    /// Asks until there is an answer. A token that is no longer taken is renewed once.
     fn ask(
         &mut self,
         method: Method,
@@ -236,109 +259,169 @@ impl<'a> Cloud<'a> {
         extra: &[(&str, &str)],
         optional: bool,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let url = format!("{}{path}", self.base);
-        let started = self.outside.now();
-        let mut pause = PAUSE_MIN;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let answer = self.attempt(method, &url, extra);
-            let (found, blame, again, after) = match answer {
-                Ok(response) if (200..300).contains(&response.status) && response.status != 204 => {
-                    self.outside.note(format_args!(
-                        "{} {url}: {} bytes",
-                        method.as_str(),
-                        response.body.len()
-                    ));
-                    return Ok(Some(response.body));
-                }
-                Ok(response) if optional && matches!(response.status, 204 | 404) => {
-                    self.outside.note(format_args!(
-                        "{} {url}: none ({})",
-                        method.as_str(),
-                        response.status
-                    ));
-                    return Ok(None);
-                }
-                Ok(response) => described(&response),
-                Err(failure) => (failure.found, Blame::Silent, failure.again, None),
-            };
-            let wait = after
-                .unwrap_or_else(|| jitter(pause, self.outside.random()))
-                .min(PAUSE_MAX);
-            if !again || tries >= TRIES_MAX || wait >= self.remaining() {
-                let spent = self.outside.now().saturating_sub(started).as_secs();
-                let expected = if optional {
-                    "status 200 or 404"
-                } else {
-                    "status 200"
-                };
-                let count = if tries == 1 {
-                    String::from("1 try")
-                } else {
-                    format!("{tries} tries")
-                };
-                let found = format!("{found} ({count}, {spent} s)");
-                let place = format!("{} {url}", method.as_str());
-                return Err(Error::new(
-                    blame,
-                    format!("fetch {}", self.name),
-                    place,
-                    expected,
-                    found,
-                ));
+        let most = Duration::from_secs(DOCUMENT_SECONDS_MAX);
+        let mut schedule = Schedule::new(self.outside.now(), self.deadline, most);
+        let denied = match self.tries(method, path, extra, optional, &mut schedule) {
+            Ok(found) => return Ok(found),
+            Err(denied) => denied,
+        };
+        match self
+            .renew
+            .filter(|_| method == Method::Get && denied.status == Some(401))
+        {
+            None => Err(denied.error),
+            Some(renew) => {
+                renew(self)?;
+                self.tries(method, path, extra, optional, &mut schedule)
+                    .map_err(|denied| denied.error)
             }
-            self.outside.note(format_args!(
-                "{} {url}: {found}; again in {} ms",
-                method.as_str(),
-                wait.as_millis()
+        }
+    }
+
+    fn tries(
+        &mut self,
+        method: Method,
+        path: &str,
+        extra: &[(&str, &str)],
+        optional: bool,
+        schedule: &mut Schedule,
+    ) -> Result<Option<Vec<u8>>, Denied> {
+        let own = self.headers.iter();
+        let own = own.map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<(&str, &str)> = own.chain(extra.iter().copied()).collect();
+        let document = Document {
+            step: &format!("fetch {}", self.name),
+            method,
+            url: &format!("{}{path}", self.base),
+            headers: &headers,
+            redirects: 0,
+            optional,
+        };
+        document.get(self.outside, schedule)
+    }
+}
+
+/// Whether a document may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Optional(pub bool);
+
+/// What is asked for.
+struct Document<'a> {
+    step: &'a str,
+    method: Method,
+    url: &'a str,
+    headers: &'a [(&'a str, &'a str)],
+    redirects: u8,
+    /// True if 404 and 204 are answers, too.
+    optional: bool,
+}
+
+/// Why a document is not there, and the status that said so.
+struct Denied {
+    error: Error,
+    status: Option<u16>,
+}
+
+/// A try that brought no document.
+struct Miss {
+    found: String,
+    blame: Blame,
+    again: bool,
+    after: Option<Duration>,
+    status: Option<u16>,
+}
+
+impl Document<'_> {
+    /// Asks until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
+    /// 429 and 5xx; every other status is final.
+    fn get(
+        &self,
+        outside: &mut dyn Outside,
+        schedule: &mut Schedule,
+    ) -> Result<Option<Vec<u8>>, Denied> {
+        let (method, url) = (self.method.as_str(), self.url);
+        loop {
+            let miss = match self.attempt(outside, schedule) {
+                Ok(found) => return Ok(found),
+                Err(miss) => miss,
+            };
+            let (now, random) = (outside.now(), outside.random());
+            let pause = schedule.pause(now, miss.after, random);
+            let Some(pause) = pause.filter(|_| miss.again) else {
+                let expected = match self.optional {
+                    true => "status 200 or 404",
+                    false => "status 200",
+                };
+                let found = format!("{} ({})", miss.found, schedule.spent(now));
+                let place = format!("{method} {url}");
+                return Err(Denied {
+                    error: Error::new(miss.blame, self.step, place, expected, found),
+                    status: miss.status,
+                });
+            };
+            outside.note(format_args!(
+                "{method} {url}: {}; again in {} ms",
+                miss.found,
+                pause.as_millis()
             ));
-            self.outside.pause(wait);
-            pause = (pause * 2).min(PAUSE_MAX);
+            outside.pause(pause);
         }
     }
 
     fn attempt(
-        &mut self,
-        method: Method,
-        url: &str,
-        extra: &[(&str, &str)],
-    ) -> Result<Response, Failure> {
-        let headers: Vec<(&str, &str)> = self
-            .headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .chain(extra.iter().copied())
-            .collect();
-        let timeout = self.remaining().min(Duration::from_secs(TRY_SECONDS_MAX));
+        &self,
+        outside: &mut dyn Outside,
+        schedule: &mut Schedule,
+    ) -> Result<Option<Vec<u8>>, Miss> {
+        let (method, url) = (self.method.as_str(), self.url);
         let request = Request {
-            method,
+            method: self.method,
             url,
-            headers: &headers,
+            headers: self.headers,
             bytes_max: RESPONSE_BYTES_MAX,
-            timeout,
-            redirects: 0,
+            timeout: schedule.begin(outside.now()),
+            redirects: self.redirects,
         };
-        self.outside.http(&request)
+        let response = outside.http(&request).map_err(|failure| Miss {
+            found: failure.found,
+            blame: Blame::Silent,
+            again: failure.again,
+            after: None,
+            status: None,
+        })?;
+        match response.status {
+            204 | 404 if self.optional => {
+                outside.note(format_args!("{method} {url}: none ({})", response.status));
+                Ok(None)
+            }
+            200..300 if response.status != 204 => {
+                outside.note(format_args!(
+                    "{method} {url}: {} bytes",
+                    response.body.len()
+                ));
+                Ok(Some(response.body))
+            }
+            _ => Err(Miss::of(&response)),
+        }
     }
 }
 
-/// An answer that is not the document: what to say of it, whose fault it is, whether to try again, and after how long.
-fn described(response: &Response) -> (String, Blame, bool, Option<Duration>) {
-    let again = matches!(response.status, 408 | 425 | 429 | 500..=599);
-    let found = match &response.location {
-        Some(location) => format!("{} to {location}", response.status),
-        None => format!("{}", response.status),
-    };
-    let after = response
-        .retry_after
-        .map(|seconds| Duration::from_secs(u64::from(seconds)));
-    (found, Blame::Broken, again, after)
-}
-
-/// A pause shortened by up to a quarter, so that machines started together do not ask together.
-fn jitter(pause: Duration, random: u32) -> Duration {
-    pause - pause / 4 * (random % 256) / 256
+impl Miss {
+    /// An answer that is not the document.
+    fn of(response: &Response) -> Miss {
+        let status = response.status;
+        let seconds = response.retry_after.map(u64::from);
+        Miss {
+            found: match &response.location {
+                Some(location) => format!("{status} to {location}"),
+                None => format!("{status}"),
+            },
+            blame: Blame::Broken,
+            again: matches!(status, 408 | 425 | 429 | 500..=599),
+            after: seconds.map(Duration::from_secs),
+            status: Some(status),
+        }
+    }
 }
 
 /// Most redirects followed for an include or a seed; metadata requests follow none.
@@ -384,50 +467,23 @@ impl Web<'_> {
                 "an address that is not http://, https://, file:// or /path",
             ));
         };
-        let now = self.outside.now();
-        let deadline = self
-            .deadline
-            .min(now + Duration::from_secs(INCLUDE_SECONDS_MAX));
-        let remaining = |outside: &dyn Outside| deadline.saturating_sub(outside.now());
-        let timeout = remaining(self.outside);
+        let most = Duration::from_secs(INCLUDE_SECONDS_MAX);
+        let mut schedule = Schedule::new(self.outside.now(), self.deadline, most);
+        let left = schedule.left(self.outside.now());
         self.outside
-            .reach(Network::Any, &[origin], timeout)
+            .reach(Network::Any, &[origin], left)
             .map_err(|failure| failed(Blame::Silent, &failure.found))?;
-        let mut pause = PAUSE_MIN;
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let timeout = remaining(self.outside).min(Duration::from_secs(TRY_SECONDS_MAX));
-            let request = Request {
-                method: Method::Get,
-                url,
-                headers: &[],
-                bytes_max: RESPONSE_BYTES_MAX,
-                timeout,
-                redirects: REDIRECTS_MAX,
-            };
-            let (found, blame, again) = match self.outside.http(&request) {
-                Ok(response) if (200..300).contains(&response.status) => {
-                    self.outside
-                        .note(format_args!("GET {url}: {} bytes", response.body.len()));
-                    return Ok(Some(response.body));
-                }
-                Ok(response) if response.status == 404 => {
-                    self.outside.note(format_args!("GET {url}: none (404)"));
-                    return Ok(None);
-                }
-                Ok(response) => {
-                    let (found, blame, again, _) = described(&response);
-                    (found, blame, again)
-                }
-                Err(failure) => (failure.found, Blame::Silent, failure.again),
-            };
-            if !again || tries >= TRIES_MAX || pause >= remaining(self.outside) {
-                return Err(failed(blame, &format!("{found} ({tries} tries)")));
-            }
-            self.outside.pause(pause);
-            pause = (pause * 2).min(PAUSE_MAX);
-        }
+        let document = Document {
+            step: "fetch",
+            method: Method::Get,
+            url,
+            headers: &[],
+            redirects: REDIRECTS_MAX,
+            optional: true,
+        };
+        document
+            .get(self.outside, &mut schedule)
+            .map_err(|denied| denied.error)
     }
 }
 

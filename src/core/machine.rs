@@ -10,6 +10,7 @@ use core::time::Duration;
 
 pub mod cmdline;
 pub mod firmware;
+pub mod manager;
 pub mod setting;
 pub mod smbios;
 pub mod uevent;
@@ -18,6 +19,7 @@ pub mod volume;
 
 use cmdline::Cmdline;
 use firmware::{DeviceTree, Hypervisor};
+use manager::Manager;
 use setting::Setting;
 use smbios::Dmi;
 use volume::Volume;
@@ -56,6 +58,11 @@ pub trait Files {
     /// The hypervisor's name in CPUID leaf 0x4000_0000, if the processor has that leaf and these are the files of the
     /// machine that runs us.
     fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        None
+    }
+
+    /// The architecture as `uname -m` says it, if these are the files of the machine that runs us.
+    fn architecture(&self) -> Option<&'static str> {
         None
     }
 
@@ -147,6 +154,8 @@ pub struct Machine<'a> {
     pub volumes: Vec<Volume>,
     /// Network interfaces, by index.
     pub links: Vec<Link>,
+    /// Who manages the virtual machine, where that can be told; for people.
+    pub manager: Option<Manager>,
 }
 
 impl<'a> Machine<'a> {
@@ -176,6 +185,7 @@ impl<'a> Machine<'a> {
             volume::scan(files)
         };
         let links = links(files);
+        let manager = manager::detect(&dmi, &links, &virt);
         Machine {
             files,
             dmi,
@@ -188,6 +198,7 @@ impl<'a> Machine<'a> {
             settings,
             volumes,
             links,
+            manager,
         }
     }
 
@@ -216,7 +227,11 @@ impl Kernel {
             ostype: field("ostype"),
             release: field("osrelease"),
             version: field("version"),
-            arch: field("arch"),
+            // The file came with Linux 6.1.
+            arch: Some(field("arch"))
+                .filter(|arch| !arch.is_empty())
+                .or_else(|| files.architecture().map(String::from))
+                .unwrap_or_default(),
         }
     }
 }

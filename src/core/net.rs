@@ -24,6 +24,7 @@ use crate::fetch::{Failure, Network};
 use crate::machine::Link;
 
 mod addresses;
+pub mod ahead;
 pub mod auto6;
 pub mod dhcp;
 pub mod dhcp6;
@@ -42,6 +43,7 @@ pub mod record;
 pub mod route;
 pub mod trace;
 
+use ahead::Ahead;
 use fixed::Fixed;
 use lane::Lane;
 use learnt::Learnt;
@@ -201,6 +203,7 @@ pub struct Net<W: Wires> {
     random: Random,
     closing: Vec<(Conn, Instant)>,
     warm: Option<Conn>,
+    ahead: Ahead,
     known: BTreeMap<String, Vec<IpAddr>>,
     tap: Option<Tap>,
     wanted: Option<Network>,
@@ -226,6 +229,7 @@ impl<W: Wires> Net<W> {
             random,
             closing: Vec::new(),
             warm: None,
+            ahead: Ahead::default(),
             known: BTreeMap::new(),
             tap: None,
             wanted: None,
@@ -322,6 +326,13 @@ impl<W: Wires> Net<W> {
     }
 
     fn poll(&mut self) {
+        self.round();
+        if self.push_ahead() {
+            self.round();
+        }
+    }
+
+    fn round(&mut self) {
         let now = self.wires.now();
         for index in 0..self.lanes.len() {
             let plugged = self.wires.plugged(index);
@@ -408,6 +419,7 @@ impl<W: Wires> Net<W> {
 
     /// Waits until closed connections have said good-bye, briefly.
     pub fn finish(&mut self) {
+        self.forget_ahead();
         if let Some(conn) = self.warm.take() {
             self.close(conn);
         }

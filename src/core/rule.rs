@@ -139,6 +139,8 @@ pub enum Rule {
     All(&'static [Rule]),
     /// A function decides, and these words say how.
     Code(&'static str, Decide),
+    /// The same, where what is looked for may be on a volume with one of these labels.
+    Medium(&'static [&'static str], &'static str, Decide),
     /// Nothing a machine shows tells this platform; the reason.
     Never(&'static str),
 }
@@ -177,8 +179,17 @@ impl Rule {
             }
             Rule::Any(rules) => any(inquiry, rules),
             Rule::All(rules) => all(inquiry, rules),
-            Rule::Code(_, decide) => decide(inquiry),
+            Rule::Code(_, decide) | Rule::Medium(_, _, decide) => decide(inquiry),
             Rule::Never(because) => Verdict::No(String::from(because)),
+        }
+    }
+
+    /// The labels of the volumes that could make it true: what is worth waiting for.
+    pub fn labels(&self) -> Vec<&'static str> {
+        match self {
+            Rule::Label(labels) | Rule::Medium(labels, _, _) => labels.to_vec(),
+            Rule::Any(rules) | Rule::All(rules) => rules.iter().flat_map(Rule::labels).collect(),
+            _ => Vec::new(),
         }
     }
 }
@@ -197,7 +208,7 @@ impl fmt::Display for Rule {
             Rule::Virt(words) => write!(f, "virtualisation is {}", words.join(" or ")),
             Rule::Any(rules) => join(f, rules, "; or "),
             Rule::All(rules) => join(f, rules, " and "),
-            Rule::Code(words, _) => f.write_str(words),
+            Rule::Code(words, _) | Rule::Medium(_, words, _) => f.write_str(words),
             Rule::Never(because) => f.write_str(because),
         }
     }

@@ -1,4 +1,14 @@
-//! The processor's word for a hypervisor below it.
+//! The processor: what it is, and its word for a hypervisor below it.
+
+/// What the program was built for, as `uname -m` says it.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86" => "i686",
+        "arm" => "armv7l",
+        "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+        same => same,
+    }
+}
 
 /// The name a hypervisor gives itself in CPUID leaf 0x4000_0000; none on bare metal, and on processors without CPUID.
 #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]

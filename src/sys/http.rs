@@ -2,6 +2,7 @@
 //!
 //! ureq gets no time-outs: its timers are not the clock of the wires. [`Line`] keeps the deadline of the request.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
+use super::tls::{self, Tls};
+
 /// How this program names itself.
 pub const USER_AGENT: &str = concat!("cloudseed/", env!("CARGO_PKG_VERSION"));
 /// Most bytes of a `Location` header that are kept.
@@ -29,6 +32,9 @@ const LOCATION_BYTES_MAX: usize = 2048;
 const CHUNK_BYTES: usize = 16 << 10;
 /// Longest answer head, status line and headers together.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// What is wrong with https:// where there is no TLS.
+pub const NO_TLS: &str =
+    "an https URL, for which this build (without the feature `tls`) has no TLS";
 /// Idle connections kept for later requests.
 const IDLE_MAX: usize = 4;
 
@@ -40,6 +46,19 @@ pub struct Shared<W: Wires> {
     until: Instant,
     /// Why the request under way went wrong, in better words than ureq has.
     cut: Option<Trouble>,
+    /// What is expected to be asked for next.
+    expected: Expected,
+}
+
+/// Requests that will follow, by their paths.
+#[derive(Default)]
+struct Expected {
+    /// The one under way.
+    current: String,
+    /// Those after it.
+    paths: VecDeque<String>,
+    /// How many of these went ahead.
+    sent: usize,
 }
 
 /// What went wrong below HTTP.
@@ -74,7 +93,22 @@ impl<W: Wires> Handle<W> {
             net,
             until,
             cut: None,
+            expected: Default::default(),
         })))
+    }
+
+    /// Takes in which URLs will be asked for with GET, one by one and with the same headers. Of those over plain HTTP at the
+    /// place of the first, some are sent ahead.
+    pub fn expect(&self, urls: &[String]) {
+        let place = urls.first().map_or("", |url| authority(url));
+        let plain = |url: &&String| scheme(url) == "http" && authority(url) == place;
+        let urls = urls.iter().take_while(plain);
+        let mut shared = self.lock();
+        shared.net.drop_ahead();
+        shared.expected = Expected {
+            paths: urls.map(|url| String::from(path(url))).collect(),
+            ..Expected::default()
+        };
     }
 
     /// The network, for us alone. A panic elsewhere does not spoil it: it has no state that is ever half changed.
@@ -82,9 +116,9 @@ impl<W: Wires> Handle<W> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An agent whose connections are this network's.
-    pub fn agent(&self) -> Agent {
-        Agent::with_parts(config(), self.clone(), self.clone())
+    /// An agent whose connections are this network's, inside `tls` where a URL wants it.
+    pub fn agent(&self, tls: Tls) -> Agent {
+        Agent::with_parts(config(), self.clone().chain(tls), self.clone())
     }
 
     /// One try of one request through `agent`.
@@ -95,13 +129,68 @@ impl<W: Wires> Handle<W> {
         drop(shared);
         let mut progress = Progress::default();
         exchange(agent, request, None, &mut progress).map_err(|error| {
-            match self.lock().cut.take() {
+            // What fails is asked for again by itself.
+            let mut shared = self.lock();
+            shared.expected = Expected::default();
+            shared.net.drop_ahead();
+            match shared.cut.take() {
                 Some(Trouble::Failed(failure)) => failure,
                 Some(Trouble::Cut(cut)) => progress.cut(cut, request.timeout),
                 None => progress.failure(&error, request),
             }
         })
     }
+}
+
+impl<W: Wires> Shared<W> {
+    /// If `head` is a request that was expected, sends those after it ahead: the same head with other paths. `taken` if it
+    /// went ahead itself; where it did not although it should, its head has changed (another token), and so have the others'.
+    fn send_ahead(&mut self, conn: Conn, head: &[u8], taken: bool) {
+        let (expected, Some(asked)) = (&mut self.expected, head_path(head)) else {
+            return;
+        };
+        if expected.paths.front().map(String::as_str) == Some(asked) {
+            expected.current = expected.paths.pop_front().unwrap_or_default();
+            expected.sent -= usize::from(taken);
+        } else {
+            // Asked for once more: alone, so that it is the first to use a new token.
+            if expected.current == asked {
+                self.net.drop_ahead();
+                expected.sent = 0;
+            }
+            return;
+        }
+        if !taken {
+            self.net.drop_ahead();
+            expected.sent = 0;
+        }
+        while let Some(path) = expected.paths.get(expected.sent) {
+            let Some(head) = head_for(head, path) else {
+                break;
+            };
+            if !self.net.send_ahead(conn, head) {
+                break;
+            }
+            expected.sent += 1;
+        }
+    }
+}
+
+/// The path of a request with GET.
+fn head_path(head: &[u8]) -> Option<&str> {
+    let line = head.strip_prefix(b"GET ")?;
+    let end = line.iter().position(|byte| *byte == b' ')?;
+    std::str::from_utf8(line.get(..end)?).ok()
+}
+
+/// The same request for another path; `None` if that cannot stand in a request.
+fn head_for(head: &[u8], path: &str) -> Option<Vec<u8>> {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    if !path.starts_with('/') || !path.bytes().all(fits) {
+        return None;
+    }
+    let rest = head.get(4 + head_path(head)?.len()..)?;
+    Some([b"GET ", path.as_bytes(), rest].concat())
 }
 
 /// A duration of the standard library as one of smoltcp.
@@ -160,10 +249,11 @@ impl Progress {
             ),
             Wrong::Redirect(to) => (false, format!("a redirect to {to}")),
             Wrong::Url => (false, String::from("a URL that is none")),
-            Wrong::Ureq(ureq::Error::TlsRequired) => (
-                false,
-                String::from("an https URL, which this build cannot speak"),
-            ),
+            Wrong::Ureq(ureq::Error::TlsRequired) => (false, String::from(NO_TLS)),
+            Wrong::Ureq(ureq::Error::Other(error)) if error.is::<Told>() => {
+                let told = error.downcast_ref::<Told>().map(|told| told.0.clone());
+                return told.unwrap_or_else(|| self.cut(Cut::Reset, request.timeout));
+            }
             Wrong::Ureq(ureq::Error::Timeout(_)) => return self.cut(Cut::Late, request.timeout),
             Wrong::Ureq(ureq::Error::Io(error)) => return self.io(error, request),
             Wrong::Ureq(ureq::Error::BadUri(_)) => (false, String::from("a URL that is none")),
@@ -195,6 +285,18 @@ impl Progress {
         Failure { again: true, found }
     }
 }
+
+/// A failure on its way through ureq.
+#[derive(Debug)]
+pub struct Told(pub Failure);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.found)
+    }
+}
+
+impl std::error::Error for Told {}
 
 /// Why [`exchange`] has no answer.
 #[derive(Debug)]
@@ -263,7 +365,7 @@ fn once(
     hop: &Hop,
     progress: &mut Progress,
 ) -> Result<Response, Wrong> {
-    if scheme(hop.url) == "https" {
+    if is_https(hop.url) && !tls::SPOKEN {
         return Err(Wrong::Ureq(ureq::Error::TlsRequired));
     }
     let (url, credentials) = without_credentials(hop.url);
@@ -361,6 +463,12 @@ fn authority_range(url: &str) -> (usize, usize) {
     (start, end)
 }
 
+/// Path and query of a URL.
+fn path(url: &str) -> &str {
+    let (_, end) = authority_range(url);
+    url.get(end..).unwrap_or("")
+}
+
 fn authority(url: &str) -> &str {
     let (start, end) = authority_range(url);
     let authority = &url[start..end];
@@ -372,6 +480,11 @@ fn authority(url: &str) -> &str {
 fn scheme(url: &str) -> String {
     let scheme = url.split("://").next().unwrap_or("");
     scheme.to_ascii_lowercase()
+}
+
+/// True if a URL wants TLS.
+pub fn is_https(url: &str) -> bool {
+    scheme(url) == "https"
 }
 
 /// The URL that `location` means on the page `base` (RFC 3986, 5.2, without dot segments, which servers resolve).
@@ -490,9 +603,17 @@ impl<W: Wires> Transport for Line<W> {
         let output = self.buffers.output();
         let output = output.get(..amount).unwrap_or(&[]);
         let mut shared = self.handle.lock();
-        let until = shared.until;
-        let sent = shared.net.send(self.conn, output, until);
-        sent.map_err(|how| cut(&mut shared, how))
+        let ahead = shared.net.take_ahead(output, self.conn);
+        match ahead {
+            Some(conn) => self.conn = conn,
+            None => {
+                let until = shared.until;
+                let sent = shared.net.send(self.conn, output, until);
+                sent.map_err(|how| cut(&mut shared, how))?;
+            }
+        }
+        shared.send_ahead(self.conn, output, ahead.is_some());
+        Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
@@ -536,6 +657,20 @@ mod tests {
             assert_eq!(join(base, location).as_deref(), Some(want));
         }
         assert_eq!(join("http://a", "y").as_deref(), Some("http://a/y"));
+    }
+
+    #[test]
+    fn a_head_is_made_for_another_path() {
+        let head = b"GET /a/b?c HTTP/1.1\r\nhost: x\r\n\r\n";
+        assert_eq!(head_path(head), Some("/a/b?c"));
+        let want = b"GET /d HTTP/1.1\r\nhost: x\r\n\r\n";
+        assert_eq!(head_for(head, "/d").as_deref(), Some(&want[..]));
+        for path in ["", "d", "/d e", "/d\r\nx: y", "/\u{e9}", "/d#e"] {
+            assert_eq!(head_for(head, path), None, "{path:?}");
+        }
+        for head in [&b"PUT / HTTP/1.1\r\n"[..], b"GET /", b"", b"GET \xff x"] {
+            assert_eq!(head_for(head, "/d"), None);
+        }
     }
 
     #[test]

@@ -3,16 +3,21 @@
 //! At `/` the machine is the real one. Below any other root nothing of the real machine is consulted: absolute links stay
 //! below the root, disks are image files, and of the environment only what stands for a guest's facts is honoured.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::CString;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use cloudseed_core::machine::{Disk, Files, Kind};
 
 /// Most links followed on the way to one file, as in the kernel.
 const LINKS_MAX: usize = 40;
+/// What a first read of a file asks for, in bytes: nearly every attribute in /sys and /proc is shorter.
+const SHORT_FILE_BYTES: usize = 512;
 /// Most names taken from one directory.
 const NAMES_MAX: usize = 1 << 16;
 /// Longest file that stands for the environment below a root, in bytes.
@@ -28,19 +33,38 @@ const GUEST_VARIABLES: &str = "VMX_GUESTINFO";
 #[derive(Clone, Debug)]
 pub struct Root {
     prefix: PathBuf,
+    real: bool,
+    /// The prefix, open, if it is not `/` and there is such a directory.
+    below: Option<Arc<OwnedFd>>,
+    /// The text of [`ENVIRONMENT`], once it was asked for.
+    environment: Arc<OnceLock<String>>,
 }
 
 impl Root {
     /// The machine below `prefix`.
     pub fn new(prefix: &Path) -> Root {
+        let open = || {
+            OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+                .open(prefix)
+        };
+        let real = prefix == Path::new("/");
+        let below = match real {
+            true => None,
+            false => open().ok().map(|file| Arc::new(file.into())),
+        };
         Root {
             prefix: prefix.to_path_buf(),
+            real,
+            below,
+            environment: Arc::default(),
         }
     }
 
     /// True if this is the machine the program runs on.
     pub fn is_real(&self) -> bool {
-        self.prefix == Path::new("/")
+        self.real
     }
 
     /// The prefix.
@@ -91,15 +115,36 @@ impl Root {
     /// Opens what is at `path` if its type is the expected one; the type is asked first, because opening some devices
     /// (a watchdog, a tape) acts on them.
     fn open(&self, path: &str, expected: fn(&fs::FileType) -> bool) -> io::Result<File> {
-        let loops = || io::Error::from_raw_os_error(libc::ELOOP);
-        let place = self.resolve(path).ok_or_else(loops)?;
-        if !expected(&fs::metadata(&place)?.file_type()) {
+        if !expected(&self.metadata(path)?.file_type()) {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         // Without O_NONBLOCK an optical drive would pull in its tray, and a pipe put here meanwhile would wait.
+        self.descend(path, libc::O_NONBLOCK | libc::O_NOCTTY)
+    }
+
+    /// What the kernel says of the thing at `path`, links followed.
+    fn metadata(&self, path: &str) -> io::Result<Metadata> {
+        match self.is_real() {
+            true => fs::metadata(path),
+            false => self.descend(path, libc::O_PATH)?.metadata(),
+        }
+    }
+
+    /// Opens `path` for reading. Below a root the kernel itself keeps links inside; where it cannot (before Linux 5.6, in
+    /// some sandboxes, or because something was renamed meanwhile) the links are followed one by one.
+    fn descend(&self, path: &str, flags: i32) -> io::Result<File> {
+        if let Some(below) = &self.below {
+            match open_in_root(below.as_raw_fd(), path, flags) {
+                Err(error) if cannot(&error) => {}
+                done => return done,
+            }
+        }
+        let place = self
+            .resolve(path)
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::ELOOP))?;
         OpenOptions::new()
             .read(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+            .custom_flags(flags)
             .open(place)
     }
 
@@ -107,13 +152,51 @@ impl Root {
     /// /sys and /proc, whose size says nothing, are read to their end.
     pub fn load(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {
         let file = self.open(path, fs::FileType::is_file)?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(SHORT_FILE_BYTES);
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
         match bytes.len() <= bytes_max {
             true => Ok(bytes),
             false => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
         }
+    }
+}
+
+/// True if the error says that the kernel would not look, rather than what it found.
+fn cannot(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOSYS | libc::EPERM | libc::EAGAIN | libc::E2BIG)
+    )
+}
+
+/// Opens `path` for reading as if the directory `below` were `/` (openat2(2), RESOLVE_IN_ROOT).
+fn open_in_root(below: RawFd, path: &str, flags: i32) -> io::Result<File> {
+    let path = CString::new(path)?;
+    // SAFETY: the structure is plain integers, for which zero is a value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    // The kernel takes no word on size for what is only a path.
+    let large = match flags & libc::O_PATH {
+        0 => libc::O_LARGEFILE,
+        _ => 0,
+    };
+    how.flags = u64::from((flags | large | libc::O_CLOEXEC).unsigned_abs());
+    how.resolve = libc::RESOLVE_IN_ROOT;
+    let bytes = size_of::<libc::open_how>();
+    // SAFETY: `path` ends in NUL, `how` is as long as said, and both outlive the call.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            below,
+            path.as_ptr(),
+            &raw const how,
+            bytes,
+        )
+    };
+    match RawFd::try_from(fd) {
+        // SAFETY: the descriptor is fresh and nobody else's.
+        Ok(fd) if fd >= 0 => Ok(unsafe { File::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -134,10 +217,10 @@ impl Files for Root {
 
     /// Names that are not UTF-8 are left out: no fact of a machine has one.
     fn list(&self, path: &str) -> Vec<String> {
-        let Some(entries) = self
-            .resolve(path)
-            .and_then(|place| fs::read_dir(place).ok())
-        else {
+        // Most directories asked for are missing, which is cheaper to ask than to walk to.
+        let known = self.is_real() || self.metadata(path).is_ok();
+        let place = known.then(|| self.resolve(path)).flatten();
+        let Some(entries) = place.and_then(|place| fs::read_dir(place).ok()) else {
             return Vec::new();
         };
         let mut names: Vec<String> = entries
@@ -149,7 +232,7 @@ impl Files for Root {
     }
 
     fn kind(&self, path: &str) -> Option<Kind> {
-        let kind = fs::metadata(self.resolve(path)?).ok()?.file_type();
+        let kind = self.metadata(path).ok()?.file_type();
         Some(if kind.is_file() {
             Kind::File
         } else if kind.is_dir() {
@@ -162,7 +245,7 @@ impl Files for Root {
     }
 
     fn modified(&self, path: &str) -> Option<Duration> {
-        let modified = fs::metadata(self.resolve(path)?).ok()?.modified().ok()?;
+        let modified = self.metadata(path).ok()?.modified().ok()?;
         modified.duration_since(UNIX_EPOCH).ok()
     }
 
@@ -190,8 +273,13 @@ impl Files for Root {
         if self.is_real() {
             return real();
         }
+        let text = self.environment.get_or_init(|| {
+            let bytes = self.read(ENVIRONMENT, ENVIRONMENT_BYTES_MAX);
+            bytes
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                .unwrap_or_default()
+        });
         let own = || {
-            let text = String::from_utf8(self.read(ENVIRONMENT, ENVIRONMENT_BYTES_MAX)?).ok()?;
             text.lines()
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
                 .map(String::from)
@@ -201,6 +289,10 @@ impl Files for Root {
 
     fn cpuid_vendor(&self) -> Option<[u8; 12]> {
         self.is_real().then(super::cpu::hypervisor_vendor).flatten()
+    }
+
+    fn architecture(&self) -> Option<&'static str> {
+        self.is_real().then(super::cpu::architecture)
     }
 }
 
@@ -239,7 +331,6 @@ mod tests {
     #[test]
     fn links_stay_below_the_root() {
         let place = scratch("links");
-        let root = Root::new(&place);
         fs::write(place.join("etc/name"), "inside").unwrap();
         for (link, target) in [
             ("a", "/etc/name"),
@@ -251,23 +342,29 @@ mod tests {
         ] {
             symlink(target, place.join(link)).unwrap();
         }
-        for path in [
-            "/a",
-            "/b",
-            "/c",
-            "/f/etc/name",
-            "/f/../a",
-            "a",
-            "/etc/./name",
-        ] {
-            assert_eq!(root.text(path).as_deref(), Some("inside"), "{path}");
-            assert_eq!(root.kind(path), Some(Kind::File), "{path}");
+        let walked = Root {
+            below: None,
+            ..Root::new(&place)
+        };
+        for root in [Root::new(&place), walked] {
+            for path in [
+                "/a",
+                "/b",
+                "/c",
+                "/f/etc/name",
+                "/f/../a",
+                "a",
+                "/etc/./name",
+            ] {
+                assert_eq!(root.text(path).as_deref(), Some("inside"), "{path}");
+                assert_eq!(root.kind(path), Some(Kind::File), "{path}");
+            }
+            for path in ["/d", "/e", "/nothing", "/etc", "/etc/name/x"] {
+                assert_eq!(root.text(path), None, "{path}");
+            }
+            assert_eq!(root.kind("/f"), Some(Kind::Directory));
+            assert_eq!(root.list("/f/etc"), ["name"]);
         }
-        for path in ["/d", "/e", "/nothing", "/etc", "/etc/name/x"] {
-            assert_eq!(root.text(path), None, "{path}");
-        }
-        assert_eq!(root.kind("/f"), Some(Kind::Directory));
-        assert_eq!(root.list("/f/etc"), ["name"]);
         fs::remove_dir_all(place).unwrap();
     }
 

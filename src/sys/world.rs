@@ -2,7 +2,7 @@
 //! an address.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,12 +15,13 @@ use cloudseed_core::net::{self, Net, Wires, names};
 use cloudseed_core::value::Value;
 use smoltcp::time::Instant;
 use ureq::Agent;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::TcpConnector;
+use ureq::unversioned::transport::{Connector, TcpConnector};
 
 use super::http::{self, Handle, Progress};
 use super::link::{self, PacketWires};
+use super::resolver::Servers;
 use super::root::Root;
+use super::tls::{self, Tls};
 use super::watch::{self, Watch};
 use super::{clock, random};
 
@@ -77,6 +78,8 @@ pub struct Settings {
     pub hosts: String,
     /// What to do with frames.
     pub watch: Watch,
+    /// Who is trusted where a URL is https.
+    pub tls: Tls,
 }
 
 impl Settings {
@@ -88,6 +91,7 @@ impl Settings {
             fixed: Fixed::all(&machine.cmdline),
             hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
             watch,
+            tls: Tls::default(),
         }
     }
 }
@@ -133,10 +137,11 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
     for line in left_out {
         journal.note(clock::now(), line);
     }
+    let machine = Root::new(Path::new("/"));
     if kernels {
         let line = "the kernel has an address already, using its sockets";
         journal.note(clock::now(), line);
-        return Box::new(Kernel::new(journal));
+        return Box::new(Kernel::new(journal, settings.tls.clone(), machine));
     }
     match PacketWires::open(&nics) {
         Ok((wires, nics, trouble)) => {
@@ -154,12 +159,12 @@ fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
                 Ok(tap) => net.watch(tap),
                 Err(error) => journal.note(clock::now(), format_args!("no record: {error}")),
             }
-            Box::new(World::new(net, journal))
+            Box::new(World::new(net, journal).trusting(settings.tls.clone()))
         }
         Err(error) => {
             let line = format!("no packet sockets ({error}), using the kernel's sockets");
             journal.note(clock::now(), line);
-            Box::new(Kernel::new(journal))
+            Box::new(Kernel::new(journal, settings.tls.clone(), machine))
         }
     }
 }
@@ -172,6 +177,10 @@ impl Outside for Lazy {
         timeout: Duration,
     ) -> Result<usize, Failure> {
         self.opened().reach(network, endpoints, timeout)
+    }
+
+    fn expect(&mut self, urls: &[String]) {
+        self.opened().expect(urls);
     }
 
     fn http(&mut self, request: &Request) -> Result<Response, Failure> {
@@ -222,6 +231,7 @@ impl Outside for Lazy {
 pub struct World<W: Wires> {
     handle: Handle<W>,
     agent: Agent,
+    tls: Tls,
     journal: Journal,
 }
 
@@ -229,14 +239,27 @@ impl<W: Wires> World<W> {
     /// An outside over `net`, whose clock is the journal's.
     pub fn new(net: Net<W>, journal: Journal) -> World<W> {
         let handle = Handle::new(net);
+        let tls = Tls::default();
         World {
-            agent: handle.agent(),
+            agent: handle.agent(tls.clone()),
+            tls,
             handle,
             journal,
         }
     }
 
+    /// The same with others to trust.
+    pub fn trusting(mut self, tls: Tls) -> World<W> {
+        self.agent = self.handle.agent(tls.clone());
+        self.tls = tls;
+        self
+    }
+
     fn tell(&mut self) {
+        let now = self.handle.lock().net.now();
+        for note in self.tls.notes() {
+            self.journal.note(now, note);
+        }
         let notes = self.handle.lock().net.notes();
         for (at, note) in notes {
             self.journal.note(at, note);
@@ -258,6 +281,10 @@ impl<W: Wires> Outside for World<W> {
         drop(shared);
         self.tell();
         result
+    }
+
+    fn expect(&mut self, urls: &[String]) {
+        self.handle.expect(urls);
     }
 
     fn http(&mut self, request: &Request) -> Result<Response, Failure> {
@@ -307,10 +334,15 @@ impl<W: Wires> Drop for World<W> {
 /// Host and port of each endpoint.
 fn targets<'a>(endpoints: &[&'a str]) -> Result<Vec<(&'a str, u16)>, Failure> {
     let target = |endpoint: &&'a str| {
-        http::host_and_port(endpoint).ok_or_else(|| Failure {
+        let refused = |found| Failure {
             again: false,
-            found: format!("{endpoint:?}, which is no http URL"),
-        })
+            found,
+        };
+        if !tls::SPOKEN && http::is_https(endpoint) {
+            return Err(refused(String::from(http::NO_TLS)));
+        }
+        http::host_and_port(endpoint)
+            .ok_or_else(|| refused(format!("{endpoint:?}, which is no http URL")))
     };
     endpoints.iter().map(target).collect()
 }
@@ -325,15 +357,20 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// An outside over the kernel's sockets: somebody else has configured the network.
 pub struct Kernel {
     agent: Agent,
+    names: Servers,
+    tls: Tls,
     journal: Journal,
 }
 
 impl Kernel {
-    /// An outside over the kernel's sockets.
-    pub fn new(journal: Journal) -> Kernel {
-        let (connector, resolver) = (TcpConnector::default(), DefaultResolver::default());
+    /// An outside over the kernel's sockets, with the names of the machine below `root`.
+    pub fn new(journal: Journal, tls: Tls, root: Root) -> Kernel {
+        let connector = ().chain(TcpConnector::default()).chain(tls.clone());
+        let names = Servers::new(root);
         Kernel {
-            agent: Agent::with_parts(http::config(), connector, resolver),
+            agent: Agent::with_parts(http::config(), connector, names.clone()),
+            names,
+            tls,
             journal,
         }
     }
@@ -352,9 +389,9 @@ impl Outside for Kernel {
             let mut found = String::from("no address");
             for (index, target) in targets.iter().enumerate() {
                 let left = until.saturating_sub(self.now()).min(CONNECT_MAX);
-                match connect(target, left) {
+                match connect(&self.names, target, left) {
                     Ok(()) => return Ok(index),
-                    Err(error) => found = format!("{} from {}", error, target.0),
+                    Err(failure) => found = failure.found,
                 }
             }
             if self.now() + AGAIN >= until {
@@ -366,8 +403,11 @@ impl Outside for Kernel {
 
     fn http(&mut self, request: &Request) -> Result<Response, Failure> {
         let mut progress = Progress::default();
-        http::exchange(&self.agent, request, Some(request.timeout), &mut progress)
-            .map_err(|error| progress.failure(&error, request))
+        let result = http::exchange(&self.agent, request, Some(request.timeout), &mut progress);
+        for note in self.tls.notes() {
+            self.journal.note(clock::now(), note);
+        }
+        result.map_err(|error| progress.failure(&error, request))
     }
 
     fn now(&self) -> Duration {
@@ -395,14 +435,15 @@ impl Outside for Kernel {
     }
 }
 
-fn connect(target: &(&str, u16), timeout: Duration) -> std::io::Result<()> {
-    let addresses: Vec<SocketAddr> = target.to_socket_addrs()?.collect();
-    let mut last = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    for address in addresses {
-        last = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)));
-        if last.is_ok() {
-            break;
+fn connect(names: &Servers, target: &(&str, u16), timeout: Duration) -> Result<(), Failure> {
+    let (host, port) = target;
+    let mut found = format!("no address of {host}");
+    for address in names.addresses(host, std::time::Instant::now() + timeout)? {
+        let address = SocketAddr::new(address, *port);
+        match TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1))) {
+            Ok(_) => return Ok(()),
+            Err(error) => found = format!("{error} from {host}"),
         }
     }
-    last.map(drop)
+    Err(Failure { again: true, found })
 }

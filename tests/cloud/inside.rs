@@ -73,6 +73,8 @@ impl Inside {
                 .iter()
                 .map(|name| (SocketAddr::new(*name, dns::PORT), Kind::Dns)),
         );
+        let secure = settings.secure.iter().enumerate();
+        listen.extend(secure.map(|(index, secure)| (secure.place, Kind::Https(index))));
 
         let mut hosts: BTreeSet<IpAddr> = listen.iter().map(|(place, _)| place.ip()).collect();
         for lease in &settings.leases {
@@ -96,7 +98,7 @@ impl Inside {
             dhcp,
             dns: dns::Server::new(settings.names.clone(), settings.mood),
             service: Service::new(folder.clone(), settings),
-            stack: Stack::new(listen, seed),
+            stack: Stack::new(listen, settings.secure.clone(), seed),
             neighbours: Neighbours::default(),
             announced: None,
             later: BTreeMap::new(),

@@ -24,6 +24,7 @@ pub mod neighbour;
 mod packet;
 mod ra;
 mod rules;
+mod secure;
 pub mod settings;
 pub mod simulated;
 mod tcp;

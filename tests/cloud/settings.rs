@@ -19,6 +19,8 @@
 //! lease6 2001:db8::15 dns 2001:db8::53              a DHCPv6 server. More words: search NAME,…, seconds 3600, skip 2,
 //!                                                   delay 2s, rapid yes; `lease6 none dns …` answers information requests only
 //! listen 169.254.169.254 [fd00::4]:8080 …           where HTTP is served; the port is 80 unless given
+//! secure 10.0.2.80:443 CHAIN.pem KEY.pem            where HTTPS is served, with these files. More words: only 12 (TLS 1.2),
+//!                                                   rate 10 (bytes per second; 0 is silence)
 //! no lease | lease6 | router | listen               forgets the lines of that kind above
 //! name example.com 10.0.2.4,fd00::4                 a name and its addresses
 //! cname www.example.com example.com                 another name for it
@@ -66,6 +68,7 @@ use super::dns::{Mood, Name};
 use super::faults::{Faults, duration};
 use super::ra::Router;
 use super::rules::Rule;
+use super::secure::Secure;
 use super::words::{Words, endpoint, prefix};
 
 /// What a folder without `cloud.conf` is taken to say.
@@ -82,6 +85,8 @@ pub struct Settings {
     pub leases6: Vec<Lease6>,
     /// Where HTTP is served.
     pub listen: Vec<SocketAddr>,
+    /// Where HTTPS is served.
+    pub secure: Vec<Secure>,
     /// What names stand for.
     pub names: BTreeMap<String, Name>,
     /// How the name server behaves.
@@ -125,6 +130,7 @@ impl Settings {
                     self.listen.push(endpoint(word)?);
                 }
             }
+            "secure" => self.secure.push(Secure::parse(words)?),
             "no" => self.forget(words.next("a setting")?)?,
             "name" => {
                 let name = words.next("a name")?.to_ascii_lowercase();

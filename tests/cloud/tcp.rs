@@ -12,6 +12,7 @@ use smoltcp::wire::HardwareAddress;
 
 use super::dns;
 use super::http::{End, Parsed, Reply, Request, Service};
+use super::secure::{self, Secure};
 
 /// Longest IP packet, in bytes.
 const PACKET_BYTES_MAX: usize = 1500;
@@ -26,6 +27,7 @@ pub struct Stack {
     sockets: SocketSet<'static>,
     packets: Packets,
     listen: Vec<(SocketAddr, Kind)>,
+    secure: Vec<Secure>,
     sessions: Vec<Session>,
 }
 
@@ -34,6 +36,8 @@ pub struct Stack {
 pub enum Kind {
     /// Documents.
     Http,
+    /// The same inside TLS, as the entry of this number says.
+    Https(usize),
     /// Names.
     Dns,
 }
@@ -41,6 +45,7 @@ pub enum Kind {
 struct Session {
     handle: SocketHandle,
     place: (SocketAddr, Kind),
+    secure: Option<secure::Session>,
     input: Vec<u8>,
     sending: Option<Sending>,
     mute: bool,
@@ -54,7 +59,7 @@ struct Sending {
 
 impl Stack {
     /// A stack that listens at these places.
-    pub fn new(listen: Vec<(SocketAddr, Kind)>, seed: u64) -> Stack {
+    pub fn new(listen: Vec<(SocketAddr, Kind)>, secure: Vec<Secure>, seed: u64) -> Stack {
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = seed;
         let mut packets = Packets::default();
@@ -65,6 +70,7 @@ impl Stack {
             sockets: SocketSet::new(Vec::new()),
             packets,
             listen,
+            secure,
             sessions: Vec::new(),
         };
         stack.tidy();
@@ -121,9 +127,12 @@ impl Stack {
                 session.place == *place && sockets.get::<Socket>(session.handle).is_listening()
             };
             for _ in self.sessions.iter().filter(listening).count()..BACKLOG {
-                let Some(session) = Session::listen(*place, sockets) else {
+                let Some(mut session) = Session::listen(*place, sockets) else {
                     break;
                 };
+                if let Kind::Https(index) = place.1 {
+                    session.secure = self.secure.get(index).map(Secure::session);
+                }
                 self.sessions.push(session);
             }
         }
@@ -149,6 +158,7 @@ impl Session {
         Some(Session {
             handle: sockets.add(socket),
             place,
+            secure: None,
             input: Vec::new(),
             sending: None,
             mute: false,
@@ -166,7 +176,10 @@ impl Session {
     ) -> bool {
         while socket.can_recv() {
             let taken = socket.recv(|bytes| {
-                self.input.extend_from_slice(bytes);
+                match &mut self.secure {
+                    Some(secure) => secure.receive(bytes, now, &mut self.input),
+                    None => self.input.extend_from_slice(bytes),
+                }
                 (bytes.len(), ())
             });
             if taken.is_err() {
@@ -175,7 +188,7 @@ impl Session {
         }
         if self.sending.is_none() && !self.mute {
             let reply = match self.place.1 {
-                Kind::Http => self.http(service, notes),
+                Kind::Http | Kind::Https(_) => self.http(service, notes),
                 Kind::Dns => self.dns(names),
             };
             if let Some(reply) = reply {
@@ -188,8 +201,11 @@ impl Session {
             }
         }
         let done = match &mut self.sending {
-            Some(sending) => sending.step(now, socket),
+            Some(sending) => sending.step(now, socket, &mut self.secure),
             None => {
+                if let Some(secure) = &mut self.secure {
+                    secure.flush(now, socket);
+                }
                 if !socket.may_recv() && socket.state() == State::CloseWait {
                     socket.close();
                 }
@@ -233,6 +249,9 @@ impl Session {
     }
 
     fn next(&self) -> Option<Instant> {
+        if let Some(next) = self.secure.as_ref().and_then(secure::Session::next) {
+            return Some(next);
+        }
         let sending = self.sending.as_ref()?;
         let start = sending.start + sending.reply.pause.into();
         let rate = sending.reply.rate.unwrap_or(u64::MAX);
@@ -243,7 +262,12 @@ impl Session {
 
 impl Sending {
     /// Sends what may be sent; true when all is.
-    fn step(&mut self, now: Instant, socket: &mut Socket) -> bool {
+    fn step(
+        &mut self,
+        now: Instant,
+        socket: &mut Socket,
+        secure: &mut Option<secure::Session>,
+    ) -> bool {
         let start = self.start + self.reply.pause.into();
         if now < start {
             return false;
@@ -255,9 +279,25 @@ impl Sending {
         let total = self.reply.length();
         while socket.can_send() && self.sent < total.min(allowed) {
             let most = SEND_BYTES.min((allowed - self.sent).min(SEND_BYTES as u64) as usize);
-            match socket.send_slice(&self.reply.bytes(self.sent, most)) {
-                Ok(count) if count > 0 => self.sent += count as u64,
-                _ => break,
+            let bytes = self.reply.bytes(self.sent, most);
+            let count = match secure {
+                Some(secure) => match secure.flush(now, socket) {
+                    true => secure.write(&bytes),
+                    false => 0,
+                },
+                None => socket.send_slice(&bytes).unwrap_or(0),
+            };
+            if count == 0 {
+                break;
+            }
+            self.sent += count as u64;
+        }
+        if let Some(secure) = secure {
+            if self.sent == total && self.reply.end == End::Close {
+                secure.close();
+            }
+            if !secure.flush(now, socket) {
+                return false;
             }
         }
         if self.sent < total {

@@ -128,7 +128,7 @@ fn describe(decoded: &Decoded) -> String {
 }
 
 fn describe_part(text: &mut String, part: &Part) {
-    let digest = Sha256::digest(&part.content);
+    let digest = Sha256::digest(&*part.content);
     let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     writeln!(text, "\npart {}", part.number).unwrap();
     writeln!(text, "  type      {}", part.content_type).unwrap();

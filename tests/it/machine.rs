@@ -1,8 +1,11 @@
 //! The facts of a machine from its files: virtualisation, command line, settings.
 
+use std::path::Path;
+
 use cloudseed_core::machine::Machine;
 use cloudseed_core::machine::setting::Origin;
 
+use crate::sys::root::Root;
 use crate::tree::Tree;
 
 const DMI: &str = "/sys/class/dmi/id";
@@ -253,4 +256,20 @@ fn settings_come_from_the_command_line_before_firmware() {
     );
     tree.set("SYSTEMD_VIRTUALIZATION", "container:lxc");
     assert_eq!(Machine::read(&tree).settings, []);
+}
+
+#[test]
+fn managers_are_known_by_their_roots() {
+    for (name, expected) in [
+        ("nocloud-kubevirt", Some("kubevirt")),
+        ("nocloud-nutanix", Some("nutanix")),
+        ("nocloud-proxmox", Some("proxmox")),
+        ("nocloud-iso", Some("libvirt")),
+        ("lxd-vm-qemu", Some("qemu")),
+        ("hetzner", None),
+    ] {
+        let root = Root::new(Path::new(&format!("tests/roots/{name}/machine")));
+        let manager = Machine::read(&root).manager.map(|manager| manager.name);
+        assert_eq!(manager, expected, "{name}");
+    }
 }

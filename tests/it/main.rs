@@ -34,6 +34,8 @@ mod sys;
 #[path = "cloud.rs"]
 mod the_cloud_itself;
 mod tidy;
+#[cfg(feature = "tls")]
+mod tls;
 mod tools;
 mod tree;
 mod volumes;

@@ -16,7 +16,9 @@ use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
 use crate::sys::link::PacketWires;
-use crate::sys::world::{self, Journal};
+use crate::sys::root::Root;
+use crate::sys::tls::Tls;
+use crate::sys::world::{self, Journal, Kernel};
 
 /// The metadata service: keep-alive, a token, a tree, a slow document, a reset, and its own port in an answer.
 const SERVICE: &str = r#"
@@ -57,6 +59,8 @@ struct Lab {
     far: String,
     servers: Vec<Child>,
     leases: String,
+    /// Who is trusted in the near namespace.
+    tls: Tls,
 }
 
 impl Lab {
@@ -79,6 +83,7 @@ impl Lab {
             far: format!("{name}far"),
             servers: Vec::new(),
             leases: format!("/tmp/{name}.leases"),
+            tls: Tls::default(),
         };
         let (near, far) = (lab.near.clone(), lab.far.clone());
         for words in [
@@ -190,6 +195,7 @@ impl Lab {
     fn inside<T: Send>(&self, work: impl FnOnce(&mut dyn Outside) -> T + Send) -> (T, Vec<String>) {
         let settings = world::Settings {
             links: vec![self.link()],
+            tls: self.tls.clone(),
             ..world::Settings::default()
         };
         let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
@@ -360,6 +366,73 @@ fn the_kernels_sockets_are_used_where_the_kernel_has_an_address() {
     });
     assert_eq!(peer.as_deref(), Ok("10.77.0.9"));
     assert!(log[0].contains("the kernel has an address"), "{log:?}");
+}
+
+#[test]
+fn names_are_found_over_the_kernels_sockets() {
+    // More addresses than fit into a datagram without EDNS.
+    let many = (1..=60).map(|last| format!("10.88.1.{last}"));
+    let many = many.fold(String::from("--host-record=many.test"), |all, one| {
+        all + "," + &one
+    });
+    let domain = "--host-record=short.seed.test,169.254.169.254";
+    let lab = Lab::new(&[&many, domain, "--local=/test/"]);
+    for words in [
+        "link set c0 up",
+        "address add 10.77.0.9/24 dev c0",
+        "route add default via 10.77.0.1",
+    ] {
+        run(
+            "ip",
+            &[&["-n", &lab.near], &*words.split(' ').collect::<Vec<_>>()].concat(),
+        );
+    }
+    let root = std::env::temp_dir().join(format!("{}-root", lab.near));
+    std::fs::create_dir_all(root.join("etc")).unwrap();
+    std::fs::create_dir_all(root.join("proc/net")).unwrap();
+    std::fs::write(root.join("etc/hosts"), "169.254.169.254 written\n").unwrap();
+    // As the kernel writes it after `ip=dhcp`; nothing listens at the first.
+    let told = "#PROTO: DHCP\ndomain seed.test\nnameserver 10.77.0.77\nnameserver 10.77.0.1\n";
+    std::fs::write(root.join("proc/net/pnp"), told).unwrap();
+    let (answers, log) = lab.inside(|_| {
+        let mut kernel = Kernel::new(Journal::new(), Tls::default(), Root::new(&root));
+        [
+            "written",
+            "metadata.test",
+            "short",
+            "short.seed.test.",
+            "nobody.test",
+            "many.test",
+        ]
+        .map(|host| {
+            let request = Request {
+                timeout: Duration::from_secs(9),
+                ..request(Method::Get, "")
+            };
+            let url = format!("http://{host}/peer");
+            let answer = kernel.http(&Request {
+                url: &url,
+                ..request
+            });
+            answer
+                .map(|answer| String::from_utf8(answer.body).unwrap())
+                .map_err(|failure| failure.found)
+        })
+    });
+    std::fs::remove_dir_all(&root).unwrap();
+    for (index, answer) in answers.iter().enumerate().take(4) {
+        assert_eq!(answer.as_deref(), Ok("10.77.0.9"), "{index} {log:?}");
+    }
+    assert_eq!(
+        answers[4].as_ref().unwrap_err(),
+        "no address of nobody.test"
+    );
+    // Its addresses are nobody's: that one is tried says that the long answer was read.
+    assert!(
+        !answers[5].as_ref().unwrap_err().contains("many.test"),
+        "{:?}",
+        answers[5]
+    );
 }
 
 #[test]
@@ -626,4 +699,70 @@ fn difference(before: &str, after: &str) -> String {
             .collect::<String>()
     };
     of(before, after, '-') + &of(after, before, '+')
+}
+
+/// A server of OpenSSL's TLS; its arguments: the newest version, the certificates, the key.
+#[cfg(feature = "tls")]
+const SECURE_SERVICE: &str = r#"
+import http.server, ssl, sys
+class Service(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = self.connection.version().encode() + b" " * 300000
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *arguments): pass
+server = http.server.ThreadingHTTPServer(("10.77.0.1", 443), Service)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.maximum_version = ssl.TLSVersion[sys.argv[1]]
+context.load_cert_chain(sys.argv[2], sys.argv[3])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"#;
+
+#[cfg(feature = "tls")]
+#[test]
+fn openssl_is_understood_with_rsa() {
+    use crate::tls::{Certificates, today};
+
+    let made = Certificates::new("certificates-rsa", "rsa:2048");
+    let (chain, key) = (made.file("chain.pem"), made.file("leaf.key"));
+    for (version, bundle, want) in [
+        ("TLSv1_3", "root", Ok("TLSv1.3")),
+        ("TLSv1_2", "root", Ok("TLSv1.2")),
+        (
+            "TLSv1_3",
+            "other",
+            Err("a certificate of an unknown issuer"),
+        ),
+    ] {
+        let mut lab = Lab::new(&["--address=/seed.test/10.77.0.1"]);
+        let files = [&chain, &key].map(|path| path.to_str().unwrap());
+        lab.serve(&["python3", "-c", SECURE_SERVICE, version, files[0], files[1]]);
+        while !lab.far("ss -Hlnt").contains("10.77.0.1:443") {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        lab.tls = Tls::new(Root::new(&made.machine(bundle)), today);
+        let ((), log) = lab.inside(|outside| {
+            for _ in 0..2 {
+                let answer = outside.http(&request(Method::Get, "https://seed.test/"));
+                let answer = answer.map(|answer| String::from_utf8(answer.body).unwrap());
+                match (answer, want) {
+                    (Ok(body), Ok(version)) => {
+                        assert_eq!((body.trim(), body.len()), (version, 300_007));
+                    }
+                    (found, want) => assert_eq!(
+                        found.map_err(|failure| failure.found),
+                        want.map(String::from).map_err(String::from)
+                    ),
+                }
+            }
+        });
+        assert!(
+            log.iter().any(|line| line.starts_with("tls: 1 root")),
+            "{log:?}"
+        );
+    }
 }

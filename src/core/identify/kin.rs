@@ -15,7 +15,7 @@ pub const AZURE_CHASSIS: Rule = Rule::Dmi(
 );
 
 /// The label of OpenStack's drive, in both spellings.
-const CONFIG_DRIVE: Rule = Rule::Label(&["CONFIG-2", "config-2"]);
+pub const CONFIG_DRIVE: &[&str] = &["CONFIG-2", "config-2"];
 
 /// Is there a config drive of version 2? OpenStack's metadata service is not asked where there is one.
 pub fn config_drive(inquiry: &mut Inquiry) -> Verdict {
@@ -38,7 +38,7 @@ pub fn config_drive(inquiry: &mut Inquiry) -> Verdict {
     if ibm && let Verdict::Found(because) = ibm_cloud(machine) {
         return Verdict::No(format!("this is IBM Cloud: {because}"));
     }
-    CONFIG_DRIVE.ask(inquiry)
+    Rule::Label(CONFIG_DRIVE).ask(inquiry)
 }
 
 /// The first `openstack/2???-??-??/meta_data.json` below a directory.
@@ -75,7 +75,7 @@ pub fn ibm_cloud(machine: &Machine) -> Verdict {
         .volumes
         .iter()
         .any(|volume| volume.uuid.as_deref() == Some(UUID));
-    if has_uuid && machine.volume_labelled(&["CONFIG-2", "config-2"]).is_some() {
+    if has_uuid && machine.volume_labelled(CONFIG_DRIVE).is_some() {
         return Verdict::Found(format!("on xen, there is a config drive and a UUID {UUID}"));
     }
     Verdict::No(format!(

@@ -22,29 +22,6 @@ pub const ANY: Duration = Duration::from_secs(2);
 /// The longest that `cloudseed.settle=SECONDS` may ask for, instead of either.
 pub const SETTLE_SECONDS_MAX: u64 = 60;
 
-/// Sources that live on volumes, and the labels of those.
-const SOURCES: [(&str, &[&str]); 6] = [
-    ("NoCloud", &["cidata", "CIDATA"]),
-    ("ConfigDrive", &["config-2", "CONFIG-2"]),
-    ("OpenNebula", &["CONTEXT", "CDROM"]),
-    ("RbxCloud", &["CLOUDMD", "cloudmd"]),
-    (
-        "IBMCloud",
-        &["METADATA", "metadata", "config-2", "CONFIG-2"],
-    ),
-    (
-        "OVF",
-        &[
-            "OVF-TRANSPORT",
-            "ovf-transport",
-            "OVFENV",
-            "ovfenv",
-            "OVF ENV",
-            "ovf env",
-        ],
-    ),
-];
-
 /// How long after the start of the program block devices are worth waiting for; zero if none is missing.
 pub fn patience(machine: &Machine) -> Duration {
     if machine.container {
@@ -77,22 +54,20 @@ fn found(machine: &Machine, settings: &Settings) -> bool {
 
 /// True if the owner's word points to a volume, and none of its labels is there.
 fn announced(machine: &Machine, settings: &Settings) -> bool {
-    let labels = |name: &str| {
-        let source = SOURCES
-            .iter()
-            .find(|(source, _)| platform::same(source, name));
-        source.map(|(_, labels)| *labels)
+    let missing = |name: &str| {
+        let labels = platform::named(name).map(|platform| platform.rule.labels());
+        labels
+            .is_some_and(|labels| !labels.is_empty() && machine.volume_labelled(&labels).is_none())
     };
-    let missing = |labels: &[&str]| machine.volume_labelled(labels).is_none();
     match &settings.name {
-        Some(name) => labels(name).is_some_and(missing) && !says_enough(machine),
+        Some(name) => missing(name) && !says_enough(machine),
         None => {
             let mut names = settings
                 .list
                 .iter()
                 .filter(|name| *name != "None")
                 .peekable();
-            names.peek().is_some() && names.all(|name| labels(name).is_some_and(missing))
+            names.peek().is_some() && names.all(|name| missing(name))
         }
     }
 }

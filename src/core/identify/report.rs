@@ -64,9 +64,17 @@ fn facts(machine: &Machine) -> Value {
         ("version", &kernel.version),
         ("arch", &kernel.arch),
     ];
-    let entries: [(&str, Value); 7] = [
+    let manager = machine.manager.as_ref().map(|manager| {
+        let entries = [
+            ("name", Value::from(manager.name)),
+            ("because", manager.because.as_str().into()),
+        ];
+        Value::from(entries.into_iter().collect::<Map>())
+    });
+    let entries: [(&str, Value); 8] = [
         ("dmi", dmi(machine)),
         ("virt", machine.virt.as_str().into()),
+        ("manager", manager.unwrap_or(Value::Null)),
         ("container", machine.container.into()),
         ("kernel", kernel.into_iter().collect::<Map>().into()),
         ("cmdline", machine.cmdline.as_str().into()),
@@ -180,8 +188,13 @@ fn summary(machine: &Machine, settings: &Settings, outcome: &Outcome) -> Vec<Str
         false => format!("datasource_list: {}", outcome.datasources.join(", ")),
     };
     let (answer, status) = (outcome.answer.word(), outcome.status);
+    let manager = match &machine.manager {
+        Some(manager) => format!("{}, because {}", manager.name, manager.because),
+        None => String::from("not known"),
+    };
     alloc::vec![
         format!("virtualisation  {}", machine.virt),
+        format!("managed by      {manager}"),
         format!("command line    {}", machine.cmdline.as_str()),
         format!("policy          {mode}, found={found}, maybe={maybe}, notfound={notfound}"),
         format!("allowed         {allowed}"),

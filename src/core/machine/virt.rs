@@ -12,6 +12,8 @@ use super::{FILE_BYTES_MAX, Files};
 
 /// The word for no virtualisation.
 pub const NONE: &str = "none";
+/// The word for a container of libvirt's.
+pub const LIBVIRT_CONTAINER: &str = "lxc-libvirt";
 /// The word for a hypervisor without a name.
 const OTHER: &str = "vm-other";
 
@@ -74,7 +76,7 @@ const CPUID_VENDORS: [(&[u8; 12], &str); 12] = [
 /// Containers by name.
 const CONTAINERS: [&str; 9] = [
     "systemd-nspawn",
-    "lxc-libvirt",
+    LIBVIRT_CONTAINER,
     "lxc",
     "openvz",
     "docker",

@@ -109,7 +109,7 @@ impl Addresses {
     }
 
     /// The first IPv4 address that is not link-local.
-    fn first4(&self) -> Option<Ipv4Addr> {
+    pub fn first4(&self) -> Option<Ipv4Addr> {
         let fixed = self.fixed.iter().find_map(|fixed| match fixed.address {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,

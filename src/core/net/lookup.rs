@@ -10,6 +10,7 @@ use smoltcp::socket::udp;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpAddress;
 
+use super::lane::Lane;
 use super::names::{self, Answer, Kind};
 use super::{NAMES_MAX, Net, Wires, span};
 use crate::fetch::{Failure, Network};
@@ -20,10 +21,10 @@ const RESEND: Duration = Duration::from_millis(400);
 const GRACE: Duration = Duration::from_millis(100);
 /// How long a "no such name" waits for the others.
 const DENIED_GRACE: Duration = Duration::from_millis(500);
-/// Most domains in which a name is looked for.
-const SPELLINGS_MAX: usize = 6;
 /// Longest time a lookup may take.
 const LOOKUP_MAX: Duration = Duration::from_millis(10_000);
+/// How long an interface with an address may take to be told of a name server by somebody else, a router say.
+const TOLD_MAX: Duration = Duration::from_millis(1000);
 /// Largest answer taken over UDP.
 const ANSWER_BYTES_MAX: usize = 1500;
 
@@ -67,13 +68,28 @@ impl<W: Wires> Net<W> {
         self.want(Network::Any)?;
         let until = until.min(self.now() + LOOKUP_MAX);
         // The domains are known with the name servers.
-        self.drive(until, |net| {
-            let mut lanes = net.lanes.iter();
-            lanes
-                .any(|lane| !lane.have.name_servers().is_empty())
-                .then_some(())
+        let patience = self.now() + TOLD_MAX;
+        let told = self.drive(until, |net| {
+            let told = |lane: &Lane| !lane.have.name_servers().is_empty();
+            let told = net.lanes.iter().any(told);
+            let leased = net
+                .lanes
+                .iter()
+                .any(|lane| !lane.have.families().is_empty());
+            net.alarm = Some(patience).filter(|_| leased && net.now() < patience);
+            let late = leased && net.alarm.is_none();
+            (told || late).then_some(told)
         });
-        for name in self.spellings(host) {
+        self.alarm = None;
+        if told == Some(false) {
+            return Err(Failure {
+                again: false,
+                found: format!("no name server to ask for {host}: no interface was told of one"),
+            });
+        }
+        let search = self.lanes.iter().flat_map(|lane| lane.have.search());
+        let search: Vec<String> = search.collect();
+        for name in names::spellings(host, &search) {
             let addresses = self.look_up(&name, until)?;
             if !addresses.is_empty() {
                 if self.known.len() < NAMES_MAX {
@@ -87,28 +103,6 @@ impl<W: Wires> Net<W> {
             again: false,
             found: format!("no address of {host}"),
         })
-    }
-
-    /// The full names that `host` may mean, the likeliest first.
-    fn spellings(&self, host: &str) -> Vec<String> {
-        let whole = String::from(host.strip_suffix('.').unwrap_or(host));
-        if host.ends_with('.') {
-            return Vec::from([whole]);
-        }
-        let mut domains: Vec<String> = Vec::new();
-        for domain in self.lanes.iter().flat_map(|lane| lane.have.search()) {
-            let domain = format!("{whole}.{}", domain.trim_matches('.'));
-            if domains.len() < SPELLINGS_MAX && !domains.contains(&domain) {
-                domains.push(domain);
-            }
-        }
-        let place = if whole.contains('.') {
-            0
-        } else {
-            domains.len()
-        };
-        domains.insert(place, whole);
-        domains
     }
 
     /// The addresses of a full name; none if there is no such name.

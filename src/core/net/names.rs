@@ -1,5 +1,6 @@
 //! Names: DNS questions and answers (RFC 1035), and addresses written out.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,6 +21,8 @@ const POINTERS_MAX: usize = 16;
 pub const ALIASES_MAX: usize = 8;
 /// Most records read of one answer.
 const RECORDS_MAX: usize = 64;
+/// Most domains in which a name is looked for.
+const SPELLINGS_MAX: usize = 6;
 /// Most addresses or domains kept.
 pub const ENTRIES_MAX: usize = 8;
 
@@ -146,6 +149,53 @@ pub fn hosts(text: &str) -> Vec<(&str, IpAddr)> {
         all.extend(words.map(|name| (name, address)));
     }
     all
+}
+
+/// What a machine's configuration says of names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The name servers, in order.
+    pub servers: Vec<IpAddr>,
+    /// The domains to look for a name in.
+    pub search: Vec<String>,
+}
+
+/// Reads the format of resolv.conf(5), which /proc/net/pnp shares: `nameserver ADDRESS`, `search DOMAIN …`, `domain DOMAIN`,
+/// the later of the last two counts. Other lines, comments among them, are passed over.
+pub fn told(text: &str) -> Told {
+    let mut told = Told::default();
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        match words.next() {
+            Some("nameserver") => told.servers.extend(words.next().and_then(literal)),
+            Some("search" | "domain") => told.search = words.map(String::from).collect(),
+            _ => {}
+        }
+    }
+    told.servers.truncate(ENTRIES_MAX);
+    told.search.truncate(ENTRIES_MAX);
+    told
+}
+
+/// The full names that `host` may mean in these domains, the likeliest first: with a dot it is probably whole.
+pub fn spellings(host: &str, search: &[String]) -> Vec<String> {
+    let whole = String::from(host.strip_suffix('.').unwrap_or(host));
+    if host.ends_with('.') {
+        return Vec::from([whole]);
+    }
+    let mut names: Vec<String> = Vec::new();
+    for domain in search {
+        let name = format!("{whole}.{}", domain.trim_matches('.'));
+        if names.len() < SPELLINGS_MAX && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let place = match whole.contains('.') {
+        true => 0,
+        false => names.len(),
+    };
+    names.insert(place, whole);
+    names
 }
 
 /// The domains of DHCP option 119 (RFC 3397) and of router advertisements: names one after the other, compressed within the
@@ -298,6 +348,29 @@ fn broken(input: &[u8]) -> nom::Err<nom::error::Error<&[u8]>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn configuration_tells_servers_and_domains() {
+        let text = "#PROTO: DHCP\ndomain seed.test\nnameserver 10.0.2.3\nnameserver fe80::3%eth0\nbootserver 10.0.2.2\n\
+                    options ndots:1\nsearch a.test b.test # x\nnameserver nobody\n";
+        let found = told(text);
+        let servers: Vec<String> = found.servers.iter().map(|ip| format!("{ip}")).collect();
+        assert_eq!(servers, ["10.0.2.3", "fe80::3"]);
+        assert_eq!(found.search[..2], ["a.test", "b.test"]);
+        assert_eq!(told(""), Told::default());
+    }
+
+    #[test]
+    fn a_name_is_looked_for_where_it_is_likely() {
+        let domains = [String::from("a.test."), String::from("b.test")];
+        let spelt = |host: &str| spellings(host, &domains);
+        assert_eq!(spelt("seed"), ["seed.a.test", "seed.b.test", "seed"]);
+        assert_eq!(
+            spelt("www.seed"),
+            ["www.seed", "www.seed.a.test", "www.seed.b.test"]
+        );
+        assert_eq!(spelt("seed."), ["seed"]);
+    }
 
     /// An answer for `a.bc`: an alias to `d.bc` (compressed), and its address.
     fn sample(flags: [u8; 2]) -> Vec<u8> {

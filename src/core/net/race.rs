@@ -97,7 +97,12 @@ impl<W: Wires> Net<W> {
         }
     }
 
-    fn dial(&mut self, lane: usize, from: IpAddr, to: SocketAddr) -> Option<SocketHandle> {
+    pub(super) fn dial(
+        &mut self,
+        lane: usize,
+        from: IpAddr,
+        to: SocketAddr,
+    ) -> Option<SocketHandle> {
         // The dynamic ports of RFC 6335, from 49152 on.
         let port = 49_152 + (self.random.next() % 16_384) as u16;
         self.lanes

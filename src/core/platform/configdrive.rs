@@ -8,7 +8,8 @@ use crate::rule::Rule;
 /// A drive of version 2; those of version 1 carry no mark.
 pub static PLATFORM: Platform = Platform {
     name: "ConfigDrive",
-    rule: Rule::Code(
+    rule: Rule::Medium(
+        kin::CONFIG_DRIVE,
         "a volume is labelled config-2 or CONFIG-2 and this is not IBM Cloud; or /config-drive or \
          /var/lib/cloud/seed/config_drive holds openstack/2???-??-??/meta_data.json",
         kin::config_drive,

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::Platform;
-use crate::fetch::{Cloud, Network};
+use crate::fetch::{Cloud, Network, Optional, RESPONSE_BYTES_MAX};
 use crate::identify::log::Note;
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::Machine;
@@ -176,21 +176,29 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         _ => "2009-04-04",
     };
     let meta_data = crawl(cloud, version)?;
+    let document = format!("/{version}/dynamic/instance-identity/document");
+    let user_data = format!("/{version}/user-data");
     let identity = match relative {
-        Relative::Aws => identity(cloud, version),
+        Relative::Aws => {
+            cloud.expect([document.as_str(), user_data.as_str()].into_iter());
+            identity(cloud, &document)
+        }
         _ => None,
     };
-    let user_data = cloud.get_or_warn(&format!("/{version}/user-data"));
+    let user_data = cloud.get_or_warn(&user_data);
     read(cloud, relative, meta_data, identity, user_data)
 }
 
 /// Takes a session token, which every later request carries. 403 means that the owner switched the service off.
 fn take_token(cloud: &mut Cloud) -> Result<(), Error> {
+    const HEADER: &str = "X-aws-ec2-metadata-token";
     let lifetime = [("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS)];
+    cloud.headers.retain(|(name, _)| *name != HEADER);
     let token = cloud.put("/latest/api/token", &lifetime)?;
     match String::from_utf8(token) {
         Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            cloud.headers.push(("X-aws-ec2-metadata-token", token));
+            cloud.headers.push((HEADER, token));
+            cloud.renew = Some(take_token);
             Ok(())
         }
         _ => Err(cloud.broken(
@@ -215,57 +223,128 @@ fn version(cloud: &mut Cloud) -> Result<&'static str, Error> {
     Ok(oldest)
 }
 
-/// Reads the whole tree of meta-data. A line of a listing is a name; a name that ends in a slash is a directory; a name
-/// `0=my-key` is the public key that lies at `0/openssh-key`. Credentials of the machine's role are never read.
-fn crawl(cloud: &mut Cloud, version: &str) -> Result<Map, Error> {
-    let mut entries = 0;
-    directory(cloud, &format!("/{version}/meta-data/"), 0, &mut entries)
+/// One entry of the tree.
+struct Entry {
+    key: String,
+    path: String,
+    what: What,
 }
 
-fn directory(
-    cloud: &mut Cloud,
-    path: &str,
-    depth: usize,
-    entries: &mut usize,
-) -> Result<Map, Error> {
-    let mut map = Map::default();
-    if depth > TREE_DEPTH_MAX {
-        return Err(cloud.broken(
-            path,
-            format!("a tree of at most {TREE_DEPTH_MAX} levels"),
-            "a deeper one",
-        ));
-    }
-    let listing = cloud.get(path)?;
-    for name in String::from_utf8_lossy(&listing).lines() {
-        *entries += 1;
-        if *entries > ENTRIES_MAX {
-            return Err(cloud.broken(
-                path,
-                format!("a tree of at most {ENTRIES_MAX} entries"),
-                "a larger one",
-            ));
-        }
-        let (key, value) = match name.split_once('=') {
-            _ if name.trim_end_matches('/') == "security-credentials" => continue,
-            Some((number, key)) => (
-                key,
-                leaf(&cloud.get(&format!("{path}{number}/openssh-key"))?),
-            ),
-            None => match name.strip_suffix('/') {
-                Some(key) => {
-                    let inner = directory(cloud, &format!("{path}{name}"), depth + 1, entries)?;
-                    (key, Value::Map(inner))
-                }
-                None => match cloud.get_optional(&format!("{path}{name}"))? {
-                    Some(body) => (name, leaf(&body)),
-                    None => continue,
-                },
-            },
+/// What an entry is.
+enum What {
+    /// A directory, and which entries it has.
+    Directory(Vec<usize>),
+    /// A value that must be there: a public key that a listing names.
+    Key(Value),
+    /// A value; null if it is not there after all.
+    Leaf(Value),
+}
+
+/// Reads the whole tree of meta-data, level by level, so that it takes as many round trips as it is deep. A line of a listing
+/// is a name; a name that ends in a slash is a directory; a name `0=my-key` is the public key that lies at `0/openssh-key`.
+/// Credentials of the machine's role are never read.
+fn crawl(cloud: &mut Cloud, version: &str) -> Result<Map, Error> {
+    let mut entries = alloc::vec![Entry {
+        key: String::new(),
+        path: format!("/{version}/meta-data/"),
+        what: What::Directory(Vec::new()),
+    }];
+    let (mut done, mut bytes) = (0, 0);
+    for depth in 0.. {
+        let level = done..entries.len();
+        let Some(first) = entries.get(level.start) else {
+            break;
         };
-        map.insert(key, value);
+        if depth > TREE_DEPTH_MAX {
+            let expected = format!("a tree of at most {TREE_DEPTH_MAX} levels");
+            return Err(cloud.broken(&first.path, expected, "a deeper one"));
+        }
+        let asked = entries.get(level.clone()).unwrap_or(&[]).iter();
+        let paths: Vec<(String, Optional)> = asked.map(Entry::question).collect();
+        let answers = cloud.get_all(&paths)?;
+        for (index, answer) in level.clone().zip(answers) {
+            bytes += answer.as_ref().map_or(0, Vec::len);
+            take(&mut entries, index, answer);
+        }
+        done = level.end;
+        if entries.len() > ENTRIES_MAX || bytes > RESPONSE_BYTES_MAX {
+            let place = format!("/{version}/meta-data/");
+            let expected =
+                format!("a tree of at most {ENTRIES_MAX} entries and {RESPONSE_BYTES_MAX} bytes");
+            return Err(cloud.broken(&place, expected, "a larger one"));
+        }
     }
-    Ok(map)
+    Ok(gathered(&mut entries, 0))
+}
+
+impl Entry {
+    fn question(&self) -> (String, Optional) {
+        let optional = matches!(self.what, What::Leaf(_));
+        (self.path.clone(), Optional(optional))
+    }
+
+    /// What a line of the listing of the directory `path` names.
+    fn named(path: &str, name: &str) -> Option<Entry> {
+        let (key, path, what) = match (name.split_once('='), name.strip_suffix('/')) {
+            _ if name.trim_end_matches('/') == "security-credentials" => return None,
+            (Some((number, key)), _) => {
+                let path = format!("{path}{number}/openssh-key");
+                (key, path, What::Key(Value::Null))
+            }
+            (None, Some(key)) => (key, format!("{path}{name}"), What::Directory(Vec::new())),
+            (None, None) => (name, format!("{path}{name}"), What::Leaf(Value::Null)),
+        };
+        Some(Entry {
+            key: String::from(key),
+            path,
+            what,
+        })
+    }
+}
+
+/// Takes in the answer for an entry; those of a directory are appended.
+fn take(entries: &mut Vec<Entry>, index: usize, answer: Option<Vec<u8>>) {
+    let (Some(body), room) = (answer, (ENTRIES_MAX + 1).saturating_sub(entries.len())) else {
+        return;
+    };
+    let next = entries.len();
+    let Some(entry) = entries.get_mut(index) else {
+        return;
+    };
+    match &mut entry.what {
+        What::Key(value) | What::Leaf(value) => *value = leaf(&body),
+        What::Directory(children) => {
+            let listing = String::from_utf8_lossy(&body);
+            let named = listing
+                .lines()
+                .filter_map(|name| Entry::named(&entry.path, name));
+            let named: Vec<Entry> = named.take(room).collect();
+            children.extend(next..next + named.len());
+            entries.extend(named);
+        }
+    }
+}
+
+/// What a directory holds. The depth of the recursion is that of the tree, which is bounded.
+fn gathered(entries: &mut [Entry], directory: usize) -> Map {
+    let mut map = Map::default();
+    let children = match entries.get_mut(directory).map(|entry| &mut entry.what) {
+        Some(What::Directory(children)) => core::mem::take(children),
+        _ => return map,
+    };
+    for index in children {
+        let Some(entry) = entries.get_mut(index) else {
+            continue;
+        };
+        let key = core::mem::take(&mut entry.key);
+        let value = match &mut entry.what {
+            What::Directory(_) => Value::Map(gathered(entries, index)),
+            What::Leaf(Value::Null) => continue,
+            What::Key(value) | What::Leaf(value) => core::mem::replace(value, Value::Null),
+        };
+        map.insert(&*key, value);
+    }
+    map
 }
 
 /// A leaf as the original reads it: a JSON object, several lines as a list, else text.
@@ -293,15 +372,14 @@ struct Identity {
 }
 
 /// The identity document, if it is there and is one; without it the tree says the same less surely.
-fn identity(cloud: &mut Cloud, version: &str) -> Option<Identity> {
-    let path = format!("/{version}/dynamic/instance-identity/document");
-    let document = cloud.get_or_warn(&path)?;
+fn identity(cloud: &mut Cloud, path: &str) -> Option<Identity> {
+    let document = cloud.get_or_warn(path)?;
     let mut unescaped = [0; 1024];
     match serde_json_core::from_slice_escaped::<Identity>(&document, &mut unescaped) {
         Ok((identity, _)) => Some(identity),
         Err(error) => {
             let warning = cloud
-                .broken(&path, "an instance identity document", error)
+                .broken(path, "an instance identity document", error)
                 .what;
             cloud.warnings.push(warning);
             None

@@ -12,7 +12,8 @@ use crate::rule::{Inquiry, Rule, Verdict};
 /// IBM Cloud, the classic infrastructure.
 pub static PLATFORM: Platform = Platform {
     name: "IBMCloud",
-    rule: Rule::Code(
+    rule: Rule::Medium(
+        &["METADATA", "metadata", "config-2", "CONFIG-2"],
         "virtualisation is xen, and a volume is labelled METADATA or metadata, or one is labelled config-2 or CONFIG-2 \
          and one has the UUID 9796-932E; not while the machine is being provisioned",
         decide,

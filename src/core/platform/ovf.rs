@@ -19,7 +19,7 @@ const DISC_BYTES_MAX: u64 = 10 << 20;
 const NAMESPACE: &[u8] = b"http://schemas.dmtf.org/ovf/environment/1";
 
 /// Labels of discs that are OVF's without a look inside.
-const LABELS: [&str; 6] = [
+const LABELS: &[&str] = &[
     "OVF-TRANSPORT",
     "ovf-transport",
     "OVFENV",
@@ -33,7 +33,8 @@ pub static PLATFORM: Platform = Platform {
     name: "OVF",
     rule: Rule::Any(&[
         Rule::Holds("/var/lib/cloud/seed/ovf", &["ovf-env.xml"]),
-        Rule::Code(
+        Rule::Medium(
+            LABELS,
             "on a virtual machine that is not Azure's, an iso9660 disc sr0-9 or hda-z is labelled OVF-TRANSPORT, OVFENV \
              or OVF ENV, or is smaller than 10 MiB and names http://schemas.dmtf.org/ovf/environment/1",
             disc,

@@ -9,6 +9,7 @@ use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
 
 pub mod paths;
+pub mod peer;
 
 /// Pieces of a disk at offsets, zeros between them, so that a small input reaches far.
 pub struct Pieces<'a> {

@@ -1,0 +1,119 @@
+//! The one schedule of tries: how long a try, a document and a pause may take, and when to give up.
+
+use alloc::format;
+use alloc::string::String;
+use core::time::Duration;
+
+/// Longest time one try may take, connection included.
+pub const TRY_SECONDS_MAX: u64 = 5;
+/// Longest time one document may take, all tries and pauses together.
+pub const DOCUMENT_SECONDS_MAX: u64 = 40;
+/// Tries per document.
+pub const TRIES_MAX: u32 = 6;
+/// The first pause between tries; it doubles, with jitter, up to [`PAUSE_MAX`].
+pub const PAUSE_MIN: Duration = Duration::from_millis(200);
+/// The longest pause between tries, `Retry-After` included.
+pub const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The tries of one document.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    started: Duration,
+    deadline: Duration,
+    tries: u32,
+    pause: Duration,
+}
+
+impl Schedule {
+    /// A schedule that begins `now` and ends at `deadline`, or after `most`.
+    pub fn new(now: Duration, deadline: Duration, most: Duration) -> Schedule {
+        Schedule {
+            started: now,
+            deadline: deadline.min(now + most),
+            tries: 0,
+            pause: PAUSE_MIN,
+        }
+    }
+
+    /// How long is left.
+    pub fn left(&self, now: Duration) -> Duration {
+        self.deadline.saturating_sub(now)
+    }
+
+    /// Begins a try: how long it may take.
+    pub fn begin(&mut self, now: Duration) -> Duration {
+        self.tries += 1;
+        self.left(now).min(Duration::from_secs(TRY_SECONDS_MAX))
+    }
+
+    /// How long to wait before the next try: as long as the other side asked for, or twice as long as the last time, shortened
+    /// by up to a quarter, so that machines started together do not ask together. `None` if there is no next try.
+    pub fn pause(
+        &mut self,
+        now: Duration,
+        asked: Option<Duration>,
+        random: u32,
+    ) -> Option<Duration> {
+        let own = self.pause - self.pause / 4 * (random % 256) / 256;
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        let pause = asked.unwrap_or(own).min(PAUSE_MAX);
+        (self.tries < TRIES_MAX && pause < self.left(now)).then_some(pause)
+    }
+
+    /// What it took so far: `2 tries, 3 s`.
+    pub fn spent(&self, now: Duration) -> String {
+        let spent = now.saturating_sub(self.started).as_secs();
+        match self.tries {
+            1 => format!("1 try, {spent} s"),
+            tries => format!("{tries} tries, {spent} s"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn pauses_double_and_end() {
+        let mut schedule = Schedule::new(SECOND, 100 * SECOND, 50 * SECOND);
+        let mut pauses = alloc::vec::Vec::new();
+        for _ in 0..TRIES_MAX {
+            assert_eq!(schedule.begin(SECOND), 5 * SECOND);
+            pauses.push(schedule.pause(SECOND, None, 0));
+        }
+        let millis = [200, 400, 800, 1600, 3200].map(|ms| Some(Duration::from_millis(ms)));
+        assert_eq!(pauses[..5], millis);
+        assert_eq!(pauses[5], None);
+        assert_eq!(schedule.spent(13 * SECOND), "6 tries, 12 s");
+    }
+
+    #[test]
+    fn jitter_shortens_by_a_quarter_at_most() {
+        for random in [0, 1, 128, 255, 256, u32::MAX] {
+            let mut schedule = Schedule::new(SECOND, 9 * SECOND, 9 * SECOND);
+            let pause = schedule.pause(SECOND, None, random).unwrap_or_default();
+            assert!(
+                (PAUSE_MIN * 3 / 4..=PAUSE_MIN).contains(&pause),
+                "{pause:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_bounded() {
+        let mut schedule = Schedule::new(SECOND, 9 * SECOND, 9 * SECOND);
+        assert_eq!(
+            schedule.pause(SECOND, Some(2 * SECOND), 9),
+            Some(2 * SECOND)
+        );
+        assert_eq!(
+            schedule.pause(SECOND, Some(900 * SECOND), 9),
+            Some(PAUSE_MAX)
+        );
+        assert_eq!(schedule.pause(8 * SECOND, Some(2 * SECOND), 9), None);
+        assert_eq!(schedule.begin(7 * SECOND), 2 * SECOND);
+    }
+}
