@@ -129,7 +129,7 @@ def main(frequency, taken, image):
         facts = json.load(file)
     failures = Failures()
     numbers = []
-    for parts in facts["documents"]:
+    for parts in filter(None, facts["documents"]):
         handlers = Handlers(Instance(facts), frequency, failures)
         handlers.load_image(image)
         for part in parts:
