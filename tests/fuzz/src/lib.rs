@@ -126,7 +126,11 @@ impl Wires for Tape {
     fn wait(&mut self, until: Instant) {
         self.port.ready = !self.port.rest.is_empty();
         let step = self.clock + Duration::from_millis(10);
-        self.clock = if self.port.ready { step.min(until) } else { until };
+        self.clock = if self.port.ready {
+            step.min(until)
+        } else {
+            until
+        };
     }
 }
 

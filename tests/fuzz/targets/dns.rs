@@ -3,7 +3,9 @@
 use cloudseed_core::net::names::{self, Answer, ENTRIES_MAX, Kind, NAME_BYTES_MAX};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let id = data.get(..2).map_or(0, |id| u16::from_be_bytes([id[0], id[1]]));
+    let id = data
+        .get(..2)
+        .map_or(0, |id| u16::from_be_bytes([id[0], id[1]]));
     for kind in [Kind::A, Kind::Aaaa] {
         if let Some(Answer::Addresses(found)) = names::answer(data, id, "a.bc", kind) {
             assert!(found.len() <= ENTRIES_MAX);

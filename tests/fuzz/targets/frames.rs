@@ -18,7 +18,11 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         trace::words(bytes);
     }));
     let until = net.now() + Duration::from_secs(8).into();
-    let endpoints = [("169.254.169.254", 80), ("fe80::a9fe:a9fe", 80), ("a.bc", 80)];
+    let endpoints = [
+        ("169.254.169.254", 80),
+        ("fe80::a9fe:a9fe", 80),
+        ("a.bc", 80),
+    ];
     let _ = net.reach(Network::Any, &endpoints, until);
     net.finish();
 });

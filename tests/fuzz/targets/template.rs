@@ -21,7 +21,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         filename: "part-001".to_string(),
         headers: Vec::new(),
         origin: "user-data".to_string(),
-        content: format!("## template: jinja\n{template}").into_bytes().into(),
+        content: format!("## template: jinja\n{template}")
+            .into_bytes()
+            .into(),
     };
     let data = json::read(data.as_bytes()).unwrap_or_default();
     let (parts, warnings) = render_parts(vec![part], &data, &mut Echo);
