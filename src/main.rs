@@ -15,10 +15,6 @@ use cloudseed_core::platform::Platform;
 mod command;
 mod sys;
 
-// musl's own allocator asks the kernel for pages at nearly every step and returns them at the next.
-#[global_allocator]
-static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
-
 use command::clean::Clean;
 use command::decode::Decode;
 use command::fetch::Fetch;

@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use cloudseed_core::net::Nic;
 
+use super::heap;
 use super::netlink::{self, Netlink};
 
 /// Highest descriptor that may have been inherited.
@@ -134,9 +135,9 @@ fn watch(all: &[Before]) -> io::Result<(OwnedFd, libc::pid_t)> {
     let hear = unsafe { OwnedFd::from_raw_fd(ends[0]) };
     // SAFETY: as above.
     let tell = unsafe { OwnedFd::from_raw_fd(ends[1]) };
-    // SAFETY: the child goes on in `outlive` alone and never returns; it takes no lock that another thread may hold but the
-    // allocator's, which both C libraries make usable after a fork.
-    match unsafe { libc::fork() } {
+    // SAFETY: the child goes on in `outlive` alone and never returns; it takes no lock that another thread may hold: the
+    // heap's is nobody's after this fork.
+    match unsafe { heap::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => {
             drop(tell);

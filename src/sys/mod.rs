@@ -5,6 +5,7 @@ pub mod console;
 pub mod cpu;
 pub mod directory;
 pub mod guard;
+pub mod heap;
 pub mod http;
 pub mod link;
 pub mod netlink;

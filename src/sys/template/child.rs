@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 
 use cloudseed_core::userdata::template::RENDERED_BYTES_MAX;
 
+use super::super::heap;
+
 /// Most memory of the child's, in bytes; it counts what it has from its parent.
 pub const MEMORY_BYTES_MAX: u64 = 256 << 20;
 
@@ -20,9 +22,9 @@ const ANSWER_BYTES_MAX: u64 = RENDERED_BYTES_MAX as u64 + 1;
 pub fn run(work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
     let no_child = |error: io::Error| format!("no process to render it in: {error}");
     let (mut reader, mut writer) = io::pipe().map_err(no_child)?;
-    // SAFETY: the child is a copy of this thread alone; it takes no lock that another thread may hold but those of the
-    // allocator, which its library releases in the child. It leaves by `_exit`, running no destructor or exit handler.
-    let pid = unsafe { libc::fork() };
+    // SAFETY: the child is a copy of this thread alone; it takes no lock that another thread may hold: the heap's
+    // is nobody's after this fork. It leaves by `_exit`, running no destructor or exit handler.
+    let pid = unsafe { heap::fork() };
     if pid < 0 {
         return Err(no_child(io::Error::last_os_error()));
     }

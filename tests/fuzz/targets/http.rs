@@ -28,7 +28,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut net = Net::new(Peer::new(data), vec![nic], 7);
     net.fix(Fixed::parse("10.0.2.15::10.0.2.1:24::eth0").unwrap());
     let handle = Handle::new(net);
-    let agent = handle.agent(Tls);
+    let agent = handle.agent(Tls::default());
     let urls = ["a", "b", "c"].map(|path| format!("http://10.0.2.1/{path}"));
     handle.expect(&urls);
     for (url, redirects) in urls.iter().zip([0, 2, 5]) {
