@@ -173,7 +173,7 @@ fn write_parts(directory: &Path, decoded: &Decoded) -> io::Result<()> {
         name.truncate(NAME_BYTES_MAX);
         fs::write(
             directory.join(format!("{:03}-{name}", part.number)),
-            &*part.content,
+            &part.content,
         )?;
     }
     let list = json::write_indented(&as_value(decoded, false));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 use cloudseed_core::userdata::template::{self, Templates};
+use cloudseed_core::userdata::{DOCUMENT_BYTES_MAX, gzip};
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::{json, query};
 
@@ -110,12 +111,19 @@ fn of_this_boot(root: &Root) -> (io::Result<Vec<u8>>, &'static str) {
     (public, PUBLIC)
 }
 
+/// What is no text is gzip, or bytes.
+fn unpacked(bytes: Vec<u8>) -> Value {
+    let inflated = gzip::gunzip(&bytes, DOCUMENT_BYTES_MAX).ok();
+    let text = inflated.and_then(|inflated| String::from_utf8(inflated.bytes).ok());
+    text.map_or(Value::Bytes(bytes), Value::from)
+}
+
 /// A document as text, unpacked if it is packed; in its place the words of the original for who may not read it.
 fn document(root: &Root, place: &str) -> Value {
     match root.load(place, FILE_BYTES_MAX) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => text.into(),
-            Err(error) => Value::Bytes(error.into_bytes()),
+            Err(error) => unpacked(error.into_bytes()),
         },
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             format!("<redacted for non-root user> file:{place}").into()

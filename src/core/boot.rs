@@ -1,5 +1,7 @@
 //! Boot: the six steps in their order, over the seams.
 
+mod once;
+
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,14 +11,19 @@ use crate::compile::{
     self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
 };
 use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
-use crate::identify::{self, Answer, settings::Settings};
+use crate::identify::settings::{CLOUDSEED_CFG, Settings};
+use crate::identify::{self, Answer};
 use crate::instance::Instance;
 use crate::machine::{Kind, Machine};
 use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::userdata::template::{self, Templates};
 use crate::userdata::{self, launch};
+use crate::value::Value;
 use crate::warning::{Blame, Error, Warning};
+use crate::{machine, yaml};
+
+use once::{Kept, Once};
 
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
@@ -64,9 +71,17 @@ pub fn boot(
     let fetched = steps.run("fetch", outside, |outside| {
         fetch(machine, outside, &platforms, &mut warnings)
     });
+    let mut kept = Kept::default();
     let decoded = match &fetched {
         Some(Ok(instance)) => steps.run("decode", outside, |outside| {
-            let decoded = decode(machine, &settings, outside, instance, &mut warnings);
+            let decoded = decode(
+                machine,
+                &settings,
+                outside,
+                instance,
+                &mut kept,
+                &mut warnings,
+            );
             render(machine, instance, decoded, templates, &mut warnings)
         }),
         _ => Vec::new(),
@@ -100,7 +115,8 @@ pub fn boot(
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
         handover: options.handover.unwrap_or_else(|| handover(machine)),
     };
-    let (plan, more) = compile::compile(&outcome);
+    let (mut plan, more) = compile::compile(&outcome);
+    kept.put(&mut plan);
     warnings.extend(more);
     let line = line(&ending, &decoded, &warnings, outside.now());
     let well = !matches!(fetched, Some(Err(_)));
@@ -189,17 +205,19 @@ pub fn fetch(
 }
 
 /// Takes the documents apart: user-data, unless the system's configuration forbids it, then what the operator of the cloud
-/// added.
+/// added. Where includes are strict, one that fails leaves nothing of any document.
 pub fn decode(
     machine: &Machine,
     settings: &Settings,
     outside: &mut dyn Outside,
     instance: &Instance,
+    kept: &mut Kept,
     warnings: &mut Vec<Warning>,
 ) -> Vec<Decoded> {
+    let mut includes_lost = 0;
     let deadline = outside.now() + Duration::from_secs(FETCH_SECONDS_MAX);
     let documents = &instance.documents;
-    [
+    let decoded = [
         (Document::UserData, &documents.user_data),
         (Document::VendorData, &documents.vendor_data),
         (Document::VendorData2, &documents.vendor_data2),
@@ -219,8 +237,16 @@ pub fn decode(
             outside,
             deadline,
         };
-        let (parts, found) = userdata::decode(bytes, document.name(), &mut web);
-        warnings.extend(found);
+        let mut once = Once {
+            web: &mut web,
+            files: machine.files,
+            instance_id: instance.instance_id.as_str(),
+            kept,
+        };
+        let decoded = userdata::take_apart(bytes, document.name(), &mut once);
+        warnings.extend(decoded.warnings);
+        includes_lost += decoded.includes_lost;
+        let parts = decoded.parts;
         // The operator's documents are for every machine; only the owner's may single one out.
         let parts = match (document, instance.launch_index) {
             (Document::UserData, Some(index)) => launch::for_launch_index(parts, index),
@@ -228,7 +254,25 @@ pub fn decode(
         };
         Some(Decoded { document, parts })
     })
-    .collect()
+    .collect();
+    if includes_lost > 0 && strict_includes(machine) {
+        let found = format!("{includes_lost} that could not be; nothing is done");
+        let expected = "every document to be included";
+        warnings.push(Warning::new("decode", "strict_includes", expected, found));
+        return Vec::new();
+    }
+    decoded
+}
+
+/// Whether an include that fails ends everything, as in the original: the setting of this name, also in [`CLOUDSEED_CFG`].
+fn strict_includes(machine: &Machine) -> bool {
+    const NAME: &str = "strict_includes";
+    if let Some(word) = machine.setting(NAME) {
+        return matches!(word, "1" | "true" | "yes" | "on");
+    }
+    let file = machine.files.read(CLOUDSEED_CFG, machine::FILE_BYTES_MAX);
+    let settings = file.and_then(|bytes| yaml::read(&bytes).ok());
+    settings.is_some_and(|settings| settings.get(NAME) == Some(&Value::Bool(true)))
 }
 
 /// Renders the parts that are templates, with what this boot will write of the instance.

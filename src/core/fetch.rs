@@ -442,11 +442,17 @@ pub struct Web<'a> {
 impl Web<'_> {
     /// The document behind `url`: `http://`, `https://`, `file://` or an absolute path. `Ok(None)` if it is not there.
     pub fn read(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
-        match url
-            .strip_prefix("file://")
-            .or_else(|| url.starts_with('/').then_some(url))
-        {
-            Some(path) => Ok(self.files.read(path, RESPONSE_BYTES_MAX)),
+        let scheme = url.get(..7).unwrap_or_default();
+        let path = match scheme.eq_ignore_ascii_case("file://") {
+            true => url.get(7..),
+            false => Some(url).filter(|url| url.starts_with('/')),
+        };
+        match path {
+            // The original's working directory is /.
+            Some(path) => {
+                let path = format!("/{}", path.trim_start_matches('/'));
+                Ok(self.files.read(&path, RESPONSE_BYTES_MAX))
+            }
             None => self.request(url),
         }
     }

@@ -138,6 +138,8 @@ pub struct Decoded {
     pub outline: Vec<Line>,
     /// What was not as expected; at most [`WARNINGS_MAX`].
     pub warnings: Vec<Warning>,
+    /// How many documents were to be included and could not be.
+    pub includes_lost: usize,
 }
 
 /// One line of an [outline](Decoded::outline).

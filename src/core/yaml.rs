@@ -36,9 +36,8 @@ pub const YAML_NODES_MAX: usize = 1_000_000;
 /// Most bytes of text that aliases may add by repeating what they stand for.
 pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
 
-/// Longest document whose lines are indented for the parser, in bytes, and most lines that are.
-const INDENTED_BYTES_MAX: usize = 256 << 10;
-const INDENTED_LINES_MAX: usize = 256;
+/// Most bytes that are read again because lines are indented for the parser.
+const READ_AGAIN_BYTES_MAX: usize = 512 << 10;
 
 /// Reads one document; nothing, or comments alone, is [`Value::Null`].
 ///
@@ -48,12 +47,14 @@ pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
     let text = check(document)?;
     let (first, mut from) = match attempt(text) {
         Ok(value) => return Ok(value),
-        Err((error, Some(from))) if text.len() <= INDENTED_BYTES_MAX => (error, from),
-        Err((error, _)) => return Err(error),
+        Err((error, Some(from))) => (error, from),
+        Err((error, None)) => return Err(error),
     };
     let mut lines: Vec<String> = text.split('\n').map(String::from).collect();
     let mut indented = BTreeSet::new();
-    while indented.len() < INDENTED_LINES_MAX {
+    let mut again_max = READ_AGAIN_BYTES_MAX.checked_div(text.len()).unwrap_or(0);
+    while again_max > 0 {
+        again_max -= 1;
         let Some(place) = (from..lines.len()).find(|place| !indented.contains(place)) else {
             break;
         };
@@ -61,7 +62,7 @@ pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
         lines[place].insert_str(0, &" ".repeat(YAML_DEPTH_MAX));
         match attempt(&lines.join("\n")) {
             Ok(value) => return Ok(value),
-            Err((_, Some(again))) => from = again,
+            Err((_, Some(next))) => from = next,
             Err((_, None)) => break,
         }
     }
@@ -167,6 +168,8 @@ struct Reader<'a> {
     text: &'a str,
     /// The length of the text.
     characters: usize,
+    /// Has the last line words and no line break?
+    is_unended: bool,
     frames: Vec<Frame>,
     anchors: BTreeMap<usize, Anchored>,
     nodes: usize,
@@ -178,9 +181,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Reader<'a> {
+        let last = text.rsplit(['\n', '\r']).next().unwrap_or("");
         Reader {
             text,
             characters: text.chars().count(),
+            is_unended: !last.trim_matches(' ').is_empty(),
             frames: Vec::new(),
             anchors: BTreeMap::new(),
             nodes: 0,
@@ -203,7 +208,9 @@ impl<'a> Reader<'a> {
             Event::Alias(anchor) => self.alias(anchor, place),
             Event::Scalar(mut text, style, anchor, tag) => {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-                if block && self.is_unended_end(end) && text.ends_with('\n') {
+                // A block scalar at the end of an unended last line ends without a line break, too; saphyr-parser gives it one.
+                let is_last = end.index() >= self.characters;
+                if block && self.is_unended && is_last && text.ends_with('\n') {
                     text.to_mut().pop();
                 }
                 let before = self.count(1, text.len(), place)?;
@@ -220,13 +227,6 @@ impl<'a> Reader<'a> {
             Event::MappingStart(anchor, tag) => self.open(Kind::Map, anchor, tag.as_deref(), place),
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
         }
-    }
-
-    /// Is this the end of a document whose last line has words and no line break? A block scalar there ends without one,
-    /// too; saphyr-parser gives it one.
-    fn is_unended_end(&self, end: Marker) -> bool {
-        let last = self.text.rsplit(['\n', '\r']).next().unwrap_or("");
-        !last.trim_matches(' ').is_empty() && end.index() >= self.characters
     }
 
     fn tag(&self, tag: Option<&Tag>) -> Option<String> {

@@ -187,7 +187,7 @@ mod tests {
             ),
             ("a\r\nb\r\n", "a\nb\n"),
             (
-                "{{ 'x' if n == 3 else 'y' }}{{ 'x' if n == 4 }}",
+                "{{ 'x' if n == 3 else 'y' }}{{ 'x' if n == 4 }}{{ [] | first }}",
                 "xCI_MISSING_JINJA_VAR/None",
             ),
             (

@@ -216,3 +216,18 @@ fn a_plan_is_shown_with_its_contents_on_demand() {
         Some(&"H4tub3QgcmVhbGx5IGd6aXA=".into())
     );
 }
+
+#[test]
+fn query_unpacks_documents_as_the_original_does() {
+    let (scratch, root) = booted("query-documents");
+    let user_data = |bytes: &[u8]| {
+        fs::write(scratch.0.join("run/cloudseed/user-data"), bytes).unwrap();
+        query(&root, &["userdata"])
+    };
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/userdata");
+    let packed = fs::read(folder.join("gzip/in")).unwrap();
+    assert_eq!(user_data(&packed).unwrap(), "#!/bin/sh\necho hello\n");
+    let damaged = fs::read(folder.join("gzip-wrong-checksum/in")).unwrap();
+    assert!(user_data(&damaged).unwrap().starts_with("\"ci-b64:H4sI"));
+    assert_eq!(user_data("grün".as_bytes()).unwrap(), "grün");
+}

@@ -2,7 +2,7 @@
 //!
 //! `tests/oracle/oracle.py` runs the original twice: as it is, and with our deliberate deviations built in. Ours has to agree with
 //! the second, part by part; where the two differ, the deviations that made the difference are counted and each of them is a row
-//! of `tests/userdata/DEVIATIONS.md`. `DIFFERENTIAL=20000 cargo test differential` tries that many documents of the grammar
+//! of `tests/userdata/DEVIATIONS.md`. The merged cloud-config is compared as data. `DIFFERENTIAL=20000 cargo test differential` tries that many documents of the grammar
 //! instead of a few hundred, `DIFFERENTIAL_SEED` others.
 
 use std::collections::BTreeMap;
@@ -14,13 +14,16 @@ use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cloudseed_core::compile::cloud_config::merge_parts;
 use cloudseed_core::compile::parts::sha256;
 use cloudseed_core::json;
-use cloudseed_core::userdata::{self, Includes, Part, launch};
+use cloudseed_core::userdata::{self, Includes, Part, launch, template};
 use cloudseed_core::value::Value;
 
 use crate::command::decode::Files;
 use crate::formats::Folder;
+use crate::sys::template::Jinja;
+use crate::yaml::typed;
 
 /// What the oracle takes as this machine's launch index.
 const LAUNCH_INDEX: i64 = 2;
@@ -63,28 +66,28 @@ impl Oracle {
         Oracle(child)
     }
 
-    /// Compares ours with it on every document; gives how many there were.
-    fn compare(mut self, mut includes: impl FnMut(&str) -> Box<dyn Includes>) -> usize {
+    /// Shows what it makes of each document, with the document's name and bytes.
+    fn each(mut self, mut look: impl FnMut(&str, &[u8], &Value)) {
         let mut next = self.0.stdin.take().unwrap();
-        let answers = BufReader::new(self.0.stdout.take().unwrap());
-        let (mut documents, mut deviations, mut wrong) = (0, BTreeMap::new(), Vec::new());
-        for answer in answers.lines() {
+        for answer in BufReader::new(self.0.stdout.take().unwrap()).lines() {
             let answer = json::read(answer.unwrap().as_bytes()).unwrap();
-            let name = answer.get("name").and_then(Value::as_text).unwrap();
-            let document = STANDARD
-                .decode(answer.get("document").and_then(Value::as_text).unwrap())
-                .unwrap();
-            let ours = ours(&document, &mut *includes(name));
+            let text = |key| answer.get(key).and_then(Value::as_text).unwrap();
+            let document = STANDARD.decode(text("document")).unwrap();
+            look(text("name"), &document, &answer);
+            writeln!(next).unwrap();
+        }
+        assert!(self.0.wait().unwrap().success());
+    }
+
+    /// Compares our parts with its on every document; gives how many there were.
+    fn compare(self, mut includes: impl FnMut(&str) -> Box<dyn Includes>) -> usize {
+        let (mut documents, mut deviations, mut wrong) = (0, BTreeMap::new(), Vec::new());
+        self.each(|name, document, answer| {
+            let ours = ours(document, &mut *includes(name));
             let (pure, patched) = (answer.get("pure").unwrap(), answer.get("patched").unwrap());
             let made = answer.get("deviations").and_then(Value::as_list).unwrap();
             if ours != *patched {
-                let file = format!("target/oracle/{}", name.replace('/', "-"));
-                fs::write(manifest(&file), &document).unwrap();
-                let (ours, theirs) = (json::write(&ours), json::write(patched));
-                wrong.push(format!(
-                    "{file}:\n  ours {ours}\ntheirs {theirs}\n{}",
-                    json::write(&made.to_vec().into())
-                ));
+                wrong.push(difference(name, document, &ours, patched));
             } else if pure != patched {
                 assert!(
                     !made.is_empty(),
@@ -97,16 +100,8 @@ impl Oracle {
                 }
             }
             documents += 1;
-            writeln!(next).unwrap();
-        }
-        assert!(self.0.wait().unwrap().success());
-        let count = wrong.len();
-        wrong.truncate(5);
-        assert!(
-            wrong.is_empty(),
-            "{count} of {documents} differ:\n{}",
-            wrong.join("\n\n")
-        );
+        });
+        none_differ(wrong, documents);
         let table = fs::read_to_string(manifest("tests/userdata/DEVIATIONS.md")).unwrap();
         for (deviation, count) in deviations {
             println!("{count:6} {deviation}");
@@ -117,6 +112,39 @@ impl Oracle {
         }
         documents
     }
+}
+
+/// Keeps a document on which we differ, and says how.
+fn difference(name: &str, document: &[u8], ours: &Value, theirs: &Value) -> String {
+    let file = format!("target/oracle/{}", name.replace('/', "-"));
+    fs::write(manifest(&file), document).unwrap();
+    let (ours, theirs) = (json::write(ours), json::write(theirs));
+    format!("{file}:\n  ours {ours}\ntheirs {theirs}")
+}
+
+/// A value with the pairs of its maps in order: whose keys are not text is a list of them.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::List(list) => Value::List(list.iter().map(sorted).collect()),
+        Value::Map(map) => {
+            let entries = map.iter().map(|(key, value)| match (key, sorted(value)) {
+                (Value::Text(mark), Value::List(mut pairs)) if mark == "!!map" => {
+                    pairs.sort_by_cached_key(json::write);
+                    (key.clone(), Value::List(pairs))
+                }
+                (_, value) => (key.clone(), value),
+            });
+            Value::Map(entries.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn none_differ(mut wrong: Vec<String>, documents: usize) {
+    let count = wrong.len();
+    wrong.truncate(5);
+    let wrong = wrong.join("\n\n");
+    assert!(count == 0, "{count} of {documents} differ:\n{wrong}");
 }
 
 /// Our parts in the oracle's words.
@@ -150,16 +178,50 @@ fn the_corpus_is_read_as_the_original_reads_it() {
     assert!(documents > 50);
 }
 
+/// What `DIFFERENTIAL` and `DIFFERENTIAL_SEED` say, and the arguments that say it to the oracle.
+fn arguments(mode: &str) -> [String; 3] {
+    let of = |name, default: &str| env::var(name).unwrap_or(default.to_owned());
+    [
+        mode.to_owned(),
+        of("DIFFERENTIAL_SEED", "1"),
+        of("DIFFERENTIAL", "300"),
+    ]
+}
+
 #[test]
 fn generated_documents_are_read_as_the_original_reads_them() {
-    let of = |name, default: &str| env::var(name).unwrap_or(default.to_owned());
-    let (count, seed) = (of("DIFFERENTIAL", "300"), of("DIFFERENTIAL_SEED", "1"));
-    let oracle = Oracle::start("generated", &["generate", &seed, &count]);
+    let arguments = arguments("generate");
+    let oracle = Oracle::start("generated", &arguments.each_ref().map(String::as_str));
     let documents = oracle.compare(|_| {
         Box::new(Files {
             root: Path::new("/"),
             web: None,
         })
     });
-    assert_eq!(documents.to_string(), count);
+    assert_eq!(documents.to_string(), arguments[2]);
+}
+
+#[test]
+fn generated_parts_are_rendered_and_merged_as_the_original_merges_them() {
+    let arguments = arguments("merge");
+    let oracle = Oracle::start("merged", &arguments.each_ref().map(String::as_str));
+    let instance_data = manifest("target/oracle/merged/instance_data_sensitive");
+    let (mut documents, mut wrong) = (0, Vec::new());
+    oracle.each(|name, document, answer| {
+        let instance_data = json::read(&fs::read(&instance_data).unwrap()).unwrap();
+        let mut nothing = Files {
+            root: Path::new("/nonexistent"),
+            web: None,
+        };
+        let parts = userdata::take_apart(document, "user-data", &mut nothing).parts;
+        let (parts, _) = template::render_parts(parts, &instance_data, &mut Jinja);
+        let ours = sorted(&typed(&merge_parts(&parts).value));
+        let theirs = sorted(answer.get("merged").unwrap());
+        if ours != theirs {
+            wrong.push(difference(name, document, &ours, &theirs));
+        }
+        documents += 1;
+    });
+    none_differ(wrong, documents);
+    assert_eq!(documents.to_string(), arguments[2]);
 }

@@ -189,3 +189,35 @@ fn without_python_it_says_so_and_goes_on() {
     );
     assert_eq!(calls(root), ["hook"]);
 }
+
+#[test]
+fn handlers_of_the_image_are_there_before_the_first_part() {
+    let scratch = Scratch::new("handlers-image");
+    let root = scratch.0.as_path();
+    let folder = root.join("var/lib/cloud/handlers");
+    fs::create_dir_all(&folder).unwrap();
+    let own = handler(0, "own", "'text/x-shellscript'", "");
+    fs::write(folder.join("own.py"), &*own.content).unwrap();
+    let script = part(1, "text/x-shellscript", "a", "#!/bin/sh\n");
+
+    // Without a handler among the parts there is no Python to call.
+    prepare(root, "i-1", vec![script.clone()], Vec::new());
+    let said = String::from_utf8(early(root).stdout).unwrap();
+    assert!(
+        said.contains("own.py: not called, for no part is a handler"),
+        "{said}"
+    );
+    assert!(calls(root).is_empty());
+
+    let user = vec![script, handler(2, "two", "'text/two'", "")];
+    prepare(root, "i-2", user, Vec::new());
+    assert!(early(root).status.success());
+    let expected = [
+        "own __begin__ None None",
+        "own text/x-shellscript a '#!/bin/sh\\n'",
+        "two __begin__ None None",
+        "own __end__ None None",
+        "two __end__ None None",
+    ];
+    assert_eq!(calls(root), expected);
+}

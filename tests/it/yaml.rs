@@ -25,7 +25,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 /// A value as JSON can hold it, as `expect.py` does.
-fn typed(value: &Value) -> Value {
+pub fn typed(value: &Value) -> Value {
     let mut marked = Map::new();
     match value {
         Value::Bytes(bytes) => marked.insert("!!binary", STANDARD.encode(bytes)),

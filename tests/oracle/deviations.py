@@ -1,6 +1,7 @@
 """Our deliberate deviations, built into the original; each says when it makes a difference. DEVIATIONS.md says why."""
 
 import email.utils
+import encodings
 import gzip
 import io
 import quopri
@@ -32,6 +33,7 @@ def built_in():
     replace(message.Message, "get_filename", names)
     replace(_policybase.Compat32, "header_source_parse", unfold)
     replace(email.utils, "decode_params", mixed_pieces)
+    replace(email.utils, "collapse_rfc2231_value", no_charset)
     replace(message.Message, "walk", shallow)
     replace(user_data, "is_skippable", message_containers)
     replace(user_data, "convert_string", conversion)
@@ -93,7 +95,8 @@ def names(original, hits):
 
 
 WORD = re.compile(r"=\?([^?]*)\?([bBqQ])\?(.*?)\?=", re.S)
-CHARSETS = {"utf-8", "utf8", "u8", "utf", "us-ascii", "ascii", "646", "iso-8859-1", "iso8859-1", "latin-1", "latin1", "l1", "8859", "cp819"}
+CHARSETS = {"utf-8", "utf8", "u8", "utf", "us-ascii", "ascii", "646", "iso-8859-1", "iso8859-1", "latin-1", "latin1", "l1", "8859", "cp819",
+            "windows-1252", "cp1252", "1252", "iso-8859-15", "iso8859-15", "latin9", "l9", "utf-16", "utf16", "u16", "utf-16le", "utf-16be"}
 
 
 def words(text, hits):
@@ -105,7 +108,7 @@ def words(text, hits):
         if at < 0:
             return "".join(out) + text[end:]
         match = WORD.match(text, at)
-        charset = match and match[1].lower().replace("_", "-").replace(" ", "-")
+        charset = match and encodings.normalize_encoding(match[1]).lower().replace("_", "-")
         if not match or charset not in CHARSETS:
             out.append(text[end:at] + "=?")
             end = at = at + 2
@@ -145,6 +148,17 @@ def mixed_pieces(original, hits):
             return original([(PIECE.sub(renumbered, name), value) for name, value in params])
 
     return decode_params
+
+
+def no_charset(original, hits):
+    def collapse_rfc2231_value(value, *args, **kwargs):
+        try:
+            return original(value, *args, **kwargs)
+        except ValueError:
+            hits.add("character sets that cannot be")
+            return email.utils.unquote(value[2])
+
+    return collapse_rfc2231_value
 
 
 PIECE = re.compile(r"^(\w+)\*(?:(\d+)(\*?))?$", re.A)

@@ -27,7 +27,8 @@ TYPES = [
 GZIP_TYPES = ["application/gzip", "application/x-gzip", "application/gzipped", "application/x-compress"]
 NAMES = [
     "a.sh", "two words.sh", "gr\u00fcn.sh", "../../etc/passwd", "", " ", "a;b", "a\"b", "a\\b", "=?utf-8?B?Z3LDvG4=?=",
-    "=?utf-8?Q?a=20b?= =?latin-1?q?=e4_c?=", "=?klingon?q?x?=", "x" * 1100, "'q'", "<angle>", "%41", "=?",
+    "=?utf-8?Q?a=20b?= =?latin-1?q?=e4_c?=", "=?klingon?q?x?=", "=?windows-1252?q?=80=81?=", "=?ISO-8859-15?b?pKU=?=",
+    "=?utf-16le?b?YQBi?=", "=?utf-16?b?/v8AYQ==?=", "x" * 1100, "'q'", "<angle>", "%41", "=?",
 ]
 BOUNDARIES = ["B", "B", "B", "BB", "==123==", "a b", "(x)", "", "B-", "--", "'q'", "b.+*"]
 
@@ -259,6 +260,10 @@ class Writer:
             "; filename*=utf-8'en'" + percent,
             "; filename*=" + percent,
             "; filename*=klingon''%41%e4",
+            "; filename*=windows-1252''%41%80%9f",
+            "; filename*=iso8859-15''%a4%a5",
+            "; filename*=utf-16''%ff%fe%41%00%42",
+            "; filename*=utf-8''\u65e5\U0001f600",
             "; filename*=''%41",
             "; filename*1=b; filename*0=a",
             "; filename*0*=utf-8''%c3; filename*1*=%bc; filename*2=%41",

@@ -2,10 +2,12 @@
 
     oracle.py ROOT FOLDER generate SEED COUNT     documents from the grammar in grammar.py
     oracle.py ROOT FOLDER corpus TESTS            the fixtures below TESTS
+    oracle.py ROOT FOLDER merge SEED COUNT        parts of cloud-config from the grammar in merging.py
 
 ROOT holds cloud-init and its modules, unpacked; FOLDER is scratch space for included files. Each line has the document, what the
 original makes of it (`pure`), and what it makes of it with our deliberate deviations built in (`patched`, and the names of those
-that made a difference in `deviations`). After each line it waits for one. tests/it/differential.rs compares `patched` with ours.
+that made a difference in `deviations`). After each line it waits for one. tests/it/differential.rs compares `patched` with ours. With `merge` a line has the document and
+the `merged` cloud-config.
 """
 
 import base64
@@ -26,6 +28,7 @@ from cloudinit.filters import launch_index  # noqa: E402
 
 import deviations  # noqa: E402
 import grammar  # noqa: E402
+import merging  # noqa: E402
 
 LAUNCH_INDEX = 2
 # Headers that belong to the envelope, not to the part.
@@ -77,7 +80,11 @@ def main():
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(600)
     os.makedirs(FOLDER, exist_ok=True)
+    # As at boot: file://a/b is a relative path to the original.
+    os.chdir("/")
     url_helper.readurl = no_network
+    if sys.argv[3] == "merge":
+        return merge(int(sys.argv[4]), int(sys.argv[5]))
     if sys.argv[3] == "generate":
         documents = grammar.documents(int(sys.argv[4]), int(sys.argv[5]), FOLDER)
     else:
@@ -95,6 +102,13 @@ def main():
         }
         print(json.dumps(line), flush=True)
         # The reader may still need the files that this document includes.
+        sys.stdin.readline()
+
+
+def merge(seed, count):
+    for name, document in merging.documents(seed, count):
+        line = {"name": name, "document": base64.b64encode(document).decode(), "merged": merging.merged(document, FOLDER)}
+        print(json.dumps(line), flush=True)
         sys.stdin.readline()
 
 

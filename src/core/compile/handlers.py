@@ -1,12 +1,14 @@
-"""Calls the part handlers of the instance's data as cloud-init would: `handlers.py FREQUENCY TAKEN`.
+"""Calls the part handlers of the instance's data as cloud-init would: `handlers.py FREQUENCY TAKEN IMAGE`.
 
 FREQUENCY is once-per-instance at the first boot of an instance and always at every other. handlers.json beside
 this file lists the parts. The numbers of those that a handler has taken from cloud-init's own handling go to the
-file TAKEN, one a line: the shell program `run` leaves these alone.
+file TAKEN, one a line: the shell program `run` leaves these alone. IMAGE is the folder of handlers that the image has
+of its own, which are there before the first part.
 
 Exit status: 0 if every handler could be loaded and no call raised an exception, else 1.
 """
 
+import glob
 import json
 import os
 import sys
@@ -57,13 +59,19 @@ class Handlers:
         self.by_type = {}
         self.begun = []
 
-    def load(self, part, text):
-        """Takes a part that is a handler. One that cannot be loaded or does not list its types costs itself."""
+    def load_image(self, folder):
+        """Takes the handlers of the image, in the order of their names."""
+        for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.py"))):
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                self.load(path, path, file.read())
+
+    def load(self, label, filename, text):
+        """Takes a handler. One that cannot be loaded or does not list its types costs itself."""
         module = types.ModuleType("part-handler-%03d" % len(self.begun))
-        module.__file__ = part["filename"]
+        module.__file__ = filename
         sys.modules[module.__name__] = module
         try:
-            exec(compile(text, part["filename"], "exec"), module.__dict__)
+            exec(compile(text, filename, "exec"), module.__dict__)
             module.__dict__.setdefault("frequency", ONCE)
             module.__dict__.setdefault("handler_version", 1)
             self.call(module, {"Content-Type": "__begin__"}, None, None)
@@ -71,7 +79,7 @@ class Handlers:
                 self.by_type[content_type] = module
             self.begun.append(module)
         except (Exception, SystemExit):
-            self.failures.add("part %d (%s) cannot be used" % (part["number"], part["filename"]))
+            self.failures.add("%s cannot be used" % label)
 
     def call(self, module, headers, filename, payload):
         """Calls one handler, if it wants to be called at this frequency."""
@@ -115,19 +123,21 @@ def headers(part):
     return first
 
 
-def main(frequency, taken):
+def main(frequency, taken, image):
     directory = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(directory, "handlers.json"), encoding="utf-8") as file:
         facts = json.load(file)
     failures = Failures()
     numbers = []
-    for parts in facts["documents"]:
+    for parts in filter(None, facts["documents"]):
         handlers = Handlers(Instance(facts), frequency, failures)
+        handlers.load_image(image)
         for part in parts:
             payload = content(directory, part)
             module = handlers.by_type.get(part["type"])
             if part["type"] == "text/part-handler":
-                handlers.load(part, payload)
+                label = "part %d (%s)" % (part["number"], part["filename"])
+                handlers.load(label, part["filename"], payload)
             elif module:
                 numbers.append(part["number"])
                 handlers.call(module, headers(part), part["filename"], payload)
@@ -138,4 +148,4 @@ def main(frequency, taken):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(*sys.argv[1:]))

@@ -85,7 +85,13 @@ fail() {
 
 # Calls the part handlers, which are Python, before everything else: they may take parts for themselves.
 run_handlers() {
-    [ -r "$here/plan/handlers.py" ] || return 0
+    image=$root/var/lib/cloud/handlers
+    if [ ! -r "$here/plan/handlers.py" ]; then
+        for file in "$image"/*.py; do
+            [ ! -e "$file" ] || say "$stage: $file: not called, for no part is a handler"
+        done
+        return 0
+    fi
     total=$((total + 1))
     python=$(command -v python3 || command -v /usr/libexec/platform-python)
     if [ -z "$python" ]; then
@@ -95,7 +101,7 @@ run_handlers() {
     frequency=always
     ! take handlers || frequency=once-per-instance
     say "$stage: handlers.py, $frequency"
-    (cd / && exec "$python" -B "$here/plan/handlers.py" "$frequency" "$here/taken") </dev/null
+    (cd / && exec "$python" -B "$here/plan/handlers.py" "$frequency" "$here/taken" "$image") </dev/null
     status=$?
     [ "$status" -eq 0 ] || fail handlers.py "exit status $status"
 }

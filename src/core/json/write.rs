@@ -99,26 +99,37 @@ impl Writer {
     }
 
     fn text(&self, out: &mut String, text: &str) {
-        out.push('"');
-        for c in text.chars() {
-            match c {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                '\u{8}' => out.push_str("\\b"),
-                '\u{c}' => out.push_str("\\f"),
-                ' '..='~' => out.push(c),
-                '\u{7f}'.. if self.indent.is_none() => out.push(c),
-                _ => {
-                    for unit in c.encode_utf16(&mut [0; 2]) {
-                        let _ = write!(out, "\\u{unit:04x}");
-                    }
-                }
-            }
+        let escaped = |c: char| match self.indent {
+            Some(_) => !c.is_ascii() || c == '\u{7f}',
+            None => false,
+        };
+        write_text(out, text, escaped);
+    }
+}
+
+/// A text in quotation marks, with what JSON wants escaped, and beside it what `escaped` says.
+pub fn write_text(out: &mut String, text: &str, escaped: impl Fn(char) -> bool) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\0'..' ' => escape(out, c),
+            _ if escaped(c) => escape(out, c),
+            _ => out.push(c),
         }
-        out.push('"');
+    }
+    out.push('"');
+}
+
+fn escape(out: &mut String, c: char) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        let _ = write!(out, "\\u{unit:04x}");
     }
 }
 

@@ -305,6 +305,9 @@ fn on_unknown(content: &[u8]) -> Vec<Flaw> {
         .collect()
 }
 
+/// How many unknown keys are told of.
+const UNKNOWN_KEYS_MAX: usize = 64;
+
 fn on_cloud_config(content: &[u8]) -> Advice {
     let mut doubts = Vec::new();
     let tab = content
@@ -353,6 +356,7 @@ fn on_cloud_config(content: &[u8]) -> Advice {
     doubts.extend(
         keys.iter()
             .filter(|key| !KEYS.contains(&key.as_str()))
+            .take(UNKNOWN_KEYS_MAX)
             .map(|key| unknown_key(key)),
     );
     let does = match keys.is_empty() {

@@ -252,6 +252,7 @@ impl<'i> Decoder<'i> {
             let url = include.url;
             match self.fetch(&url, include.once, origin) {
                 Err(warning) => {
+                    self.decoded.includes_lost += 1;
                     self.note(Item::Lost(excerpt(&url)));
                     self.warn(warning);
                 }

@@ -20,8 +20,8 @@ use super::Flaw;
 const MAGIC: &[u8] = &[0x1f, 0x8b];
 /// The only compression method ever assigned: deflate.
 const DEFLATE: u8 = 8;
-/// The first guess of how much the output grows at a time, bytes.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// The first guess of how much a member holds, bytes: little, for there may be millions of them.
+const MEMBER_BYTES: usize = 512;
 
 /// A document inflated, and what was odd about it without making it useless.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ fn inflate(
     let (mut read, mut written) = (0, 0);
     loop {
         // One byte of room above the bound tells "exactly as much" from "more".
-        let grown = (start + 2 * written).max(start + CHUNK_BYTES);
+        let grown = start + (2 * written).max(MEMBER_BYTES);
         grow(output, grown.min(bytes_max + 1));
         // A member cannot refer back into the one before it.
         let (status, more_read, more_written) = decompress(

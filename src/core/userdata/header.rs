@@ -146,11 +146,14 @@ impl Value {
     }
 }
 
-/// A character of an extended value as the octet it stands for; one outside Latin-1 stays itself.
+/// A character of an extended value as the octet it stands for; one outside Latin-1, which has no place there, as Python spells it:
+/// `\u65e5`.
 fn octet(character: char) -> Vec<u8> {
-    match u8::try_from(character) {
-        Ok(octet) => [octet].to_vec(),
-        Err(_) => character.to_string().into_bytes(),
+    let number = u32::from(character);
+    match number {
+        0..=0xff => [number as u8].to_vec(),
+        0x100..=0xffff => format!("\\u{number:04x}").into_bytes(),
+        _ => format!("\\U{number:08x}").into_bytes(),
     }
 }
 
@@ -333,6 +336,18 @@ fn decode_charset(charset: &str, octets: &[u8]) -> Option<String> {
         "iso-8859-1" | "iso8859-1" | "latin-1" | "latin1" | "l1" | "8859" | "cp819" => {
             Some(octets.iter().map(|octet| char::from(*octet)).collect())
         }
+        "windows-1252" | "cp1252" | "1252" => {
+            Some(octets.iter().map(|octet| windows_1252(*octet)).collect())
+        }
+        "iso-8859-15" | "iso8859-15" | "latin9" | "l9" => {
+            Some(octets.iter().map(|octet| latin_9(*octet)).collect())
+        }
+        "utf-16" | "utf16" | "u16" => Some(match octets {
+            [0xfe, 0xff, octets @ ..] => utf_16(octets, u16::from_be_bytes),
+            [0xff, 0xfe, octets @ ..] | octets => utf_16(octets, u16::from_le_bytes),
+        }),
+        "utf-16be" | "utf-16-be" => Some(utf_16(octets, u16::from_be_bytes)),
+        "utf-16le" | "utf-16-le" => Some(utf_16(octets, u16::from_le_bytes)),
         _ => None,
     }
 }
@@ -343,6 +358,44 @@ fn ascii(octet: u8) -> char {
     } else {
         char::REPLACEMENT_CHARACTER
     }
+}
+
+/// Latin-1 but for the octets 0x80 to 0x9f.
+fn windows_1252(octet: u8) -> char {
+    const FROM_80: &[char; 32] = &[
+        '€', '\u{fffd}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{fffd}', 'Ž',
+        '\u{fffd}', //
+        '\u{fffd}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{fffd}', 'ž',
+        'Ÿ',
+    ];
+    let place = usize::from(octet).checked_sub(0x80);
+    let changed = place.and_then(|place| FROM_80.get(place));
+    changed.copied().unwrap_or(char::from(octet))
+}
+
+/// ISO 8859-15: Latin-1 but for eight characters.
+fn latin_9(octet: u8) -> char {
+    match octet {
+        0xa4 => '€',
+        0xa6 => 'Š',
+        0xa8 => 'š',
+        0xb4 => 'Ž',
+        0xb8 => 'ž',
+        0xbc => 'Œ',
+        0xbd => 'œ',
+        0xbe => 'Ÿ',
+        other => char::from(other),
+    }
+}
+
+fn utf_16(octets: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let (pairs, rest) = octets.as_chunks();
+    let characters = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)));
+    let broken = (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+    characters
+        .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .chain(broken)
+        .collect()
 }
 
 /// Undoes encoded words (RFC 2047) in text; what is none stays.

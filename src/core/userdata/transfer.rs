@@ -13,7 +13,7 @@ use nom::character::complete::{hex_digit1, oct_digit1};
 use nom::combinator::{all_consuming, map_parser};
 use nom::sequence::preceded;
 
-use super::{Flaw, lines};
+use super::{Flaw, PARTS_BYTES_MAX, lines};
 
 /// Undoes the transfer encoding called `encoding`; an unknown one leaves the bytes alone, as does a damaged one.
 pub fn decode<'a>(encoding: &str, body: Cow<'a, [u8]>) -> (Cow<'a, [u8]>, Option<Flaw>) {
@@ -298,13 +298,14 @@ pub fn hex_octet(input: &[u8]) -> Option<(&[u8], u8)> {
 /// data  = length *sextet EOL        ; each character minus 32; "`" is another zero
 /// ```
 ///
-/// None if there is no `begin`, an empty line before `end`, or a line that cannot be read.
+/// None if there is no `begin`, an empty line before `end`, a line that cannot be read, or more than all parts may be.
 fn uuencode(body: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(body.len() / 4 * 3);
     let mut lines = lines::without_ends(body);
     lines.find(|line| is_begin(line))?;
     for line in lines {
-        if line.is_empty() {
+        // A line of two bytes may stand for 63 zeros.
+        if line.is_empty() || bytes.len() > PARTS_BYTES_MAX {
             return None;
         }
         if line.trim_ascii() == b"end" {

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use cloudseed_core::json;
 use cloudseed_core::value::float_text;
 use minijinja::value::{Rest, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error, ErrorKind, filters};
 
-use super::value::{Dict, is_missing};
+use super::value::{Dict, is_missing, missing};
 
 /// How deep a value is written as JSON.
 const DEPTH_MAX: usize = 200;
@@ -18,9 +19,21 @@ pub fn add(engine: &mut Environment<'_>) {
     engine.add_test("mapping", is_mapping);
     engine.add_filter("default", default);
     engine.add_filter("d", default);
+    engine.add_filter("first", |value: &Value| {
+        filters::first(value).map(or_missing)
+    });
+    engine.add_filter("last", |value: Value| filters::last(value).map(or_missing));
     engine.add_filter("items", items);
     engine.add_filter("dictsort", dictsort);
     engine.add_filter("tojson", |value: &Value| to_json(value));
+}
+
+/// The end of something empty is a variable without a name that is not there.
+fn or_missing(value: Value) -> Value {
+    match value.is_undefined() {
+        true => missing("None"),
+        false => value,
+    }
 }
 
 fn is_mapping(value: &Value) -> bool {
@@ -99,7 +112,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             out.push('{');
             for (place, (key, value)) in entries.iter().enumerate() {
                 out.push_str(if place > 0 { ", " } else { "" });
-                write_text(out, &key.to_string())?;
+                write_text(out, &key.to_string());
                 out.push_str(": ");
                 write_json(out, value, depth + 1)?;
             }
@@ -113,29 +126,14 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             }
             out.push(']');
         }
-        _ => write_text(out, &value.to_string())?,
+        _ => write_text(out, &value.to_string()),
     }
     Ok(())
 }
 
-fn write_text(out: &mut String, text: &str) -> Result<(), Error> {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '<' | '>' | '&' | '\'' => write!(out, "\\u{:04x}", u32::from(c))?,
-            ' '..='~' => out.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
-                }
-            }
-        }
-    }
-    out.push('"');
-    Ok(())
+/// In ASCII, and without what means something in HTML.
+fn write_text(out: &mut String, text: &str) {
+    json::write_text(out, text, |c| {
+        !matches!(c, ' '..='~') || matches!(c, '<' | '>' | '&' | '\'')
+    });
 }

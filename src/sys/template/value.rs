@@ -142,7 +142,8 @@ impl Object for Missing {
     }
 }
 
-fn missing(name: &str) -> Value {
+/// A variable of this name that is not there.
+pub fn missing(name: &str) -> Value {
     Value::from_object(Missing(name.to_string()))
 }
 
@@ -185,7 +186,8 @@ fn print_inner(out: &mut dyn Write, value: &Value, depth: usize) -> fmt::Result 
         return print_entries(out, dict.entries(), depth);
     }
     match value.kind() {
-        ValueKind::Undefined => write!(out, "{MISSING}None"),
+        // What `{{ a if b }}` is without b: the engine knows no other way to it.
+        ValueKind::Undefined => Ok(()),
         ValueKind::None => out.write_str("None"),
         ValueKind::Bool => out.write_str(if value.is_true() { "True" } else { "False" }),
         ValueKind::Number if !value.is_integer() => out.write_str(&float_text(

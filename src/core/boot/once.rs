@@ -1,0 +1,63 @@
+//! `#include-once`: what this instance was given once is not fetched again, as long as /run lasts.
+//!
+//! The original keeps such documents in /var/lib/cloud, of which there is nothing yet in an initramfs. Here they are in
+//! `/run/cloudseed/urlcache`, which the real root has, too, and which a second boot of the program in the same boot of the
+//! machine finds. The next boot of the machine asks again.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::compile::parts::sha256;
+use crate::machine::Files;
+use crate::plan::{Mode, Plan, RunPath};
+use crate::userdata::{DOCUMENT_BYTES_MAX, Includes};
+use crate::warning::Error;
+
+/// Where the documents are, below `/run`.
+const CACHE: &str = "cloudseed/urlcache";
+
+/// Documents that were included once, by the names of their files.
+#[derive(Debug, Default)]
+pub struct Kept(BTreeMap<String, Vec<u8>>);
+
+impl Kept {
+    /// Adds their files.
+    pub fn put(self, plan: &mut Plan) {
+        for (name, body) in self.0 {
+            if let Some(path) = RunPath::new(&format!("{CACHE}/{name}")) {
+                plan.put(path, Mode::Private, body);
+            }
+        }
+    }
+}
+
+/// Included documents, of which some were kept.
+pub struct Once<'a> {
+    /// Where all others come from.
+    pub web: &'a mut dyn Includes,
+    /// The machine's files, with those of an earlier run.
+    pub files: &'a dyn Files,
+    /// Whose documents they are: what was kept for another instance does not count.
+    pub instance_id: &'a str,
+    /// What is kept.
+    pub kept: &'a mut Kept,
+}
+
+impl Includes for Once<'_> {
+    fn get(&mut self, url: &str, once: bool) -> Result<Vec<u8>, Error> {
+        if !once {
+            return self.web.get(url, once);
+        }
+        let name = sha256(format!("{}\n{url}", self.instance_id).as_bytes());
+        let now = self.kept.0.get(&name).cloned();
+        let path = format!("/run/{CACHE}/{name}");
+        let body = match now.or_else(|| self.files.read(&path, DOCUMENT_BYTES_MAX)) {
+            Some(body) => body,
+            None => self.web.get(url, once)?,
+        };
+        self.kept.0.insert(name, body.clone());
+        Ok(body)
+    }
+}

@@ -1,0 +1,32 @@
+//! Templates through the seam: the engine gives back what it gets, and what comes of it is of a type that may come of it.
+#![no_main]
+use cloudseed_core::json;
+use cloudseed_core::userdata::template::{Broken, JINJA, Templates, render_parts};
+use cloudseed_core::userdata::{HANDLED_TYPES, Part};
+use cloudseed_core::value::Value;
+
+struct Echo;
+
+impl Templates for Echo {
+    fn render(&mut self, template: &str, variables: &Value) -> Result<String, Broken> {
+        Ok(template.replace("{{}}", &json::write(variables)))
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    let (data, template) = text.split_once('\0').unwrap_or(("", text));
+    let part = Part {
+        number: 1,
+        content_type: JINJA.to_string(),
+        filename: "part-001".to_string(),
+        headers: Vec::new(),
+        origin: "user-data".to_string(),
+        content: format!("## template: jinja\n{template}")
+            .into_bytes()
+            .into(),
+    };
+    let data = json::read(data.as_bytes()).unwrap_or_default();
+    let (parts, warnings) = render_parts(vec![part], &data, &mut Echo);
+    let is_handled = |part: &Part| HANDLED_TYPES.contains(&part.content_type.as_str());
+    assert!(parts.iter().all(is_handled) && parts.len() + warnings.len() <= 2);
+});
