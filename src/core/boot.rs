@@ -19,7 +19,7 @@ use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::userdata::template::{self, Templates};
 use crate::userdata::{self, launch};
-use crate::value::Value;
+use crate::value::{Map, Value};
 use crate::warning::{Blame, Error, Warning};
 use crate::{machine, yaml};
 
@@ -111,6 +111,7 @@ pub fn boot(
         log: &log,
         timings: &steps.timings,
         network: outside.learnt(),
+        system: owners_rules(&settings),
         kernel: &machine.kernel,
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
         handover: options.handover.unwrap_or_else(|| handover(machine)),
@@ -262,6 +263,13 @@ pub fn decode(
         return Vec::new();
     }
     decoded
+}
+
+/// What the system's own configuration says of the operator's documents.
+fn owners_rules(settings: &Settings) -> Value {
+    let said = ["vendor_data", "vendor_data2"].into_iter();
+    let said = said.filter_map(|key| Some((key, settings.configured(key)?.clone())));
+    said.collect::<Map>().into()
 }
 
 /// Whether an include that fails ends everything, as in the original: the setting of this name, also in [`CLOUDSEED_CFG`].

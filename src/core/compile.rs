@@ -104,6 +104,8 @@ pub struct Outcome<'a> {
     pub timings: &'a [Timing],
     /// The interface and the lease that carried the fetch, as a tree; null if there was none.
     pub network: Value,
+    /// What the system's own configuration says of vendor-data, under its keys.
+    pub system: Value,
     /// The kernel that runs.
     pub kernel: &'a Kernel,
     /// What stock cloud-init is told.
@@ -152,7 +154,7 @@ fn found(products: &mut Products, outcome: &Outcome, instance: &Instance) {
     parts::put(products, &parts);
     instance_data::put(products, instance, outcome.kernel);
     let config = cloud_config::put(products, Document::UserData, &parts);
-    let prefix = vendor::restrict(products, &mut parts, &config);
+    let prefix = vendor::restrict(products, &mut parts, &config, &outcome.system);
     cloud_config::put(products, Document::VendorData, &parts);
     cloud_config::put(products, Document::VendorData2, &parts);
     script::put(products, &instance.instance_id, &parts, &prefix);

@@ -101,6 +101,7 @@ pub fn outcome<'a>(ending: Ending<'a>, kernel: &'a Kernel) -> Outcome<'a> {
         log: &[],
         timings: &[],
         network: Value::Null,
+        system: Value::Null,
         kernel,
         handover: Handover::Hint,
         systemd: false,

@@ -8,14 +8,14 @@
 //!   allow_userdata: false            # in the system's configuration only: user-data is not used
 //! ```
 //!
-//! The owner's word is the cloud-config of the user-data, above what the system's own configuration ships: `enabled: true`.
+//! The owner's word is the cloud-config of the user-data, above what the system's own configuration says, entry by entry.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Document, Numbered, Products};
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 /// Most words of a prefix.
 const PREFIX_WORDS_MAX: usize = 64;
@@ -34,14 +34,25 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Reads the rules for the document whose key this is, `vendor_data` or `vendor_data2`. The error tells what was found
-    /// where a rule was expected; nothing of the document is used then.
-    pub fn read(config: &Value, key: &str) -> Result<Rules, (String, &'static str)> {
-        let rules = match config.get(key) {
-            None => return Ok(Rules::open()),
-            Some(Value::Map(rules)) => rules,
-            Some(other) => return Err((String::from(key), other.kind())),
-        };
+    /// Reads the rules for the document whose key this is, `vendor_data` or `vendor_data2`: those of `config`, and what only
+    /// `system` says. The error tells what was found where a rule was expected; nothing of the document is used then.
+    pub fn read(
+        config: &Value,
+        system: &Value,
+        key: &str,
+    ) -> Result<Rules, (String, &'static str)> {
+        let mut rules = Map::new();
+        for said in [system, config]
+            .into_iter()
+            .filter_map(|from| from.get(key))
+        {
+            let Some(said) = said.as_map() else {
+                return Err((String::from(key), said.kind()));
+            };
+            for (entry, value) in said.iter() {
+                rules.insert(entry.clone(), value.clone());
+            }
+        }
         let texts = |key: &str, value: Option<&Value>| match value {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Text(text)) => Ok(Vec::from([text.clone()])),
@@ -83,6 +94,7 @@ pub(super) fn restrict(
     products: &mut Products,
     parts: &mut Vec<Numbered>,
     config: &Value,
+    system: &Value,
 ) -> Vec<String> {
     let mut prefix = Vec::new();
     for (document, key) in [
@@ -92,7 +104,7 @@ pub(super) fn restrict(
         if !parts.iter().any(|numbered| numbered.document == document) {
             continue;
         }
-        let rules = Rules::read(config, key).unwrap_or_else(|(key, found)| {
+        let rules = Rules::read(config, system, key).unwrap_or_else(|(key, found)| {
             let place = format!("cloud-config, {key}");
             products.warn(place, "rules for vendor-data (it is not used now)", found);
             Rules {
@@ -122,8 +134,12 @@ mod tests {
     use crate::yaml;
 
     fn read(text: &str) -> Result<String, String> {
-        let config = yaml::read(text.as_bytes()).unwrap();
-        match Rules::read(&config, "vendor_data") {
+        read_above(text, "a: 1")
+    }
+
+    fn read_above(text: &str, system: &str) -> Result<String, String> {
+        let [config, system] = [text, system].map(|text| yaml::read(text.as_bytes()).unwrap());
+        match Rules::read(&config, &system, "vendor_data") {
             Ok(rules) => Ok(format!(
                 "{} {} {}",
                 rules.enabled,
@@ -160,6 +176,21 @@ mod tests {
             let expected = expected.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
             assert_eq!(read(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_owners_word_is_above_the_systems() {
+        let system = "vendor_data: {enabled: false, prefix: [nice]}";
+        for (text, expected) in [
+            ("a: 1", "false  nice"),
+            ("vendor_data: {}", "false  nice"),
+            ("vendor_data: {enabled: true}", "true  nice"),
+            ("vendor_data: {enabled: true, prefix: []}", "true  "),
+        ] {
+            assert_eq!(read_above(text, system).as_deref(), Ok(expected), "{text}");
+        }
+        let broken = read_above("vendor_data: {}", "vendor_data: 1");
+        assert_eq!(broken, Err(String::from("vendor_data: int")));
     }
 
     #[test]

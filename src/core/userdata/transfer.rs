@@ -370,6 +370,14 @@ mod tests {
     }
 
     #[test]
+    fn short_uuencoded_lines_cannot_grow_without_bound() {
+        let lines = PARTS_BYTES_MAX / 63 + 2;
+        let body = [&b"begin 644 x\n"[..], &b"_\n".repeat(lines), b"end\n"].concat();
+        let (decoded, flaw) = decode("x-uuencode", Cow::Borrowed(&body));
+        assert!(decoded.len() <= body.len() && flaw.is_some());
+    }
+
+    #[test]
     fn base64_strict_and_lenient() {
         assert_eq!(decoded("Base64", "aGVs\r\nbG8=\n"), b"hello");
         assert_eq!(decoded("base64", "aGVsbG8"), b"hello");
