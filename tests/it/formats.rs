@@ -106,6 +106,27 @@ fn check(decoded: &Decoded) {
     );
 }
 
+#[test]
+fn the_last_container_there_is_room_for_stays_empty() {
+    struct Script;
+    impl Includes for Script {
+        fn get(&mut self, _: &str, _: bool) -> Result<Vec<u8>, Error> {
+            Ok(b"#!/bin/sh\n".to_vec())
+        }
+    }
+    // Beside the leaves: the multipart, the list of URLs, and the document behind the first of them.
+    for (leaves, parts) in [(userdata::PARTS_MAX - 4, 1), (userdata::PARTS_MAX - 3, 0)] {
+        let mut mail =
+            String::from("Content-Type: multipart/mixed; boundary=B\nMIME-Version: 1.0\n\n");
+        mail += &"--B\n\n#!/bin/sh\n".repeat(leaves);
+        mail += "--B\n\n#include\nhttp://a/1\nhttp://a/2\n--B--\n";
+        let decoded = userdata::take_apart(mail.as_bytes(), "user-data", &mut Script);
+        check(&decoded);
+        assert_eq!(decoded.outline.len(), userdata::PARTS_MAX);
+        assert_eq!(decoded.parts.len(), leaves + parts);
+    }
+}
+
 /// Parts, outline and warnings as text that is easy to review.
 fn describe(decoded: &Decoded) -> String {
     let mut text = String::new();

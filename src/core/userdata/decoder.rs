@@ -307,6 +307,10 @@ impl<'i> Decoder<'i> {
         content: Bytes,
         origin: &str,
     ) {
+        // What opened the last container that there was room for may go on with a part of it.
+        if self.has_no_room() {
+            return;
+        }
         let number = self.decoded.parts.len() as u32 + 1;
         if self.bytes.saturating_add(content.len()) > PARTS_BYTES_MAX {
             let flaw = Flaw::new(
@@ -377,9 +381,12 @@ impl<'i> Decoder<'i> {
 
     /// Adds a line to the outline, which is also what counts parts and containers.
     fn note(&mut self, item: Item) {
+        if self.has_no_room() {
+            return;
+        }
         let depth = self.depth;
         self.decoded.outline.push(Line { depth, item });
-        if self.decoded.outline.len() >= PARTS_MAX && !self.full {
+        if self.has_no_room() && !self.full {
             self.full = true;
             let flaw = Flaw::new(
                 format!("fewer than {PARTS_MAX} parts and containers"),
@@ -387,6 +394,10 @@ impl<'i> Decoder<'i> {
             );
             self.warn(flaw.at("user-data"));
         }
+    }
+
+    fn has_no_room(&self) -> bool {
+        self.decoded.outline.len() >= PARTS_MAX
     }
 
     fn warn_of(&mut self, place: &str, flaw: Option<Flaw>) {
