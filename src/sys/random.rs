@@ -6,10 +6,7 @@ use super::clock;
 /// is made of the time and the process number.
 pub fn seed() -> u64 {
     let mut bytes = [0u8; 8];
-    // SAFETY: the pointer and the length are those of an array of ours that outlives the call.
-    let got =
-        unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
-    if got == bytes.len() as isize {
+    if fill(&mut bytes) {
         return u64::from_ne_bytes(bytes);
     }
     let time = clock::now().total_micros() as u64;
@@ -34,7 +31,6 @@ pub fn is_ready(time: std::time::Duration) -> bool {
 }
 
 /// Fills `bytes` with numbers that may be secret; false if the kernel's generator is not ready.
-#[cfg(feature = "tls")]
 pub fn fill(bytes: &mut [u8]) -> bool {
     // At most 256 bytes at a time come whole (getrandom(2)).
     bytes.chunks_mut(256).all(|chunk| {
