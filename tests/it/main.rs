@@ -6,6 +6,8 @@ mod cable;
 mod cables;
 #[path = "../cloud/mod.rs"]
 mod cloud;
+#[path = "../cloud/queues.rs"]
+mod queues;
 // Each module of the tests uses its part of the program; the program itself uses all of it.
 #[allow(dead_code)]
 #[path = "../../src/command/mod.rs"]

@@ -11,6 +11,8 @@ use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, Ud
 
 pub mod paths;
 pub mod peer;
+#[path = "../../cloud/queues.rs"]
+pub mod queues;
 
 /// Pieces of a disk at offsets, zeros between them, so that a small input reaches far.
 pub struct Pieces<'a> {

@@ -1,13 +1,12 @@
 //! The other end of a cable, with a stack of its own: whoever connects to port 80 and says something is told the fuzzer's bytes.
 
-use std::collections::VecDeque;
-
 use cloudseed_core::net::Wires;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::socket::tcp::{Socket, SocketBuffer};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr};
+
+use crate::queues::Port;
 
 /// Connections that may be open at the same time.
 const SOCKETS: usize = 8;
@@ -25,13 +24,6 @@ pub struct Peer {
     told: Vec<usize>,
     /// How the story ends: the connection stays, is closed or is reset.
     ending: u8,
-}
-
-/// One end.
-#[derive(Default)]
-pub struct Port {
-    inward: VecDeque<Vec<u8>>,
-    outward: VecDeque<Vec<u8>>,
 }
 
 impl Peer {
@@ -115,47 +107,5 @@ impl Wires for Peer {
                 .max(self.clock + Duration::from_millis(1));
             self.clock = next.min(until);
         }
-    }
-}
-
-/// A frame that has arrived.
-pub struct Arrived(Vec<u8>);
-
-/// Room for a frame.
-pub struct Room<'a>(&'a mut VecDeque<Vec<u8>>);
-
-impl RxToken for Arrived {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(&self.0)
-    }
-}
-
-impl TxToken for Room<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let mut frame = vec![0; length];
-        let result = f(&mut frame);
-        self.0.push_back(frame);
-        result
-    }
-}
-
-impl Device for Port {
-    type RxToken<'a> = Arrived;
-    type TxToken<'a> = Room<'a>;
-
-    fn receive(&mut self, _: Instant) -> Option<(Arrived, Room<'_>)> {
-        let frame = self.inward.pop_front()?;
-        Some((Arrived(frame), Room(&mut self.outward)))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
-        Some(Room(&mut self.outward))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = 1514;
-        capabilities
     }
 }
