@@ -1,5 +1,6 @@
 //! Boot: the six steps in their order, over the seams.
 
+pub mod fetch;
 mod once;
 
 use alloc::format;
@@ -10,7 +11,7 @@ use core::time::Duration;
 use crate::compile::{
     self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
 };
-use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
+use crate::fetch::{FETCH_SECONDS_MAX, Outside};
 use crate::identify::settings::{CLOUDSEED_CFG, Settings};
 use crate::identify::{self, Answer};
 use crate::instance::Instance;
@@ -20,9 +21,10 @@ use crate::platform::Platform;
 use crate::userdata::template::{self, Templates};
 use crate::userdata::{self, launch};
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error, Warning};
+use crate::warning::Warning;
 use crate::{machine, yaml};
 
+use fetch::{Candidates, Fetched};
 use once::{Kept, Once};
 
 /// What whoever starts a boot may choose.
@@ -64,16 +66,30 @@ pub fn boot(
             outside.note(format_args!("identify: {name}: {}", verdict.because()));
         }
     }
-    let platforms = options
-        .platform
-        .map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
+    let chosen = options.platform.as_slice();
+    let candidates = Candidates {
+        platforms: if chosen.is_empty() {
+            &found.platforms
+        } else {
+            chosen
+        },
+        named: found.named || !chosen.is_empty(),
+    };
     let mut warnings = Vec::new();
     let fetched = steps.run("fetch", outside, |outside| {
-        fetch(machine, outside, &platforms, &mut warnings)
+        let deadline = deadline(machine, outside.now());
+        fetch::fetch(
+            machine,
+            &settings,
+            outside,
+            &candidates,
+            deadline,
+            &mut warnings,
+        )
     });
     let mut kept = Kept::default();
     let decoded = match &fetched {
-        Some(Ok(instance)) => steps.run("decode", outside, |outside| {
+        Fetched::Instance(instance) => steps.run("decode", outside, |outside| {
             let decoded = decode(
                 machine,
                 &settings,
@@ -90,10 +106,11 @@ pub fn boot(
         outside.note(format_args!("{warning}"));
     }
     let ending = match &fetched {
-        Some(Ok(instance)) => Ending::Found(instance),
-        Some(Err(error)) => Ending::Failed(error),
-        None if found.answer == Answer::Disabled => Ending::Disabled,
-        None => Ending::None,
+        Fetched::Instance(instance) => Ending::Found(instance),
+        Fetched::Named(name) => Ending::Named(name),
+        Fetched::Failed(error) => Ending::Failed(error),
+        Fetched::Nothing if found.answer == Answer::Disabled => Ending::Disabled,
+        Fetched::Nothing => Ending::None,
     };
     let so_far = line(&ending, &decoded, &warnings, outside.now());
     outside.note(format_args!("{so_far}"));
@@ -120,11 +137,15 @@ pub fn boot(
     kept.put(&mut plan);
     warnings.extend(more);
     let line = line(&ending, &decoded, &warnings, outside.now());
-    let well = !matches!(fetched, Some(Err(_)));
+    let well = !matches!(fetched, Fetched::Failed(_));
+    let instance = match fetched {
+        Fetched::Instance(instance) => Some(instance),
+        _ => None,
+    };
     Booted {
         plan,
         line,
-        instance: fetched.and_then(Result::ok),
+        instance,
         well,
     }
 }
@@ -168,41 +189,12 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Fetches from the first platform that has something; what the others said becomes a warning. `None` if there is nobody
-/// to ask.
-pub fn fetch(
-    machine: &Machine,
-    outside: &mut dyn Outside,
-    platforms: &[&'static Platform],
-    warnings: &mut Vec<Warning>,
-) -> Option<Result<Instance, Error>> {
+/// When the fetch step must be over.
+fn deadline(machine: &Machine, now: Duration) -> Duration {
     let limit = machine
         .setting("deadline")
         .and_then(|seconds| seconds.parse().ok());
-    let deadline = outside.now() + Duration::from_secs(limit.unwrap_or(FETCH_SECONDS_MAX));
-    let mut failed: Option<Error> = None;
-    for platform in platforms {
-        let mut cloud = Cloud::new(platform.name, machine, outside, deadline);
-        let fetched = match platform.fetch {
-            Some(fetch) => fetch(&mut cloud),
-            None => Err(Error::new(
-                Blame::Unable,
-                "fetch",
-                platform.name,
-                "a platform that cloudseed can ask",
-                "one that it can only name to cloud-init",
-            )),
-        };
-        warnings.append(&mut cloud.warnings);
-        match fetched {
-            Ok(instance) => {
-                warnings.extend(failed.map(|error| error.what));
-                return Some(Ok(instance));
-            }
-            Err(error) => warnings.extend(failed.replace(error).map(|error| error.what)),
-        }
-    }
-    failed.map(Err)
+    now.saturating_add(Duration::from_secs(limit.unwrap_or(FETCH_SECONDS_MAX)))
 }
 
 /// Takes the documents apart: user-data, unless the system's configuration forbids it, then what the operator of the cloud
@@ -330,6 +322,7 @@ fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duratio
                 }
             }
         }
+        Ending::Named(name) => format!("named: {name}, which cloud-init reads ({millis:.1} ms)"),
         Ending::Failed(error) => format!("failed: {error}"),
         Ending::None => format!("none: no platform, no volume, no argument ({millis:.1} ms)"),
         Ending::Disabled => format!("disabled ({millis:.1} ms)"),

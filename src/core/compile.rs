@@ -48,6 +48,8 @@ pub use report::{Identified, Line, Timing};
 pub enum Ending<'a> {
     /// There is an instance.
     Found(&'a Instance),
+    /// There is a platform, of this name, but it cannot be read here.
+    Named(&'static str),
     /// This machine is no cloud's.
     None,
     /// Somebody switched the program off.

@@ -10,7 +10,9 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::compile::Line;
+use crate::identify::settings::Settings;
 use crate::machine::{Files, Machine};
+use crate::rule::Evidence;
 use crate::userdata::Includes;
 use crate::value::Value;
 use crate::warning::{Blame, Error, Warning};
@@ -134,6 +136,12 @@ pub struct Cloud<'a> {
     pub name: &'static str,
     /// The facts of the machine.
     pub machine: &'a Machine<'a>,
+    /// What its owner has configured.
+    pub settings: &'a Settings,
+    /// The network that the way needs.
+    pub network: Network,
+    /// What showed the way.
+    pub evidence: Evidence,
     /// The seam.
     pub outside: &'a mut dyn Outside,
     /// When the fetch step must be over, on the clock of [`Outside::now`].
@@ -156,12 +164,16 @@ impl<'a> Cloud<'a> {
     pub fn new(
         name: &'static str,
         machine: &'a Machine<'a>,
+        settings: &'a Settings,
         outside: &'a mut dyn Outside,
         deadline: Duration,
     ) -> Cloud<'a> {
         Cloud {
             name,
             machine,
+            settings,
+            network: Network::None,
+            evidence: Evidence::default(),
             outside,
             deadline,
             base: String::new(),
@@ -172,9 +184,9 @@ impl<'a> Cloud<'a> {
     }
 
     /// Brings up the network and races to the first endpoint that answers; that one is the base of all paths.
-    pub fn reach(&mut self, network: Network, endpoints: &[&str]) -> Result<(), Error> {
+    pub fn reach(&mut self, endpoints: &[&str]) -> Result<(), Error> {
         let timeout = self.remaining();
-        match self.outside.reach(network, endpoints, timeout) {
+        match self.outside.reach(self.network, endpoints, timeout) {
             Ok(index) => {
                 self.base = String::from(*endpoints.get(index).unwrap_or(&""));
                 Ok(())

@@ -23,7 +23,7 @@ fn found(files: &dyn Files) -> Expected {
         cloud_cfg: String::new(),
     };
     for platform in PLATFORMS {
-        let verdict = platform.rule.ask(&mut Inquiry::new(&machine, &settings));
+        let verdict = platform.ask(&mut Inquiry::new(&machine, &settings));
         assert!(!verdict.because().is_empty(), "{}", platform.name);
         match verdict {
             Verdict::Found(_) => expected.found.push(String::from(platform.name)),

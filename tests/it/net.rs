@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloudseed_core::fetch::{Cloud, Failure, Method, Network, Outside, Request, Response};
+use cloudseed_core::identify::settings::Settings;
 use cloudseed_core::instance::Instance;
 use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::{Net, Nic, Wires, trace};
+use cloudseed_core::platform::{Needs, Way};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
@@ -164,9 +166,17 @@ fn fetched(
     let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
     let journal = Journal::since(cable.now());
     let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal);
-    let mut cloud = Cloud::new(name, &machine, &mut world, 60 * SECOND);
+    let settings = Settings::read(&machine);
+    let mut cloud = Cloud::new(name, &machine, &settings, &mut world, 60 * SECOND);
     let platform = cloudseed_core::platform::named(name).unwrap();
-    let instance = platform.fetch.unwrap()(&mut cloud);
+    let mut ways = platform.ways.iter();
+    let over_network = |way: &Way| match way.needs {
+        Needs::Network(network) => Some((way.read?, network)),
+        _ => None,
+    };
+    let (read, network) = ways.find_map(over_network).unwrap();
+    cloud.network = network;
+    let instance = read(&mut cloud);
     let took = world.now();
     let asked = events.take().into_iter().map(|event| event.what);
     let asked = asked.filter(|what| what.contains("http://")).collect();
@@ -707,8 +717,10 @@ fn what_was_learnt_is_told() {
 fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud) -> T) -> T {
     let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
     let machine = Machine::read(&root);
-    let mut cloud = Cloud::new("test", &machine, &mut lab.world, 60 * SECOND);
-    cloud.reach(Network::Dhcp4, &[SERVICE]).unwrap();
+    let settings = Settings::read(&machine);
+    let mut cloud = Cloud::new("test", &machine, &settings, &mut lab.world, 60 * SECOND);
+    cloud.network = Network::Dhcp4;
+    cloud.reach(&[SERVICE]).unwrap();
     ask(&mut cloud)
 }
 

@@ -66,6 +66,7 @@ fn status(outcome: &Outcome, own: &[Warning]) -> &'static str {
     match outcome.ending {
         Ending::Found(_) if outcome.warnings.is_empty() && own.is_empty() => "found",
         Ending::Found(_) => "degraded",
+        Ending::Named(_) => "named",
         Ending::None => "none",
         Ending::Disabled => "disabled",
         Ending::Failed(_) => "failed",

@@ -25,18 +25,18 @@ pub fn config_drive(inquiry: &mut Inquiry) -> Verdict {
         .iter()
         .find_map(|top| dated_meta_data(machine, top));
     if let Some(path) = dated {
-        return Verdict::Found(format!("{path} is there"));
+        return Verdict::found(format!("{path} is there"));
     }
     let latest = format!("{SEED}/openstack/latest/meta_data.json");
     if machine.files.kind(&latest).is_some() {
         let what = "config drive seeded directory had only 'latest'";
         inquiry.note(Note::Debug(1, String::from(what)));
-        return Verdict::Found(format!("{latest} is there"));
+        return Verdict::found(format!("{latest} is there"));
     }
     let ibm = inquiry.settings.searches("IBMCloud");
     inquiry.note(Note::Debug(1, format!("is_ds_enabled(IBMCloud) = {ibm}.")));
-    if ibm && let Verdict::Found(because) = ibm_cloud(machine) {
-        return Verdict::No(format!("this is IBM Cloud: {because}"));
+    if ibm && let Verdict::Found(evidence) = ibm_cloud(machine) {
+        return Verdict::No(format!("this is IBM Cloud: {}", evidence.because));
     }
     Rule::Label(CONFIG_DRIVE).ask(inquiry)
 }
@@ -62,10 +62,10 @@ pub fn ibm_cloud(machine: &Machine) -> Verdict {
         return Verdict::No(format!("virtualisation is {}", machine.virt));
     }
     if let (true, because) = ibm_provisioning(machine) {
-        return Verdict::Found(because);
+        return Verdict::found(because);
     }
     if let Some(volume) = machine.volume_labelled(&["METADATA", "metadata"]) {
-        return Verdict::Found(format!(
+        return Verdict::found(format!(
             "on xen, volume {} is labelled METADATA",
             volume.name
         ));
@@ -76,7 +76,7 @@ pub fn ibm_cloud(machine: &Machine) -> Verdict {
         .iter()
         .any(|volume| volume.uuid.as_deref() == Some(UUID));
     if has_uuid && machine.volume_labelled(CONFIG_DRIVE).is_some() {
-        return Verdict::Found(format!("on xen, there is a config drive and a UUID {UUID}"));
+        return Verdict::found(format!("on xen, there is a config drive and a UUID {UUID}"));
     }
     Verdict::No(format!(
         "on xen, but no volume is labelled METADATA, and none labelled config-2 goes with a UUID {UUID}"

@@ -1,6 +1,6 @@
 //! Akamai: the vendor of the firmware is Linode or, on newer hosts, Akamai.
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::Network;
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
@@ -8,11 +8,13 @@ use crate::rule::{Match, Rule};
 /// Akamai Connected Cloud, once Linode.
 pub static PLATFORM: Platform = Platform {
     name: "Akamai",
-    rule: Rule::Any(&[
-        Rule::Dmi(Field::SysVendor, Match::Is("Linode")),
-        Rule::Dmi(Field::SysVendor, Match::Is("Akamai")),
-    ]),
-    network: Network::Any,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Any(&[
+            Rule::Dmi(Field::SysVendor, Match::Is("Linode")),
+            Rule::Dmi(Field::SysVendor, Match::Is("Akamai")),
+        ]),
+        needs: Needs::Network(Network::Any),
+        asks: &[],
+        read: None,
+    }],
 };

@@ -1,6 +1,6 @@
 //! Azure: the asset tag of the chassis, the same on every machine.
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::Network;
 use crate::identify::kin::AZURE_CHASSIS;
 use crate::rule::Rule;
@@ -8,11 +8,13 @@ use crate::rule::Rule;
 /// Microsoft Azure.
 pub static PLATFORM: Platform = Platform {
     name: "Azure",
-    rule: Rule::Any(&[
-        AZURE_CHASSIS,
-        Rule::Holds("/var/lib/cloud/seed/azure", &["ovf-env.xml"]),
-    ]),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Any(&[
+            AZURE_CHASSIS,
+            Rule::Holds("/var/lib/cloud/seed/azure", &["ovf-env.xml"]),
+        ]),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };

@@ -1,6 +1,6 @@
 //! CloudCIX: the product is named so.
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::Network;
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
@@ -8,8 +8,10 @@ use crate::rule::{Match, Rule};
 /// CloudCIX.
 pub static PLATFORM: Platform = Platform {
     name: "CloudCIX",
-    rule: Rule::Dmi(Field::ProductName, Match::Is("CloudCIX")),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::ProductName, Match::Is("CloudCIX")),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };

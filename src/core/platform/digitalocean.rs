@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::{Cloud, Network};
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::Link;
@@ -20,10 +20,12 @@ use crate::warning::Error;
 /// DigitalOcean.
 pub static PLATFORM: Platform = Platform {
     name: "DigitalOcean",
-    rule: Rule::Dmi(Field::SysVendor, Match::Is("DigitalOcean")),
-    network: Network::LinkLocal4,
-    asks: &["GET /metadata/v1.json"],
-    fetch: Some(fetch),
+    ways: &[Way {
+        sign: Rule::Dmi(Field::SysVendor, Match::Is("DigitalOcean")),
+        needs: Needs::Network(Network::LinkLocal4),
+        asks: &["GET /metadata/v1.json"],
+        read: Some(fetch),
+    }],
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
@@ -37,7 +39,7 @@ const SUBNETS: [(&str, bool); 4] = [
 ];
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    cloud.reach(PLATFORM.network, ENDPOINTS)?;
+    cloud.reach(ENDPOINTS)?;
     let document = cloud.get(PATH)?;
     let tree = crate::json::read(&document)
         .map_err(|error| cloud.broken(PATH, "a JSON document", error))?;

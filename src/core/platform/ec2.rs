@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use serde::Deserialize;
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::{Cloud, Network, Optional, RESPONSE_BYTES_MAX};
 use crate::identify::log::Note;
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
@@ -23,23 +23,25 @@ use crate::warning::Error;
 /// Amazon EC2 and its relatives.
 pub static PLATFORM: Platform = Platform {
     name: "Ec2",
-    rule: Rule::Any(&[
-        Rule::Holds("/var/lib/cloud/seed/ec2", &["meta-data", "user-data"]),
-        Rule::Code(
-            "product_serial ends with .brightbox.com; chassis_asset_tag ends with .zstack.io; sys_vendor is e24cloud or \
-             Tilaa; product_name is 3DS Outscale VM and sys_vendor 3DS Outscale; /sys/hypervisor/uuid or product_uuid \
-             starts with ec2 (the latter also with its bytes swapped); else maybe, if strict_id is not true",
-            known,
-        ),
-    ]),
-    network: Network::Any,
-    asks: &[
-        "PUT /latest/api/token (AWS)",
-        "GET /VERSION/meta-data/ and every entry below it",
-        "GET /VERSION/dynamic/instance-identity/document (AWS)",
-        "GET /VERSION/user-data",
-    ],
-    fetch: Some(fetch),
+    ways: &[Way {
+        sign: Rule::Any(&[
+            Rule::Holds("/var/lib/cloud/seed/ec2", &["meta-data", "user-data"]),
+            Rule::Code(
+                "product_serial ends with .brightbox.com; chassis_asset_tag ends with .zstack.io; sys_vendor is e24cloud or \
+                 Tilaa; product_name is 3DS Outscale VM and sys_vendor 3DS Outscale; /sys/hypervisor/uuid or product_uuid \
+                 starts with ec2 (the latter also with its bytes swapped); else maybe, if strict_id is not true",
+                known,
+            ),
+        ]),
+        needs: Needs::Network(Network::Any),
+        asks: &[
+            "PUT /latest/api/token (AWS)",
+            "GET /VERSION/meta-data/ and every entry below it",
+            "GET /VERSION/dynamic/instance-identity/document (AWS)",
+            "GET /VERSION/user-data",
+        ],
+        read: Some(fetch),
+    }],
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fd00:ec2::254]"];
@@ -154,7 +156,7 @@ fn known(inquiry: &mut Inquiry) -> Verdict {
         .map_or("Unknown", |(relative, _)| relative.title());
     inquiry.note(Note::Debug(1, format!("ec2 platform is '{title}'.")));
     if let Some((_, because)) = relative {
-        return Verdict::Found(format!("{title}: {because}"));
+        return Verdict::found(format!("{title}: {because}"));
     }
     let strict = &inquiry.settings.strict_id;
     let because = format!("no firmware string of EC2 or a relative, and strict_id is {strict}");
@@ -162,12 +164,12 @@ fn known(inquiry: &mut Inquiry) -> Verdict {
         return Verdict::No(because);
     }
     inquiry.extra = Some(format!("datasource: {{Ec2: {{strict_id: \"{strict}\"}}}}"));
-    Verdict::Maybe(because)
+    Verdict::maybe(because)
 }
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let relative = relative(cloud.machine).map_or(Relative::Aws, |(relative, _)| relative);
-    cloud.reach(PLATFORM.network, ENDPOINTS)?;
+    cloud.reach(ENDPOINTS)?;
     if relative == Relative::Aws {
         take_token(cloud)?;
     }

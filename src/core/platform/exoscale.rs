@@ -1,6 +1,6 @@
 //! Exoscale: the name of the product begins so.
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::Network;
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
@@ -8,8 +8,10 @@ use crate::rule::{Match, Rule};
 /// Exoscale.
 pub static PLATFORM: Platform = Platform {
     name: "Exoscale",
-    rule: Rule::Dmi(Field::ProductName, Match::Starts("Exoscale")),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::ProductName, Match::Starts("Exoscale")),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };

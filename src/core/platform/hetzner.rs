@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::{Cloud, Network};
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::smbios::Field;
@@ -18,20 +18,22 @@ use crate::warning::Error;
 /// Hetzner Cloud.
 pub static PLATFORM: Platform = Platform {
     name: "Hetzner",
-    rule: Rule::Dmi(Field::SysVendor, Match::Is("Hetzner")),
-    network: Network::Any,
-    asks: &[
-        "GET /hetzner/v1/metadata",
-        "GET /hetzner/v1/metadata/private-networks",
-        "GET /hetzner/v1/userdata",
-    ],
-    fetch: Some(fetch),
+    ways: &[Way {
+        sign: Rule::Dmi(Field::SysVendor, Match::Is("Hetzner")),
+        needs: Needs::Network(Network::Any),
+        asks: &[
+            "GET /hetzner/v1/metadata",
+            "GET /hetzner/v1/metadata/private-networks",
+            "GET /hetzner/v1/userdata",
+        ],
+        read: Some(fetch),
+    }],
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]"];
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    cloud.reach(PLATFORM.network, ENDPOINTS)?;
+    cloud.reach(ENDPOINTS)?;
     let document = cloud.get("/hetzner/v1/metadata")?;
     let networks = cloud.get_or_warn("/hetzner/v1/metadata/private-networks");
     let user_data = cloud.get_or_warn("/hetzner/v1/userdata");

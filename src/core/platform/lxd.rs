@@ -3,8 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::Kind;
 use crate::rule::{Inquiry, Rule, Verdict};
 
@@ -17,24 +16,26 @@ const PORTS: &str = "/sys/class/virtio-ports";
 /// LXD and Incus.
 pub static PLATFORM: Platform = Platform {
     name: "LXD",
-    rule: Rule::Any(&[
-        Rule::Code("/dev/lxd/sock is a socket", socket),
-        Rule::All(&[
-            Rule::Virt(&["kvm", "qemu"]),
-            Rule::Code(
-                "a virtio port is named com.canonical.lxd or org.linuxcontainers.lxd",
-                port,
-            ),
+    ways: &[Way {
+        sign: Rule::Any(&[
+            Rule::Code("/dev/lxd/sock is a socket", socket),
+            Rule::All(&[
+                Rule::Virt(&["kvm", "qemu"]),
+                Rule::Code(
+                    "a virtio port is named com.canonical.lxd or org.linuxcontainers.lxd",
+                    port,
+                ),
+            ]),
         ]),
-    ]),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn socket(inquiry: &mut Inquiry) -> Verdict {
     match inquiry.machine.files.kind(SOCKET) {
-        Some(Kind::Socket) => Verdict::Found(format!("{SOCKET} is a socket")),
+        Some(Kind::Socket) => Verdict::found(format!("{SOCKET} is a socket")),
         Some(_) => Verdict::No(format!("{SOCKET} is not a socket")),
         None => Verdict::No(format!("{SOCKET} is not there")),
     }
@@ -49,7 +50,7 @@ fn port(inquiry: &mut Inquiry) -> Verdict {
             .then(|| format!("virtio port {port} is named {name}"))
     };
     match files.list(PORTS).into_iter().find_map(ours) {
-        Some(because) => Verdict::Found(because),
+        Some(because) => Verdict::found(because),
         None => Verdict::No(String::from("no virtio port is named by LXD or Incus")),
     }
 }

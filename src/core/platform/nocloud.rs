@@ -11,8 +11,8 @@ use core::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::Platform;
-use crate::fetch::{Cloud, Network, RESPONSE_BYTES_MAX};
+use super::{Needs, Platform, Way};
+use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
@@ -24,29 +24,31 @@ use crate::warning::{Blame, Error};
 /// NoCloud.
 pub static PLATFORM: Platform = Platform {
     name: "NoCloud",
-    rule: Rule::Any(&[
-        Rule::Code(
-            "product_serial or the command line says ds=nocloud (in containers too)",
-            named,
-        ),
-        Rule::Holds("/var/lib/cloud/seed/nocloud", SEED),
-        Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud", SEED),
-        Rule::Holds("/var/lib/cloud/seed/nocloud-net", SEED),
-        Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud-net", SEED),
-        Rule::Label(LABELS),
-        Rule::Code(
-            "datasource.NoCloud of /etc/cloud/cloud.cfg or its pieces has user-data and meta-data, or seedfrom",
-            configured,
-        ),
-    ]),
-    network: Network::None,
-    asks: &[
-        "the SMBIOS serial number and the command line: ds=nocloud;s=URL;i=ID;h=NAME",
-        "/var/lib/cloud/seed/nocloud and nocloud-net",
-        "meta-data, user-data, vendor-data, network-config of a volume labelled cidata",
-        "GET URL/meta-data, /user-data, /vendor-data, /network-config",
-    ],
-    fetch: Some(fetch),
+    ways: &[Way {
+        sign: Rule::Any(&[
+            Rule::Code(
+                "product_serial or the command line says ds=nocloud (in containers too)",
+                named,
+            ),
+            Rule::Holds("/var/lib/cloud/seed/nocloud", SEED),
+            Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud", SEED),
+            Rule::Holds("/var/lib/cloud/seed/nocloud-net", SEED),
+            Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud-net", SEED),
+            Rule::Label(LABELS),
+            Rule::Code(
+                "datasource.NoCloud of /etc/cloud/cloud.cfg or its pieces has user-data and meta-data, or seedfrom",
+                configured,
+            ),
+        ]),
+        needs: Needs::Nothing,
+        asks: &[
+            "the SMBIOS serial number and the command line: ds=nocloud;s=URL;i=ID;h=NAME",
+            "/var/lib/cloud/seed/nocloud and nocloud-net",
+            "meta-data, user-data, vendor-data, network-config of a volume labelled cidata",
+            "GET URL/meta-data, /user-data, /vendor-data, /network-config",
+        ],
+        read: Some(fetch),
+    }],
 };
 
 /// What a seed directory has to hold. (Below /writable it is Ubuntu Core's, before it is mounted where it belongs.)
@@ -62,9 +64,9 @@ fn named(inquiry: &mut Inquiry) -> Verdict {
     let machine = inquiry.machine;
     let serial = machine.dmi.get(Field::ProductSerial).unwrap_or("");
     match Arguments::parse(serial) {
-        Some(_) => Verdict::Found(format!("product_serial is {serial:?}")),
+        Some(_) => Verdict::found(format!("product_serial is {serial:?}")),
         None if Arguments::parse(machine.cmdline.as_str()).is_some() => {
-            Verdict::Found(String::from("the command line says ds=nocloud"))
+            Verdict::found(String::from("the command line says ds=nocloud"))
         }
         None => Verdict::No(String::from(
             "neither product_serial nor the command line says ds=nocloud",
@@ -76,11 +78,11 @@ fn named(inquiry: &mut Inquiry) -> Verdict {
 fn configured(inquiry: &mut Inquiry) -> Verdict {
     let has = |key: &str| inquiry.settings.has(&["datasource", "NoCloud", key]);
     if has("user-data") && has("meta-data") {
-        Verdict::Found(String::from(
+        Verdict::found(String::from(
             "the configuration carries NoCloud's user-data and meta-data",
         ))
     } else if has("seedfrom") {
-        Verdict::Found(String::from(
+        Verdict::found(String::from(
             "the configuration says where NoCloud's data are (seedfrom)",
         ))
     } else {

@@ -1,6 +1,6 @@
 //! Oracle: the asset tag of the chassis.
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::Network;
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
@@ -8,8 +8,10 @@ use crate::rule::{Match, Rule};
 /// Oracle Cloud Infrastructure.
 pub static PLATFORM: Platform = Platform {
     name: "Oracle",
-    rule: Rule::Dmi(Field::ChassisAssetTag, Match::Is("OracleCloud.com")),
-    network: Network::Any,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::ChassisAssetTag, Match::Is("OracleCloud.com")),
+        needs: Needs::Network(Network::Any),
+        asks: &[],
+        read: None,
+    }],
 };

@@ -3,8 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::smbios::Field;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
 
@@ -17,16 +16,18 @@ const SOCKET: &str = "/native/.zonecontrol/metadata.sock";
 /// SmartOS, Triton and what was Joyent's cloud.
 pub static PLATFORM: Platform = Platform {
     name: "SmartOS",
-    rule: Rule::Any(&[
-        Rule::Dmi(Field::ProductName, Match::Starts("SmartDC")),
-        Rule::Code(
-            "the version of the kernel is \"BrandZ virtual linux\" and /native/.zonecontrol/metadata.sock is there",
-            zone,
-        ),
-    ]),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Any(&[
+            Rule::Dmi(Field::ProductName, Match::Starts("SmartDC")),
+            Rule::Code(
+                "the version of the kernel is \"BrandZ virtual linux\" and /native/.zonecontrol/metadata.sock is there",
+                zone,
+            ),
+        ]),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn zone(inquiry: &mut Inquiry) -> Verdict {
@@ -35,7 +36,7 @@ fn zone(inquiry: &mut Inquiry) -> Verdict {
         return Verdict::No(String::from("the kernel is no zone's"));
     }
     match machine.files.kind(SOCKET) {
-        Some(_) => Verdict::Found(format!("the kernel is a zone's and {SOCKET} is there")),
+        Some(_) => Verdict::found(format!("the kernel is a zone's and {SOCKET} is there")),
         None => Verdict::No(format!("the kernel is a zone's, but {SOCKET} is not there")),
     }
 }

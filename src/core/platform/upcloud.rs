@@ -1,6 +1,6 @@
 //! UpCloud: the vendor of the firmware.
 
-use super::Platform;
+use super::{Needs, Platform, Way};
 use crate::fetch::Network;
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
@@ -8,8 +8,10 @@ use crate::rule::{Match, Rule};
 /// UpCloud.
 pub static PLATFORM: Platform = Platform {
     name: "UpCloud",
-    rule: Rule::Dmi(Field::SysVendor, Match::Is("UpCloud")),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::SysVendor, Match::Is("UpCloud")),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };
