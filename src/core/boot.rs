@@ -211,13 +211,14 @@ pub fn decode(
     let deadline = outside.now() + Duration::from_secs(FETCH_SECONDS_MAX);
     let documents = &instance.documents;
     let decoded = [
-        (Document::UserData, &documents.user_data),
-        (Document::VendorData, &documents.vendor_data),
-        (Document::VendorData2, &documents.vendor_data2),
+        Document::UserData,
+        Document::VendorData,
+        Document::VendorData2,
     ]
     .into_iter()
-    .filter_map(|(document, bytes)| {
-        let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty())?;
+    .filter_map(|document| {
+        let bytes = documents.get(document);
+        let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
         let word = settings.configured("allow_userdata");
         if document == Document::UserData && !vendor::allows_user_data(word) {
             outside.note(format_args!(
@@ -312,7 +313,7 @@ fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duratio
                 "{} {} from {}, {parts} parts, {millis:.1} ms",
                 instance.platform,
                 instance.instance_id.as_str(),
-                instance.source
+                instance.source.place
             );
             match warnings {
                 [] => format!("found: {what}"),

@@ -40,6 +40,7 @@ use crate::userdata::Part;
 use crate::value::Value;
 use crate::warning::{Error, Warning};
 
+pub use crate::instance::Document;
 pub use cloud_init::Handover;
 pub use report::{Identified, Line, Timing};
 
@@ -56,28 +57,6 @@ pub enum Ending<'a> {
     Disabled,
     /// There should be an instance, but this came of it.
     Failed(&'a Error),
-}
-
-/// Where a part came from first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Document {
-    /// From the owner of the machine.
-    UserData,
-    /// From the operator of the cloud.
-    VendorData,
-    /// From the operator of the cloud too.
-    VendorData2,
-}
-
-impl Document {
-    /// Its name, and the name of its file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Document::UserData => "user-data",
-            Document::VendorData => "vendor-data",
-            Document::VendorData2 => "vendor-data2",
-        }
-    }
 }
 
 /// The parts of one document.

@@ -253,6 +253,13 @@ impl<'a> Cloud<'a> {
         }
     }
 
+    /// Warns of something that costs only itself.
+    pub fn warn(&mut self, place: &str, expected: &str, found: impl ToString) {
+        let step = format!("fetch {}", self.name);
+        self.warnings
+            .push(Warning::new(step, place, expected, found));
+    }
+
     /// An answer of this cloud that is not what it documents.
     pub fn broken(&self, place: &str, expected: impl ToString, found: impl ToString) -> Error {
         let step = format!("fetch {}", self.name);

@@ -36,6 +36,8 @@ pub mod rule;
 
 pub mod identify;
 
+pub mod dialect;
+
 pub mod platform;
 
 pub mod fetch;

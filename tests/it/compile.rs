@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cloudseed_core::compile::{
     Decoded, Document, Ending, Handover, Identified, Line, Outcome, Timing, compile,
 };
-use cloudseed_core::instance::{Documents, Hostname, Instance, InstanceId, SshKey};
+use cloudseed_core::instance::{Documents, Instance, Source, Told};
 use cloudseed_core::json;
 use cloudseed_core::machine::Kernel;
 use cloudseed_core::plan::Plan;
@@ -46,37 +46,39 @@ impl Drop for Scratch {
 
 /// An instance as a cloud would tell of it.
 pub fn instance(id: &str) -> Instance {
-    Instance {
-        platform: "Ec2",
-        source: String::from("http://169.254.169.254"),
+    let meta_data = Map::from_iter([
+        ("instance-id", Value::from(id)),
+        ("local-ipv4", "10.0.0.1".into()),
+        ("blob", Value::Bytes(vec![0xff, 0xfe])),
+        (
+            "Security-Credentials",
+            Value::Map(Map::from_iter([("role", "secret")])),
+        ),
+        (
+            "nested",
+            Value::Map(Map::from_iter([("user-data", "secret")])),
+        ),
+    ]);
+    let told = Told {
         cloud_name: String::from("aws"),
-        instance_id: InstanceId::new(id).unwrap(),
-        hostname: Hostname::new("ip-10-0-0-1.internal"),
+        source: Source::metadata("http://169.254.169.254"),
+        instance_id: Some(String::from(id)),
+        hostname: Some(String::from("ip-10-0-0-1.internal")),
         region: Some(String::from("eu-central-1")),
         availability_zone: Some(String::from("eu-central-1a")),
-        ssh_keys: vec![SshKey::new("ssh-ed25519 AAAA me@here").unwrap()],
-        launch_index: Some(0),
-        meta_data: Value::Map(Map::from_iter([
-            ("instance-id", Value::from(id)),
-            ("local-ipv4", "10.0.0.1".into()),
-            ("blob", Value::Bytes(vec![0xff, 0xfe])),
-            (
-                "Security-Credentials",
-                Value::Map(Map::from_iter([("role", "secret")])),
-            ),
-            (
-                "nested",
-                Value::Map(Map::from_iter([("user-data", "secret")])),
-            ),
-        ])),
-        documents: Documents {
-            meta_data: Some(b"instance-id: i-1\n".to_vec()),
-            user_data: Some(b"\x1f\x8bnot really gzip".to_vec()),
-            vendor_data: Some(Vec::new()),
-            vendor_data2: None,
-            network_config: None,
-        },
-    }
+        public_keys: "ssh-ed25519 AAAA me@here".into(),
+        launch_index: Some(String::from("0")),
+        meta_data,
+        beside: Map::new(),
+        documents: Documents::default()
+            .with(Document::MetaData, Some(b"instance-id: i-1\n".to_vec()))
+            .with(
+                Document::UserData,
+                Some(b"\x1f\x8bnot really gzip".to_vec()),
+            )
+            .with(Document::VendorData, Some(Vec::new())),
+    };
+    Instance::new("Ec2", told, &mut Vec::new()).unwrap()
 }
 
 /// A part of this type, name and content.

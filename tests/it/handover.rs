@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::compile::{Ending, Handover, Outcome, compile};
+use cloudseed_core::instance::Document;
 use cloudseed_core::json;
 use cloudseed_core::value::Value;
 
@@ -81,10 +82,14 @@ fn cloud_init_takes_our_seed() {
     let (mut instance, kernel) = (instance("i-0123"), kernel());
     let user_data = [b"\x1f\x8b\x08\0 packed \xff\xfe".as_slice(), &[0; 200]].concat();
     let vendor_data = "#cloud-config\n# é '\"\n\ta: |\n  x\n\n";
-    instance.documents.user_data = Some(user_data.clone());
-    instance.documents.vendor_data = Some(vendor_data.as_bytes().to_vec());
-    instance.documents.network_config =
-        Some(b"version: 2\nethernets: {eth0: {dhcp4: true}}\n".to_vec());
+    let network = b"version: 2\nethernets: {eth0: {dhcp4: true}}\n".to_vec();
+    for (document, bytes) in [
+        (Document::UserData, user_data.clone()),
+        (Document::VendorData, vendor_data.as_bytes().to_vec()),
+        (Document::NetworkConfig, network),
+    ] {
+        instance.documents.put(document, Some(bytes));
+    }
     let outcome = Outcome {
         handover: Handover::Seed,
         ..outcome(Ending::Found(&instance), &kernel)

@@ -377,7 +377,7 @@ fn shells_and_systemd_read_the_same_environment() {
     let source = "https://x/?a=$HOME&b=`id`&c=$(id)\"'\\\\ \\n # ; é ~ *";
     let kernel = kernel();
     let mut instance = instance("i-1");
-    instance.source = String::from(source);
+    instance.source.place = String::from(source);
     instance.region = Some(String::from("a\nCLOUDSEED_STATUS=\"bad\""));
     let (plan, _) = compile(&outcome(Ending::Found(&instance), &kernel));
     let scratch = Scratch::new("environment");

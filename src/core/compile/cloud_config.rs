@@ -47,9 +47,9 @@ pub struct Merged {
 /// but for their endings.
 pub(super) fn put(products: &mut Products, document: Document, parts: &[Numbered]) -> Value {
     let path = match document {
-        Document::UserData => "cloudseed/cloud-config.yaml",
         Document::VendorData => "cloudseed/vendor-cloud-config.yaml",
         Document::VendorData2 => "cloudseed/vendor2-cloud-config.yaml",
+        _ => "cloudseed/cloud-config.yaml",
     };
     let own = parts
         .iter()

@@ -12,7 +12,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Products;
-use crate::instance::Instance;
+use crate::instance::{Document, Instance};
 use crate::plan::Mode;
 use crate::value::{Map, Value};
 use crate::yaml;
@@ -54,13 +54,13 @@ fn seed(instance: &Instance) -> String {
         ("meta-data", meta_data(instance)),
         ("user-data", Value::from("")),
     ]);
-    for (key, document) in [
-        ("user-data", &documents.user_data),
-        ("vendor-data", &documents.vendor_data),
-        ("network-config", &documents.network_config),
+    for kind in [
+        Document::UserData,
+        Document::VendorData,
+        Document::NetworkConfig,
     ] {
-        if let Some(document) = document {
-            seed.insert(key, text_or_bytes(document));
+        if let Some(document) = documents.get(kind) {
+            seed.insert(kind.name(), text_or_bytes(document));
         }
     }
     let seed = Map::from_iter([("datasource", Map::from_iter([("NoCloud", seed)]))]);

@@ -4,18 +4,10 @@ use super::Products;
 use crate::instance::Documents;
 use crate::plan::Mode;
 
-/// Adds each document that there is, under the name cloud-init's users know.
+/// Adds the documents there are; nobody but root may read them.
 pub fn put(products: &mut Products, documents: &Documents) {
-    for (name, document) in [
-        ("meta-data", &documents.meta_data),
-        ("user-data", &documents.user_data),
-        ("vendor-data", &documents.vendor_data),
-        ("vendor-data2", &documents.vendor_data2),
-        ("network-config", &documents.network_config),
-    ] {
-        if let Some(document) = document {
-            let path = alloc::format!("cloudseed/{name}");
-            products.put(&path, Mode::Private, document.as_slice());
-        }
+    for (document, bytes) in documents.iter() {
+        let path = alloc::format!("cloudseed/{}", document.name());
+        products.put(&path, Mode::Private, bytes);
     }
 }

@@ -31,7 +31,7 @@ pub fn put(products: &mut Products, status: &str, instance: Option<&Instance>) {
         let index = instance.launch_index.map(|index| format!("{index}"));
         line(&mut text, "PLATFORM", Some(instance.platform));
         line(&mut text, "CLOUD_NAME", Some(&instance.cloud_name));
-        line(&mut text, "SOURCE", Some(&instance.source));
+        line(&mut text, "SOURCE", Some(&instance.source.place));
         line(
             &mut text,
             "INSTANCE_ID",

@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Products;
-use crate::instance::Instance;
+use crate::instance::{Hostname, Instance};
 use crate::json;
 use crate::machine::Kernel;
 use crate::plan::Mode;
@@ -78,10 +78,9 @@ fn surveyed(instance: &Instance, kernel: &Kernel) -> Map {
 }
 
 fn data(instance: &Instance, kernel: &Kernel) -> Map {
-    let ds = Map::from_iter([
-        ("_doc", DS_NOTE.into()),
-        ("meta_data", instance.meta_data.clone()),
-    ]);
+    let mut ds = instance.beside.clone();
+    ds.insert("_doc", DS_NOTE);
+    ds.insert("meta_data", instance.meta_data.clone());
     Map::from_iter([
         ("ds", ds),
         ("sys_info", system(kernel)),
@@ -122,18 +121,11 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
         .iter()
         .map(|key| key.as_str().into())
         .collect();
-    let hostname = instance.hostname.as_ref().map(|name| short(name.as_str()));
-    let subplatform = match instance.source.contains("://") {
-        true => format!("metadata ({})", instance.source),
-        false => instance.source.clone(),
-    };
+    let hostname = instance.hostname.as_ref().map(Hostname::short);
     let cloud_name = cloud_name(instance);
     let mut standard = Map::from_iter([
         ("_beta_keys", Value::from(vec![Value::from("subplatform")])),
-        (
-            "cloud_id",
-            cloud_id(&cloud_name, instance.region.as_deref()).into(),
-        ),
+        ("cloud_id", cloud_id(&cloud_name, instance).into()),
         ("distro", Value::Null),
         ("distro_release", Value::Null),
         ("distro_version", Value::Null),
@@ -143,7 +135,7 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
         ("public_ssh_keys", ssh_keys.into()),
         ("python_version", Value::Null),
         ("region", instance.region.as_deref().into()),
-        ("subplatform", subplatform.into()),
+        ("subplatform", instance.source.to_string().into()),
         ("system_platform", platform(kernel).into()),
         ("variant", UNKNOWN.into()),
     ]);
@@ -162,11 +154,6 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
     standard
 }
 
-/// The name up to its first dot.
-fn short(hostname: &str) -> &str {
-    hostname.split('.').next().unwrap_or(hostname)
-}
-
 fn cloud_name(instance: &Instance) -> String {
     match instance.cloud_name.as_str() {
         "" => instance.platform.to_lowercase(),
@@ -174,9 +161,11 @@ fn cloud_name(instance: &Instance) -> String {
     }
 }
 
-/// The cloud's name, but for the regions that are clouds of their own.
-fn cloud_id(cloud_name: &str, region: Option<&str>) -> String {
-    let id = match (cloud_name, region.unwrap_or(UNKNOWN)) {
+/// The cloud's name, but for the regions that are clouds of their own; the platform's where nobody says it.
+fn cloud_id(cloud_name: &str, instance: &Instance) -> String {
+    let region = instance.region.as_deref().unwrap_or(UNKNOWN);
+    let id = match (cloud_name, region) {
+        (UNKNOWN, _) => return instance.platform.to_lowercase(),
         ("aws", region) if region.starts_with("cn-") => "aws-china",
         ("aws", region) if region.starts_with("us-gov-") => "aws-gov",
         ("azure", region) if region.starts_with("china") => "azure-china",

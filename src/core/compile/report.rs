@@ -108,7 +108,7 @@ fn facts(instance: &Instance) -> Map {
     let mut facts = Map::new();
     facts.insert("platform", instance.platform);
     facts.insert("cloud_name", instance.cloud_name.as_str());
-    facts.insert("source", instance.source.as_str());
+    facts.insert("source", instance.source.place.as_str());
     facts.insert("instance_id", instance.instance_id.as_str());
     facts.insert(
         "hostname",

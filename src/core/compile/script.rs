@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   plan/manifest            one line per script: group, part, file, interpreter, argument; tabs between them
-//!   plan/instance-id         whose scripts these are
+//!   plan/instance-id         whose scripts these are, and the name of the directory of their marks
 //!   plan/vendor-prefix       a word a line: the command that vendor scripts are arguments of
 //!   plan/001-boothook-NAME   the scripts
 //!   run                      the shell program that reads all this
@@ -174,7 +174,7 @@ pub(super) fn put(products: &mut Products, id: &InstanceId, parts: &[Numbered], 
         products.put(&path, Mode::Private, script.content.as_slice());
     }
     products.put("cloudseed/plan/manifest", Mode::Private, manifest);
-    let id = format!("{}\n", id.as_str());
+    let id = format!("{}\n{}\n", id.as_str(), id.file_name());
     products.put("cloudseed/plan/instance-id", Mode::Private, id);
     if !prefix.is_empty() {
         let prefix = prefix.join("\n") + "\n";

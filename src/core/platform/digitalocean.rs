@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
 use crate::fetch::{Cloud, Network};
-use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::Link;
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
@@ -46,40 +46,29 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let Some(map) = tree.as_map() else {
         return Err(cloud.broken(PATH, "an object", tree.kind()));
     };
+    let map = map.clone();
     let serial = cloud.machine.dmi.get(Field::ProductSerial);
     let id = map.get("droplet_id").and_then(Value::to_text);
     let id = id.or(serial.map(String::from)).unwrap_or_default();
-    let Some(instance_id) = InstanceId::new(&id) else {
-        return Err(cloud.broken("droplet_id", "an instance-id", format!("{id:?}")));
-    };
-    let (network_config, lost) = network_config(map, &cloud.machine.links);
+    let (network_config, lost) = network_config(&map, &cloud.machine.links);
     for mac in lost {
         let found = format!("no interface with the address {mac}");
-        let error = cloud.broken("interfaces", "interfaces of this machine", found);
-        cloud.warnings.push(error.what);
+        cloud.warn("interfaces", "interfaces of this machine", found);
     }
-    Ok(Instance {
-        platform: PLATFORM.name,
-        source: cloud.base.clone(),
-        cloud_name: String::from("digitalocean"),
-        instance_id,
-        hostname: text(map, "hostname").as_deref().and_then(Hostname::new),
-        region: text(map, "region"),
-        availability_zone: text(map, "region"),
-        ssh_keys: map
-            .get("public_keys")
-            .map(instance::ssh_keys)
-            .unwrap_or_default(),
-        launch_index: None,
-        meta_data: meta_data(map, &id),
-        documents: Documents {
-            user_data: text(map, "user_data").map(String::into_bytes),
-            vendor_data: text(map, "vendor_data").map(String::into_bytes),
-            vendor_data2: None,
-            network_config: network_config.map(|config| crate::yaml::write(&config).into_bytes()),
-            meta_data: Some(document),
-        },
-    })
+    let network_config = network_config.map(|config| crate::yaml::write(&config).into_bytes());
+    let bytes = |key: &str| text(&map, key).map(String::into_bytes);
+    let source = Source::metadata(&cloud.base);
+    let told = Told {
+        documents: Documents::default()
+            .with(Document::MetaData, Some(document))
+            .with(Document::UserData, bytes("user_data"))
+            .with(Document::VendorData, bytes("vendor_data"))
+            .with(Document::NetworkConfig, network_config),
+        instance_id: Some(id.clone()),
+        region: text(&map, "region"),
+        ..Told::by_meta_data("digitalocean", source, meta_data(&map, &id))
+    };
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
 /// The text at `key`, if there is any.
@@ -89,17 +78,16 @@ fn text(map: &Map, key: &str) -> Option<String> {
         .filter(|text| !text.is_empty())
 }
 
-/// The meta-data under the names that the original gives them.
-fn meta_data(map: &Map, id: &str) -> Value {
-    let or = |key: &str, other: &str| text(map, key).unwrap_or_else(|| String::from(other));
-    let entries: [(&str, Value); 5] = [
-        ("instance-id", id.into()),
-        ("local-hostname", or("hostname", id).into()),
+/// The meta-data under the names that the original gives them, and with what it puts where nothing is said.
+fn meta_data(map: &Map, id: &str) -> Map {
+    let or = |key: &str, other: &str| map.get(key).cloned().unwrap_or(Value::from(other));
+    Map::from_iter([
+        ("instance-id", or("droplet_id", id)),
+        ("local-hostname", or("hostname", id)),
         ("interfaces", map.get("interfaces").cloned().into()),
         ("public-keys", map.get("public_keys").cloned().into()),
-        ("availability_zone", or("region", "default").into()),
-    ];
-    entries.into_iter().collect::<Map>().into()
+        ("availability_zone", or("region", "default")),
+    ])
 }
 
 /// Network configuration, version 1: the first interface of each kind, then the name servers. Interfaces that this machine

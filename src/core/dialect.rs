@@ -1,0 +1,4 @@
+//! Dialects: protocols and layouts that several platforms speak. A platform knows dialects, never another platform.
+
+pub mod ec2;
+pub mod seed;
