@@ -117,22 +117,20 @@ fn labelled(inquiry: &mut Inquiry) -> Verdict {
         Some(_) => return Verdict::No(String::from("the configuration says that no label counts")),
         None => LABELS.iter().map(ToString::to_string).collect(),
     };
-    let has = |volume: &&Volume| labels.iter().any(|label| volume.is_labelled(label));
-    let mut names: Vec<&str> = machine
-        .volumes
-        .iter()
-        .filter(has)
-        .map(|volume| volume.name.as_str())
-        .collect();
-    names.sort_unstable_by(|one, other| other.cmp(one));
-    if names.is_empty() {
+    let mark = |volume: &'_ Volume| {
+        let label = labels.iter().find(|label| volume.is_labelled(label))?;
+        Some((volume.name.clone(), label.clone()))
+    };
+    let mut volumes: Vec<(String, String)> = machine.volumes.iter().filter_map(mark).collect();
+    volumes.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+    if volumes.is_empty() {
         return Verdict::No(format!("no volume is labelled {}", labels.join(" or ")));
     }
-    let because = format!("volume {} is labelled {}", names.join(", "), labels[0]);
-    let found = Verdict::found(because);
-    let volumes = names
-        .into_iter()
-        .map(|name| Seen::Volume(String::from(name)));
+    let words = volumes
+        .iter()
+        .map(|(name, label)| format!("volume {name} is labelled {label}"));
+    let found = Verdict::found(words.collect::<Vec<_>>().join(" and "));
+    let volumes = volumes.into_iter().map(|(name, _)| Seen::Volume(name));
     volumes.fold(found, Verdict::seeing)
 }
 
