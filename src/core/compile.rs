@@ -41,7 +41,7 @@ use crate::value::Value;
 use crate::warning::{Error, Warning};
 
 pub use crate::instance::Document;
-pub use cloud_init::Handover;
+pub use crate::settings::Handover;
 pub use report::{Identified, Line, Timing};
 
 /// How a boot ended.

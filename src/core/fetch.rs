@@ -10,9 +10,9 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::compile::Line;
-use crate::identify::settings::Settings;
 use crate::machine::{Files, Machine};
 use crate::rule::Evidence;
+use crate::settings::Settings;
 use crate::userdata::Includes;
 use crate::value::Value;
 use crate::warning::{Blame, Error, Warning};

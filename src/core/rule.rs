@@ -9,10 +9,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::identify::log::Note;
-use crate::identify::settings::Settings;
 use crate::machine::smbios::Field;
 use crate::machine::{Kind, Machine};
+use crate::note::Note;
+use crate::settings::Settings;
 
 /// Something of a machine that shows a platform, as a value: what a rule saw is what a recipe reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -395,7 +395,7 @@ fn all(inquiry: &mut Inquiry, rules: &[Rule]) -> Verdict {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::identify::settings::tests::Tree;
+    use crate::machine::tree::Tree;
     use crate::platform::{self, PLATFORMS};
     use alloc::string::ToString;
 
@@ -407,7 +407,7 @@ mod tests {
         assert_eq!(platform.name, name);
         let tree = Tree::of(entries);
         let machine = Machine::read(&tree);
-        let settings = Settings::read(&machine);
+        let settings = Settings::read(&machine, platform::searched());
         platform.ask(&mut Inquiry::new(&machine, &settings))
     }
 

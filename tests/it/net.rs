@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cloudseed_core::fetch::{Cloud, Failure, Method, Network, Outside, Request, Response};
-use cloudseed_core::identify::settings::Settings;
 use cloudseed_core::instance::{Document, Instance};
 use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::{Net, Nic, Wires, trace};
 use cloudseed_core::platform::{Needs, Way};
+use cloudseed_core::settings::Settings;
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
@@ -166,7 +166,7 @@ fn fetched(
     let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
     let journal = Journal::since(cable.now());
     let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal);
-    let settings = Settings::read(&machine);
+    let settings = Settings::read(&machine, cloudseed_core::platform::searched());
     let mut cloud = Cloud::new(name, &machine, &settings, &mut world, 60 * SECOND);
     let platform = cloudseed_core::platform::named(name).unwrap();
     let mut ways = platform.ways.iter();
@@ -720,7 +720,7 @@ fn what_was_learnt_is_told() {
 fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud) -> T) -> T {
     let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
     let machine = Machine::read(&root);
-    let settings = Settings::read(&machine);
+    let settings = Settings::read(&machine, cloudseed_core::platform::searched());
     let mut cloud = Cloud::new("test", &machine, &settings, &mut lab.world, 60 * SECOND);
     cloud.network = Network::Dhcp4;
     cloud.reach(&[SERVICE]).unwrap();

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::fetch::{Cloud, Outside};
-use crate::identify::settings::Settings;
 use crate::instance::Instance;
 use crate::machine::Machine;
 use crate::platform::{Needs, Platform, Read, Way};
 use crate::rule::{Evidence, Inquiry};
+use crate::settings::Settings;
 use crate::warning::{Blame, Error, Warning};
 
 /// What came of it.

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::{Needs, Platform, Way};
 use crate::identify::kin;
-use crate::identify::log::Note;
+use crate::note::Note;
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// IBM Cloud, the classic infrastructure.

@@ -16,12 +16,12 @@ use sha2::{Digest, Sha256};
 use super::{Needs, Platform, Way};
 use crate::dialect::seed::{self, Place, Seed};
 use crate::fetch::Cloud;
-use crate::identify::settings::Settings;
 use crate::instance::{Document, Documents, Instance, Source, SourceKind, Told};
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::Volume;
 use crate::rule::{Inquiry, Rule, Seen, Verdict};
+use crate::settings::Settings;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -86,8 +86,7 @@ fn command_line(inquiry: &mut Inquiry) -> Verdict {
 
 /// What cloud-init's configuration says of NoCloud under this key.
 fn setting<'a>(settings: &'a Settings, key: &str) -> Option<&'a Value> {
-    let values = settings.values(&["datasource", "NoCloud"]);
-    values.filter_map(|(_, value)| value.get(key)).last()
+    settings.datasource("NoCloud")?.get(key)
 }
 
 /// Does cloud-init's configuration carry the data, or say where they are?
