@@ -35,8 +35,11 @@ use sys::world::{self, Journal, Kernel};
 /// cloud-init's data, before the root file system, with nothing left behind.
 #[derive(FromArgs)]
 struct Arguments {
+    /// say which commit this is, with which features, and how it was built
+    #[argh(switch)]
+    version: bool,
     #[argh(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(FromArgs)]
@@ -83,14 +86,20 @@ struct Boot {
 
 fn main() -> ExitCode {
     let command = match std::env::args_os().len() {
-        1 if in_initramfs() => Command::Boot(Boot {
+        1 if in_initramfs() => Some(Command::Boot(Boot {
             root: PathBuf::from("/"),
             platform: None,
             strict: false,
             pcap: None,
             trace: false,
-        }),
-        _ => argh::from_env::<Arguments>().command,
+        })),
+        _ => match argh::from_env::<Arguments>() {
+            Arguments { version: true, .. } => return tell(Ok(version())),
+            arguments => arguments.command,
+        },
+    };
+    let Some(command) = command else {
+        return tell(Err(help()));
     };
     match command {
         Command::Boot(boot) => boot.run(),
@@ -121,6 +130,32 @@ fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Clean(clean) => clean.run(),
     }
+}
+
+/// What distinguishes this binary from others. initramfs/build passes the commit, with a `+` if the source was changed
+/// since, and its route.
+fn version() -> String {
+    let features = [
+        ("jinja", cfg!(feature = "jinja")),
+        ("simd", cfg!(feature = "simd")),
+        ("tls", cfg!(feature = "tls")),
+        ("tools", cfg!(feature = "tools")),
+    ];
+    let mut text = concat!("cloudseed ", env!("CARGO_PKG_VERSION"), "\ncommit:  ").to_string();
+    text += option_env!("CLOUDSEED_COMMIT").unwrap_or("unknown");
+    text += "\nfeatures:";
+    for (name, _) in features.iter().filter(|(_, on)| *on) {
+        text += " ";
+        text += name;
+    }
+    text += "\nroute:   ";
+    text + option_env!("CLOUDSEED_ROUTE").unwrap_or("cargo build")
+}
+
+/// What `--help` prints.
+fn help() -> String {
+    Arguments::from_args(&["cloudseed"], &["--help"])
+        .map_or_else(|exit| exit.output, |_| String::new())
 }
 
 /// True in an initramfs of systemd or dracut, which have this file for exactly this question.

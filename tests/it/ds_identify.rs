@@ -1,6 +1,6 @@
 //! Debian's own ds-identify on every root: where cloudseed says something else, `tests/roots/DEVIATIONS.md` says why.
 //!
-//! The script is the one of Debian's cloud-init package (22.4.2). It sees the root by its own variable `PATH_ROOT`; the five
+//! The script is the one of Debian 12's cloud-init package (22.4.2). It sees the root by its own variable `PATH_ROOT`; the five
 //! places that it looks at outside of that are moved below the root as well, and the programs it asks (blkid,
 //! systemd-detect-virt, uname, dmidecode) are stand-ins that answer from the root: blkid with what the real one says of the
 //! images.
@@ -16,6 +16,7 @@ use cloudseed_core::machine::{Files, Machine};
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
 
+use crate::differential::original;
 use crate::fixture::{Fixture, names, roots};
 use crate::sys::root::Root;
 
@@ -87,7 +88,7 @@ impl Said {
 
 #[test]
 fn every_difference_from_debians_ds_identify_is_deliberate() {
-    let script = adapted(&debians());
+    let script = adapted(&original().join("root/usr/lib/cloud-init/ds-identify"));
     let mut deviations = deviations();
     let mut wrong = Vec::new();
     for name in names() {
@@ -239,40 +240,6 @@ fn programs(fixture: &Fixture, virt: &str) -> PathBuf {
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
     }
     folder
-}
-
-/// Debian's ds-identify: the installed one, else from the package.
-fn debians() -> PathBuf {
-    let installed = Path::new("/usr/lib/cloud-init/ds-identify");
-    if installed.exists() {
-        return installed.to_path_buf();
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cloud-init");
-    let script = folder.join("usr/lib/cloud-init/ds-identify");
-    if !script.exists() {
-        fs::create_dir_all(&folder).unwrap();
-        let got = run(Command::new("apt-get")
-            .args([
-                "-qq",
-                "-o",
-                "APT::Sandbox::User=root",
-                "download",
-                "cloud-init",
-            ])
-            .current_dir(&folder));
-        assert!(
-            got.status.success(),
-            "apt-get download cloud-init, or install it: {got:?}"
-        );
-        let package = fs::read_dir(&folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-            .unwrap();
-        let unpacked = run(Command::new("dpkg-deb").arg("-x").args([&package, &folder]));
-        assert!(unpacked.status.success(), "{unpacked:?}");
-    }
-    script
 }
 
 /// A copy of the script that looks nowhere but below `PATH_ROOT`.

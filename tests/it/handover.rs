@@ -1,8 +1,7 @@
 //! Handover to stock cloud-init: Debian's own Python reads what we leave in /run/cloud-init.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +11,7 @@ use cloudseed_core::json;
 use cloudseed_core::value::Value;
 
 use crate::compile::{Scratch, instance, kernel, outcome, write};
+use crate::differential::original;
 
 /// Loads the datasource that cloud.cfg names as cloud-init's local stage would, and prints what it has got.
 const CONSUMER: &str = r#"
@@ -43,29 +43,11 @@ if "datasource" in config:
 print(json.dumps(found))
 "#;
 
-/// Where Debian's cloud-init is unpacked, with what it imports; unpacked once, whichever test comes first.
-fn oracle() -> &'static Path {
-    static ORACLE: OnceLock<PathBuf> = OnceLock::new();
-    ORACLE.get_or_init(unpack)
-}
-
-fn unpack() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handover");
-    let fetch = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/fetch");
-    let status = Command::new(&fetch).arg(&folder).status().unwrap();
-    assert!(
-        status.success(),
-        "{fetch:?} must be able to use apt-get download"
-    );
-    folder.join("root/usr/lib/python3/dist-packages")
-}
-
 fn consume(root: &Path) -> Value {
-    let output = Command::new("/usr/bin/python3")
+    let output = Command::new(original().join("python"))
         .args(["-c", CONSUMER])
         .arg(root.join("run"))
         .arg(root.join("var/lib/cloud"))
-        .env("PYTHONPATH", oracle())
         .output()
         .unwrap();
     assert!(
