@@ -57,7 +57,7 @@ pub fn report(
             out,
             "{} {} {:?}",
             part.number,
-            printable(&part.content_type),
+            printable(part.content_type.as_str()),
             part.filename
         )?;
         writeln!(out, "  {}", printable(&advice.does))?;

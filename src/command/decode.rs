@@ -224,7 +224,7 @@ fn label(item: &Item, parts: &[Part]) -> Option<String> {
                 .binary_search_by_key(number, |part| part.number)
                 .ok()?;
             let part = &parts[index];
-            let (content_type, bytes) = (printable(&part.content_type), part.content.len());
+            let (content_type, bytes) = (printable(part.content_type.as_str()), part.content.len());
             Some(format!(
                 "{number} {content_type} {:?}, {bytes} bytes",
                 part.filename

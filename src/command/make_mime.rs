@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::userdata::compose::{self, Attachment, SUBTYPES};
+use cloudseed_core::userdata::compose::{self, Attachment};
+use cloudseed_core::userdata::part_type::PartType;
 
 /// make one MIME multipart from files
 #[derive(FromArgs)]
@@ -30,7 +31,7 @@ impl MakeMime {
     /// Prints to `out`, complaints to standard error.
     pub fn run(self, out: &mut dyn Write) -> io::Result<ExitCode> {
         if self.list_types {
-            writeln!(out, "{}", SUBTYPES.join("\n"))?;
+            writeln!(out, "{}", PartType::subtypes().join("\n"))?;
             return Ok(ExitCode::SUCCESS);
         }
         let complaints = self.complaints();
@@ -47,11 +48,12 @@ impl MakeMime {
     /// The original's words about types that it does not know.
     pub fn complaints(&self) -> Vec<String> {
         let weight = if self.force { "WARNING" } else { "ERROR" };
+        let known = PartType::subtypes();
         let unknown = self
             .files
             .iter()
             .enumerate()
-            .filter(|(_, (_, subtype))| !SUBTYPES.contains(&subtype.as_str()));
+            .filter(|(_, (_, subtype))| !known.contains(&subtype.as_str()));
         let mut complaints: Vec<String> = unknown
             .map(|(index, (_, subtype))| {
                 let number = index + 1;

@@ -13,6 +13,8 @@
 
 mod decoder;
 
+pub mod part_type;
+
 pub mod bytes;
 
 pub mod sniff;
@@ -47,6 +49,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use part_type::PartType;
 
 use crate::warning::{Error, Warning};
 
@@ -69,26 +72,13 @@ pub const FILENAME_BYTES_MAX: usize = 1024;
 /// How many warnings are kept.
 pub const WARNINGS_MAX: usize = 256;
 
-/// The types that something in the real root handles; parts of others wait for a part-handler that takes them.
-pub const HANDLED_TYPES: &[&str] = &[
-    "text/cloud-boothook",
-    "text/cloud-config",
-    "text/cloud-config-jsonp",
-    "text/jinja2",
-    "text/part-handler",
-    "text/x-shellscript",
-    "text/x-shellscript-per-boot",
-    "text/x-shellscript-per-instance",
-    "text/x-shellscript-per-once",
-];
-
 /// One part of user-data, decoded: what a handler of the original would be called with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Its place among all parts, from 1.
     pub number: u32,
-    /// Its type, lower case, without parameters: `text/cloud-config`.
-    pub content_type: String,
+    /// Its type.
+    pub content_type: PartType,
     /// Its name: given by its headers, else `part-NNN`. Not sanitised; never use it as a path.
     pub filename: String,
     /// Its headers, in order, as given.

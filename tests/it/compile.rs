@@ -12,6 +12,7 @@ use cloudseed_core::json;
 use cloudseed_core::machine::Kernel;
 use cloudseed_core::plan::Plan;
 use cloudseed_core::userdata::Part;
+use cloudseed_core::userdata::part_type::PartType;
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::warning::{Blame, Error, Warning};
 
@@ -85,7 +86,7 @@ pub fn instance(id: &str) -> Instance {
 pub fn part(number: u32, content_type: &str, filename: &str, content: &str) -> Part {
     Part {
         number,
-        content_type: String::from(content_type),
+        content_type: PartType::new(content_type),
         filename: String::from(filename),
         headers: vec![(String::from("X-Mine"), String::from("é \"1\""))],
         origin: String::from("user-data"),

@@ -81,7 +81,7 @@ fn check(decoded: &Decoded) {
     for (index, part) in decoded.parts.iter().enumerate() {
         assert_eq!(part.number as usize, index + 1);
         assert_eq!(
-            part.content_type.matches('/').count(),
+            part.content_type.as_str().matches('/').count(),
             1,
             "{}",
             part.content_type

@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::{env, fs};
 
-use cloudseed_core::compile::cloud_config::{CLOUD_CONFIG, CLOUD_CONFIG_JSONP, merge_parts};
+use cloudseed_core::compile::cloud_config::merge_parts;
 use cloudseed_core::userdata::Part;
+use cloudseed_core::userdata::part_type::PartType;
 
 fn part(number: u32, text: &str) -> Part {
     let (header, content) = match text.split_once("\n\n") {
@@ -16,13 +17,14 @@ fn part(number: u32, text: &str) -> Part {
         _ => (": ", text),
     };
     let (name, value) = header.split_once(": ").unwrap();
-    let content_type = match content.starts_with("#cloud-config-jsonp") {
-        true => CLOUD_CONFIG_JSONP,
-        false => CLOUD_CONFIG,
+    let content_type = if content.starts_with("#cloud-config-jsonp") {
+        PartType::ConfigPatch
+    } else {
+        PartType::CloudConfig
     };
     Part {
         number,
-        content_type: content_type.to_string(),
+        content_type,
         filename: format!("part-{number:03}"),
         headers: vec![(name.to_string(), value.to_string())],
         origin: "user-data".to_string(),

@@ -12,22 +12,14 @@ use super::{Document, Numbered, Products};
 use crate::plan::Mode;
 use crate::userdata::Part;
 use crate::userdata::merge::Mergers;
+use crate::userdata::part_type::PartType;
 use crate::userdata::patch;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 use crate::{json, yaml};
 
-/// The type of a part that is merged.
-pub const CLOUD_CONFIG: &str = "text/cloud-config";
-
-/// The type of a part that patches what the parts before it made.
-pub const CLOUD_CONFIG_JSONP: &str = "text/cloud-config-jsonp";
-
 /// The step, for warnings.
 const STEP: &str = "compile cloud-config";
-
-/// The first line of a patch; JSON has no comments.
-const JSONP_PREFIX: &str = "#cloud-config-jsonp";
 
 /// The headers that name mergers; the first that is not empty counts. The original wants these letters, not any case.
 const MERGE_HEADERS: [&str; 2] = ["Merge-Type", "X-Merge-Type"];
@@ -69,9 +61,9 @@ pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Merged {
     let mut ignored = Vec::new();
     let mut warnings = Vec::new();
     for part in parts {
-        let done = match part.content_type.as_str() {
-            CLOUD_CONFIG => merge_part(&mut value, part),
-            CLOUD_CONFIG_JSONP => patch_part(&mut value, part),
+        let done = match part.content_type {
+            PartType::CloudConfig => merge_part(&mut value, part),
+            PartType::ConfigPatch => patch_part(&mut value, part),
             _ => continue,
         };
         match done {
@@ -107,12 +99,11 @@ fn merge_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
 }
 
 fn patch_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
+    // JSON has no comments.
+    let start_line = PartType::ConfigPatch.start_line();
     let text = part.content.trim_ascii_start();
-    let prefix = text.get(..JSONP_PREFIX.len());
-    let (skipped, text) = match prefix {
-        Some(prefix) if prefix.eq_ignore_ascii_case(JSONP_PREFIX.as_bytes()) => {
-            text.split_at(JSONP_PREFIX.len())
-        }
+    let (skipped, text) = match text.split_at_checked(start_line.len()) {
+        Some(split) if split.0.eq_ignore_ascii_case(start_line.as_bytes()) => split,
         _ => text.split_at(0),
     };
     let before = part.content.len() - text.len() - skipped.len();
@@ -156,7 +147,7 @@ fn name(part: &Part) -> String {
 
 /// The comment block and the document, as in the original's cloud-config.txt.
 fn written(merged: &[String], ignored: &[String], value: &Value) -> String {
-    let mut text = String::from("#cloud-config\n\n");
+    let mut text = format!("{}\n\n", PartType::CloudConfig.start_line());
     if !merged.is_empty() {
         text += &format!("# from {} files\n", merged.len());
         for name in merged {
@@ -178,7 +169,7 @@ mod tests {
     fn part(number: u32, content_type: &str, header: &str, content: &str) -> Part {
         Part {
             number,
-            content_type: content_type.to_string(),
+            content_type: PartType::new(content_type),
             filename: format!("part-{number:03}"),
             headers: [("merge-type".to_string(), header.to_string())].into(),
             origin: "user-data".to_string(),
@@ -189,31 +180,41 @@ mod tests {
     #[test]
     fn parts_are_merged_in_order_and_named() {
         let mut parts = [
-            part(1, CLOUD_CONFIG, "", "#cloud-config\na: [1]\nb: {c: 1}\n"),
+            part(
+                1,
+                "text/cloud-config",
+                "",
+                "#cloud-config\na: [1]\nb: {c: 1}\n",
+            ),
             part(2, "text/x-shellscript", "", "#!/bin/sh\n"),
             part(
                 3,
-                CLOUD_CONFIG,
+                "text/cloud-config",
                 "list(append)+dict(recurse_list)",
                 "a: [2]\n",
             ),
             part(
                 4,
-                CLOUD_CONFIG_JSONP,
+                "text/cloud-config-jsonp",
                 "",
                 "\n#cloud-config-jsonp\n[{\"op\": \"add\", \"path\": \"/b/d\", \"value\": 2}]",
             ),
-            part(5, CLOUD_CONFIG, "", "#cloud-config\n"),
-            part(6, CLOUD_CONFIG, "", "a: b: c\n"),
-            part(7, CLOUD_CONFIG, "", "merge_how: x\nz: 1\n"),
-            part(8, CLOUD_CONFIG_JSONP, "", "\n#cloud-config-jsonp\n[{]"),
+            part(5, "text/cloud-config", "", "#cloud-config\n"),
+            part(6, "text/cloud-config", "", "a: b: c\n"),
+            part(7, "text/cloud-config", "", "merge_how: x\nz: 1\n"),
+            part(
+                8,
+                "text/cloud-config-jsonp",
+                "",
+                "\n#cloud-config-jsonp\n[{]",
+            ),
             part(
                 9,
-                CLOUD_CONFIG_JSONP,
+                "text/cloud-config-jsonp",
                 "",
                 "[{\"op\": \"remove\", \"path\": \"/y\"}]",
             ),
-            part(10, CLOUD_CONFIG, "", "- a\n"),
+            part(10, "text/cloud-config", "", "- a\n"),
         ];
         parts[0].filename = " x\u{85}\ny: 1 ".to_string();
         parts[9].filename = "\n".to_string();
@@ -260,7 +261,7 @@ b:
         assert_eq!(merged.text, "");
         assert_eq!(merged.value, Value::Map(Map::new()));
         assert_eq!(
-            merge_parts(&[part(1, CLOUD_CONFIG, "", "{}")]).text,
+            merge_parts(&[part(1, "text/cloud-config", "", "{}")]).text,
             "#cloud-config\n\n# from 1 files\n# part-001\n\n--- {}\n...\n"
         );
     }

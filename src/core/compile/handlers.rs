@@ -10,18 +10,17 @@ use super::{Document, Numbered, Products};
 use crate::instance::Instance;
 use crate::json;
 use crate::plan::Mode;
+use crate::userdata::part_type::PartType;
 use crate::value::{Map, Value};
 
 /// The program that calls the handlers.
 const PROGRAM: &str = include_str!("handlers.py");
-/// The type of a part that is a handler.
-const HANDLER: &str = "text/part-handler";
 
 /// Adds the program and the list of parts, document by document: a handler sees the parts of its own document only.
 pub(super) fn put(products: &mut Products, instance: &Instance, parts: &[Numbered]) {
     if !parts
         .iter()
-        .any(|numbered| numbered.part.content_type == HANDLER)
+        .any(|numbered| numbered.part.content_type == PartType::PartHandler)
     {
         return;
     }

@@ -22,6 +22,7 @@ use super::{Document, Numbered, Products, beginning};
 use crate::instance::InstanceId;
 use crate::plan::Mode;
 use crate::userdata::Part;
+use crate::userdata::part_type::PartType;
 
 /// The program that executes the plan on the real root.
 pub const RUN: &str = include_str!("run.sh");
@@ -51,14 +52,14 @@ pub enum Group {
 
 impl Group {
     /// The group of a part of this type in this document.
-    fn of(content_type: &str, document: Document) -> Option<Group> {
+    fn of(content_type: &PartType, document: Document) -> Option<Group> {
         match content_type {
-            "text/cloud-boothook" => Some(Group::Boothook),
-            "text/x-shellscript" if document == Document::UserData => Some(Group::User),
-            "text/x-shellscript" => Some(Group::Vendor),
-            "text/x-shellscript-per-once" => Some(Group::PerOnce),
-            "text/x-shellscript-per-boot" => Some(Group::PerBoot),
-            "text/x-shellscript-per-instance" => Some(Group::PerInstance),
+            PartType::Boothook => Some(Group::Boothook),
+            PartType::Script if document == Document::UserData => Some(Group::User),
+            PartType::Script => Some(Group::Vendor),
+            PartType::ScriptPerOnce => Some(Group::PerOnce),
+            PartType::ScriptPerBoot => Some(Group::PerBoot),
+            PartType::ScriptPerInstance => Some(Group::PerInstance),
             _ => None,
         }
     }
@@ -259,7 +260,9 @@ fn unix_lines(content: &[u8]) -> Vec<u8> {
 
 /// A boothook without its header and without the white space before its first line.
 fn boothook(content: &[u8]) -> &[u8] {
-    let content = content.strip_prefix(b"#cloud-boothook").unwrap_or(content);
+    let content = content
+        .strip_prefix(PartType::Boothook.start_line().as_bytes())
+        .unwrap_or(content);
     let space = |byte: &u8| matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f | b' ');
     let start = content.iter().position(|byte| !space(byte));
     &content[start.unwrap_or(content.len())..]

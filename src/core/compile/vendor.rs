@@ -113,9 +113,13 @@ pub(super) fn restrict(
             }
         });
         let wanted = |numbered: &Numbered| {
-            let content_type = &numbered.part.content_type;
+            let content_type = numbered.part.content_type.as_str();
             numbered.document != document
-                || (rules.enabled && !rules.disabled_handlers.contains(content_type))
+                || (rules.enabled
+                    && !rules
+                        .disabled_handlers
+                        .iter()
+                        .any(|name| name == content_type))
         };
         parts.retain(wanted);
         if document == Document::VendorData {

@@ -4,7 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Flaw, HANDLED_TYPES, Part, gzip, sniff};
+use super::part_type::PartType;
+use super::{Flaw, Part, gzip, sniff};
 use crate::yaml;
 
 /// What becomes of one part.
@@ -185,21 +186,18 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
 /// What a part will do and what looks like a mistake in it.
 pub fn on_part(part: &Part) -> Advice {
     let content = part.content.as_slice();
-    match part.content_type.as_str() {
-        "text/cloud-config" => on_cloud_config(content),
-        "text/cloud-config-jsonp" => {
-            plain("changes the configuration so far, as a JSON patch says")
-        }
-        "text/x-shellscript" => on_script(content, "runs once per instance, late in the boot"),
-        "text/x-shellscript-per-boot" => on_script(content, "runs at each boot, late"),
-        "text/x-shellscript-per-instance" => {
+    match &part.content_type {
+        PartType::CloudConfig => on_cloud_config(content),
+        PartType::ConfigPatch => plain("changes the configuration so far, as a JSON patch says"),
+        PartType::Script | PartType::ScriptPerInstance => {
             on_script(content, "runs once per instance, late in the boot")
         }
-        "text/x-shellscript-per-once" => on_script(content, "runs once ever, late in the boot"),
-        "text/cloud-boothook" => on_boothook(content),
-        "text/jinja2" => on_template(content),
-        "text/part-handler" => on_handler(content),
-        "text/upstart-job" => plain("is written out; only old releases run it"),
+        PartType::ScriptPerBoot => on_script(content, "runs at each boot, late"),
+        PartType::ScriptPerOnce => on_script(content, "runs once ever, late in the boot"),
+        PartType::Boothook => on_boothook(content),
+        PartType::Jinja => on_template(content),
+        PartType::PartHandler => on_handler(content),
+        PartType::UpstartJob => plain("is written out; only old releases run it"),
         _ if content.is_empty() => plain("is empty and does nothing"),
         other => Advice {
             does: format!("does nothing, unless a part-handler takes {other}"),
@@ -239,7 +237,7 @@ fn on_script(content: &[u8], does: &str) -> Advice {
 
 fn on_boothook(content: &[u8]) -> Advice {
     let does = "runs at each boot, early";
-    match content.strip_prefix(b"#cloud-boothook") {
+    match content.strip_prefix(PartType::Boothook.start_line().as_bytes()) {
         Some(script) => on_script(script.trim_ascii_start(), does),
         None => on_script(content, does),
     }
@@ -265,9 +263,9 @@ fn on_template(content: &[u8]) -> Advice {
         ));
     }
     advice.does += match sniff::sniff(body) {
-        Some("text/cloud-config") => "merged into the configuration",
-        Some("text/x-shellscript") => "runs once per instance, late in the boot",
-        Some("text/cloud-boothook") => "runs at each boot, early",
+        Some(PartType::CloudConfig) => "merged into the configuration",
+        Some(PartType::Script) => "runs once per instance, late in the boot",
+        Some(PartType::Boothook) => "runs at each boot, early",
         _ => {
             advice.doubts.push(Flaw::new(
                 "#cloud-config, #! or #cloud-boothook below the first line",
@@ -293,7 +291,7 @@ fn on_handler(content: &[u8]) -> Advice {
 }
 
 fn on_unknown(content: &[u8]) -> Vec<Flaw> {
-    let sniffed = sniff::sniff(content).filter(|sniffed| HANDLED_TYPES.contains(sniffed));
+    let sniffed = sniff::sniff(content).filter(PartType::is_handled);
     sniffed
         .map(|sniffed| {
             Flaw::new(
@@ -321,7 +319,7 @@ fn on_cloud_config(content: &[u8]) -> Advice {
     }
     if !first_line(content.trim_ascii_start())
         .to_lowercase()
-        .starts_with("#cloud-config")
+        .starts_with(PartType::CloudConfig.start_line())
     {
         doubts.push(Flaw::new(
             "#cloud-config in the first line",
@@ -415,7 +413,7 @@ mod tests {
     fn doubts(content_type: &str, content: &str) -> Vec<String> {
         let part = Part {
             number: 1,
-            content_type: content_type.to_string(),
+            content_type: PartType::new(content_type),
             filename: String::new(),
             headers: Vec::new(),
             origin: String::new(),

@@ -21,15 +21,16 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::header::{Headers, rewritten};
+use super::part_type::PartType;
 use super::{Flaw, sniff, transfer};
 use crate::value::{Map, SyntaxError, Value};
 use crate::yaml;
 
 /// One entry, before it becomes a part.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its type, lower case, without parameters.
-    pub content_type: String,
+    /// Its type.
+    pub content_type: PartType,
     /// The name it gives itself.
     pub filename: Option<String>,
     /// Its launch index and its keys that mean nothing else.
@@ -83,7 +84,7 @@ fn entry(value: &Value) -> Result<Entry, Flaw> {
     let headers = headers(map)?;
     let name = filename(map)?.or_else(|| head.parameter("Content-Type", "name"));
     Ok(Entry {
-        content_type: head.content_type("text/plain"),
+        content_type: PartType::new(&head.content_type(PartType::Plain.as_str())),
         filename: name,
         content: decoded(content, &declared, &headers),
         headers,
@@ -99,14 +100,11 @@ fn declared_type(map: &Map, content: &[u8], is_binary: bool) -> Result<String, F
         }
         None | Some(Value::Null | Value::Text(_)) => {
             let readable = !is_binary || core::str::from_utf8(content).is_ok();
-            let sniffed = if readable {
-                sniff::sniff(content)
+            let sniffed = readable.then(|| sniff::sniff(content)).flatten();
+            let default = if is_binary {
+                PartType::Other("application/octet-stream".to_string())
             } else {
-                None
-            };
-            let default = match is_binary {
-                true => "application/octet-stream",
-                false => "text/cloud-config",
+                PartType::CloudConfig
             };
             Ok(sniffed.unwrap_or(default).to_string())
         }
@@ -116,9 +114,10 @@ fn declared_type(map: &Map, content: &[u8], is_binary: bool) -> Result<String, F
 
 /// The content; what is no text may say that it is encoded.
 fn decoded(content: &[u8], declared: &str, headers: &Headers) -> Vec<u8> {
-    let encoding = match declared.starts_with("text/") {
-        true => "",
-        false => headers.get("Content-Transfer-Encoding").unwrap_or_default(),
+    let encoding = if declared.starts_with("text/") {
+        ""
+    } else {
+        headers.get("Content-Transfer-Encoding").unwrap_or_default()
     };
     transfer::decode(encoding, Cow::Borrowed(content))
         .0

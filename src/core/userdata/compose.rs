@@ -12,22 +12,6 @@ const BOUNDARY: &str = "===============cloudseed==";
 /// How long a line of base 64 is, characters (RFC 2045, section 6.8: at most 76).
 const LINE_CHARACTERS: usize = 76;
 
-/// The subtypes of `text/` that the original knows, sorted.
-pub const SUBTYPES: &[&str] = &[
-    "cloud-boothook",
-    "cloud-config",
-    "cloud-config-archive",
-    "cloud-config-jsonp",
-    "jinja2",
-    "part-handler",
-    "x-include-once-url",
-    "x-include-url",
-    "x-shellscript",
-    "x-shellscript-per-boot",
-    "x-shellscript-per-instance",
-    "x-shellscript-per-once",
-];
-
 /// A file to put in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
@@ -91,6 +75,7 @@ fn filename(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::userdata::part_type::PartType;
     use crate::userdata::{Includes, decode};
     use crate::warning::{Blame, Error};
     use alloc::string::ToString;
@@ -121,7 +106,7 @@ mod tests {
         for (part, attachment) in parts.iter().zip(&attachments) {
             assert_eq!(part.filename, attachment.filename);
             assert_eq!(&*part.content, attachment.content);
-            assert_eq!(part.content_type, "text/x-shellscript");
+            assert_eq!(part.content_type, PartType::Script);
         }
     }
 }

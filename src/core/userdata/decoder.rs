@@ -11,20 +11,15 @@ use super::gzip;
 use super::header::{self, Headers};
 use super::include;
 use super::mime::{self, Event, Head};
+use super::part_type::PartType;
 use super::sniff::{self, is_blank};
 use super::transfer;
 use super::{
-    DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, HANDLED_TYPES, INCLUDE_DEPTH_MAX,
-    INCLUDES_MAX, Includes, Item, Line, PARTS_BYTES_MAX, PARTS_MAX, Part, URL_BYTES_MAX,
-    WARNINGS_MAX, WORK_BYTES_MAX,
+    DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, INCLUDE_DEPTH_MAX, INCLUDES_MAX,
+    Includes, Item, Line, PARTS_BYTES_MAX, PARTS_MAX, Part, URL_BYTES_MAX, WARNINGS_MAX,
+    WORK_BYTES_MAX,
 };
 use crate::warning::Warning;
-
-/// What a document is that nobody has declared to be anything.
-const UNDECLARED: &str = "text/x-not-multipart";
-
-/// The declared types a start line overrules: nothing in particular, and what people write for want of a better word.
-const SNIFFED_TYPES: &[&str] = &["text/plain", UNDECLARED, "text/x-shellscript"];
 
 /// The declared types that are gzip.
 const GZIP_TYPES: &[&str] = &[
@@ -98,7 +93,7 @@ impl<'i> Decoder<'i> {
         } else {
             let head = Head {
                 headers: Headers::default(),
-                content_type: UNDECLARED.to_string(),
+                content_type: PartType::Undeclared.to_string(),
                 flaw: None,
             };
             self.leaf(head, Cow::Borrowed(&document), &document, origin, true);
@@ -162,7 +157,7 @@ impl<'i> Decoder<'i> {
     fn leaf(&mut self, head: Head, body: Cow<[u8]>, document: &Bytes, origin: &str, lone: bool) {
         let Head {
             mut headers,
-            content_type: mut declared,
+            content_type: declared,
             flaw,
         } = head;
         let mut name = headers.parameter("Content-Disposition", "filename");
@@ -184,13 +179,18 @@ impl<'i> Decoder<'i> {
                 Err(flaw) => return self.lost(&place, &declared, flaw),
             }
             headers = headers.only(&["Launch-Index"]);
-            declared = "text/plain".to_string();
         }
-        let sniffed = match SNIFFED_TYPES.contains(&declared.as_str()) {
-            true => sniff::sniff(&body),
-            false => None,
+        let declared = if zipped {
+            PartType::Plain
+        } else {
+            PartType::new(&declared)
         };
-        let content_type = sniffed.unwrap_or(&declared);
+        let sniffed = if declared.is_vague() {
+            sniff::sniff(&body)
+        } else {
+            None
+        };
+        let content_type = sniffed.unwrap_or_else(|| declared.clone());
         // The original replaces the header, and with it the name, of a part that is its whole document or of another type.
         if zipped || (!lone && content_type == declared) {
             name = name.or(type_name);
@@ -199,23 +199,23 @@ impl<'i> Decoder<'i> {
             name = name.map(header::rewritten);
         }
         match content_type {
-            "text/x-include-url" | "text/x-include-once-url" => {
-                self.include(&body, content_type, origin)
+            PartType::Include | PartType::IncludeOnce => {
+                self.include(&body, &content_type, origin);
             }
-            "text/cloud-config-archive" => self.archive(&body, origin),
+            PartType::Archive => self.archive(&body, origin),
             _ => {
                 let content = match body {
                     Cow::Borrowed(body) => document.piece(body),
                     Cow::Owned(body) => body.into(),
                 };
-                self.attach(headers, content_type, name, content, origin)
+                self.attach(headers, content_type, name, content, origin);
             }
         }
     }
 
     /// Each entry of an archive.
     fn archive(&mut self, document: &[u8], origin: &str) {
-        self.open("text/cloud-config-archive".to_string());
+        self.open(PartType::Archive.to_string());
         match archive::entries(document) {
             Err(error) => self.warn(error.warning("decode", origin)),
             Ok(entries) => {
@@ -226,7 +226,7 @@ impl<'i> Decoder<'i> {
                     match entry {
                         Ok(entry) => self.attach(
                             entry.headers,
-                            &entry.content_type,
+                            entry.content_type,
                             entry.filename,
                             entry.content.into(),
                             origin,
@@ -243,7 +243,7 @@ impl<'i> Decoder<'i> {
     }
 
     /// Each document that a list of URLs names, in the list's place.
-    fn include(&mut self, list: &[u8], content_type: &str, origin: &str) {
+    fn include(&mut self, list: &[u8], content_type: &PartType, origin: &str) {
         self.open(content_type.to_string());
         for include in include::includes(list) {
             if self.full {
@@ -302,7 +302,7 @@ impl<'i> Decoder<'i> {
     fn attach(
         &mut self,
         headers: Headers,
-        content_type: &str,
+        content_type: PartType,
         name: Option<String>,
         content: Bytes,
         origin: &str,
@@ -317,20 +317,20 @@ impl<'i> Decoder<'i> {
                 format!("at most {PARTS_BYTES_MAX} bytes in all parts"),
                 "more",
             );
-            return self.lost(origin, content_type, flaw);
+            return self.lost(origin, content_type.as_str(), flaw);
         }
         self.bytes += content.len();
         let filename = self.filename(number, name, origin);
         let part = Part {
             number,
-            content_type: content_type.to_string(),
+            content_type,
             filename,
             headers: headers.into_fields(),
             origin: origin.to_string(),
             content,
         };
         self.warn_of_type(&part);
-        self.has_handler |= part.content_type == "text/part-handler";
+        self.has_handler |= part.content_type == PartType::PartHandler;
         self.note(Item::Part(number));
         self.decoded.parts.push(part);
     }
@@ -355,13 +355,13 @@ impl<'i> Decoder<'i> {
 
     /// Tells of a part that nothing will handle, unless an earlier part is a handler and might.
     fn warn_of_type(&mut self, part: &Part) {
-        let content_type = part.content_type.as_str();
-        if part.content.is_empty() || HANDLED_TYPES.contains(&content_type) || self.has_handler {
+        if part.content.is_empty() || part.content_type.is_handled() || self.has_handler {
             return;
         }
-        let found = match content_type {
-            "text/upstart-job" => "text/upstart-job, which only old releases run".to_string(),
-            _ => format!("{}, {}", excerpt(content_type), beginning(&part.content)),
+        let name = excerpt(part.content_type.as_str());
+        let found = match part.content_type {
+            PartType::UpstartJob => format!("{name}, which only old releases run"),
+            _ => format!("{name}, {}", beginning(&part.content)),
         };
         let flaw = Flaw::new("a type that something handles", found);
         self.warn_of(&format!("{} ({})", part.origin, part.filename), Some(flaw));

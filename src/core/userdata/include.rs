@@ -7,6 +7,7 @@ use nom::branch::alt;
 use nom::bytes::complete::tag_no_case;
 use nom::combinator::value;
 
+use super::part_type::PartType;
 use super::sniff::is_blank;
 
 /// One document to include.
@@ -53,11 +54,13 @@ pub fn includes(document: &[u8]) -> impl Iterator<Item = Include> {
 
 /// `[mode *blank]`: what follows it, and whether it means once.
 fn mode(line: &str) -> (&str, Option<bool>) {
-    let mode = alt((
-        value(true, tag_no_case::<_, _, ()>("#include-once")),
-        value(false, tag_no_case("#include")),
+    let mut mode = alt((
+        value(
+            true,
+            tag_no_case::<_, _, ()>(PartType::IncludeOnce.start_line()),
+        ),
+        value(false, tag_no_case(PartType::Include.start_line())),
     ));
-    let mut mode = mode;
     match mode.parse(line) {
         Ok((rest, once)) => (rest.trim_start_matches(is_blank), Some(once)),
         Err(_) => (line, None),

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use memchr::memmem;
 
 use super::Part;
+use super::part_type::PartType;
 use super::sniff::is_blank;
 use crate::value::Value;
 use crate::yaml;
@@ -28,7 +29,7 @@ fn index_given(part: &Part) -> Option<String> {
     }
     // Most parts do not name the key and need not be read.
     const KEY: &[u8] = b"launch-index";
-    if part.content_type != "text/cloud-config" || memmem::find(&part.content, KEY).is_none() {
+    if part.content_type != PartType::CloudConfig || memmem::find(&part.content, KEY).is_none() {
         return None;
     }
     match yaml::read(&part.content).ok()?.get("launch-index")? {
@@ -60,7 +61,7 @@ mod tests {
     fn chosen(header: Option<&str>, content_type: &str, content: &str) -> bool {
         let part = Part {
             number: 1,
-            content_type: content_type.to_string(),
+            content_type: PartType::new(content_type),
             filename: "part-001".to_string(),
             headers: header
                 .map(|value| ("launch-index".to_string(), value.to_string()))

@@ -6,43 +6,22 @@
 
 use alloc::string::String;
 
-/// Each start line and the type it stands for, the longest first.
-///
-/// The three `text/x-shellscript-per-…` are their own start lines: in practice they are reached through a MIME header.
-/// `#upstart-job` has gone from the original and is kept here.
-pub const START_LINES: &[(&str, &str)] = &[
-    (
-        "text/x-shellscript-per-instance",
-        "text/x-shellscript-per-instance",
-    ),
-    ("text/x-shellscript-per-boot", "text/x-shellscript-per-boot"),
-    ("text/x-shellscript-per-once", "text/x-shellscript-per-once"),
-    ("#cloud-config-archive", "text/cloud-config-archive"),
-    ("#cloud-config-jsonp", "text/cloud-config-jsonp"),
-    ("## template: jinja", "text/jinja2"),
-    ("#cloud-boothook", "text/cloud-boothook"),
-    ("#include-once", "text/x-include-once-url"),
-    ("#part-handler", "text/part-handler"),
-    ("#cloud-config", "text/cloud-config"),
-    ("#upstart-job", "text/upstart-job"),
-    ("#include", "text/x-include-url"),
-    ("#!", "text/x-shellscript"),
-];
+use super::part_type::PartType;
 
-/// The type a document's first line stands for, if it is one of [`START_LINES`].
+/// The type a document's first line stands for, if it stands for one.
 ///
 /// Only the start has to be text: a script may carry any bytes further down, as it may in the original.
-pub fn sniff(document: &[u8]) -> Option<&'static str> {
-    let longest = START_LINES.first().map_or(0, |(start, _)| start.len());
+pub fn sniff(document: &[u8]) -> Option<PartType> {
+    let mut types = PartType::with_start_lines().peekable();
+    let longest = types.peek().map_or(0, |longest| longest.start_line().len());
     let start: String = characters(document)
         .skip_while(|c| is_blank(*c))
         .flat_map(char::to_lowercase)
         .take(longest)
         .collect();
-    START_LINES
-        .iter()
-        .find(|(prefix, _)| start.starts_with(prefix))
-        .map(|(_, content_type)| *content_type)
+    types
+        .find(|known| start.starts_with(known.start_line()))
+        .cloned()
 }
 
 /// What the original strips from both ends of text: Unicode's white space and the four ASCII separators, which Python counts in.
@@ -71,25 +50,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn start_lines_are_sorted_longest_first() {
-        assert!(
-            START_LINES
-                .windows(2)
-                .all(|pair| pair[0].0.len() >= pair[1].0.len())
-        );
-    }
-
-    #[test]
     fn prefixes_without_word_boundary_in_any_case_behind_blanks() {
-        assert_eq!(sniff(b"#!/bin/sh\n"), Some("text/x-shellscript"));
-        assert_eq!(sniff(b"#CLOUD-CONFIG\n"), Some("text/cloud-config"));
-        assert_eq!(sniff(b"#cloud-configurator"), Some("text/cloud-config"));
-        assert_eq!(sniff(b"#include-oncefoo"), Some("text/x-include-once-url"));
+        assert_eq!(sniff(b"#!/bin/sh\n"), Some(PartType::Script));
+        assert_eq!(sniff(b"#CLOUD-CONFIG\n"), Some(PartType::CloudConfig));
+        assert_eq!(sniff(b"#cloud-configurator"), Some(PartType::CloudConfig));
+        assert_eq!(sniff(b"#include-oncefoo"), Some(PartType::IncludeOnce));
         assert_eq!(
             sniff(b"\n\t \xc2\xa0\x1f#include x"),
-            Some("text/x-include-url")
+            Some(PartType::Include)
         );
-        assert_eq!(sniff(b"## template: jinja2"), Some("text/jinja2"));
+        assert_eq!(sniff(b"## template: jinja2"), Some(PartType::Jinja));
     }
 
     #[test]
@@ -103,6 +73,6 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_may_follow() {
-        assert_eq!(sniff(b"#!\xff\xfe\x00"), Some("text/x-shellscript"));
+        assert_eq!(sniff(b"#!\xff\xfe\x00"), Some(PartType::Script));
     }
 }

@@ -8,13 +8,11 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::part_type::PartType;
 use super::sniff::{is_blank, sniff};
 use super::{Flaw, Part};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
-
-/// The type of a part that is a template.
-pub const JINJA: &str = "text/jinja2";
 
 /// What the engine writes where a variable is missing, before its name.
 pub const MISSING: &str = "CI_MISSING_JINJA_VAR/";
@@ -55,12 +53,15 @@ pub fn render_parts(
     templates: &mut dyn Templates,
 ) -> (Vec<Part>, Vec<Warning>) {
     let mut warnings = Vec::new();
-    if !parts.iter().any(|part| part.content_type == JINJA) {
+    if !parts
+        .iter()
+        .any(|part| part.content_type == PartType::Jinja)
+    {
         return (parts, warnings);
     }
     let variables = variables(instance_data);
     let render = |mut part: Part| {
-        if part.content_type != JINJA {
+        if part.content_type != PartType::Jinja {
             return Some(part);
         }
         let place = format!("template {} of {}", part.filename, part.origin);
@@ -77,7 +78,7 @@ pub fn render_parts(
         match handled(&text) {
             _ if text.is_empty() => None,
             Ok(content_type) => {
-                part.content_type = content_type.to_string();
+                part.content_type = content_type;
                 part.content = text.into_bytes().into();
                 Some(part)
             }
@@ -140,19 +141,20 @@ fn missing(text: &str) -> Option<String> {
 }
 
 /// The type of a rendered template. The original takes a patch for cloud-config here.
-fn handled(text: &str) -> Result<&'static str, Flaw> {
+fn handled(text: &str) -> Result<PartType, Flaw> {
     match sniff(text.as_bytes()) {
-        Some("text/cloud-config" | "text/cloud-config-jsonp") => Ok("text/cloud-config"),
+        Some(PartType::CloudConfig | PartType::ConfigPatch) => Ok(PartType::CloudConfig),
         Some(
-            content_type @ ("text/cloud-boothook"
-            | "text/x-shellscript"
-            | "text/x-shellscript-per-boot"
-            | "text/x-shellscript-per-instance"
-            | "text/x-shellscript-per-once"),
+            content_type @ (PartType::Boothook
+            | PartType::Script
+            | PartType::ScriptPerBoot
+            | PartType::ScriptPerInstance
+            | PartType::ScriptPerOnce),
         ) => Ok(content_type),
         other => {
             let expected = "cloud-config, a script or a boothook as a template's text";
-            Err(Flaw::new(expected, other.unwrap_or("no start line")))
+            let found = other.as_ref().map_or("no start line", PartType::as_str);
+            Err(Flaw::new(expected, found))
         }
     }
 }
@@ -263,7 +265,7 @@ mod tests {
     fn part(content_type: &str, content: &str) -> Part {
         Part {
             number: 1,
-            content_type: content_type.to_string(),
+            content_type: PartType::new(content_type),
             filename: "part-001".to_string(),
             headers: Vec::new(),
             origin: "user-data".to_string(),
@@ -273,14 +275,14 @@ mod tests {
 
     fn render(content: &str) -> (Vec<(String, String)>, Vec<String>) {
         let data = json::read(br#"{"v1": {"local-hostname": "h"}}"#).unwrap();
-        let parts = [part("text/plain", "$"), part(JINJA, content)].into();
+        let parts = [part("text/plain", "$"), part("text/jinja2", content)].into();
         let (parts, warnings) = render_parts(parts, &data, &mut Dollars);
         assert_eq!(parts[0], part("text/plain", "$"));
         let text = |part: &Part| String::from_utf8(part.content.to_vec()).unwrap();
         let parts = parts
             .iter()
             .skip(1)
-            .map(|part| (part.content_type.clone(), text(part)));
+            .map(|part| (part.content_type.to_string(), text(part)));
         let warnings = warnings.iter().map(ToString::to_string);
         (parts.collect(), warnings.collect())
     }

@@ -4,6 +4,6 @@ use cloudseed_core::userdata::archive::entries;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     for entry in entries(data).into_iter().flatten().flatten() {
-        assert_eq!(entry.content_type.matches('/').count(), 1);
+        assert_eq!(entry.content_type.as_str().matches('/').count(), 1);
     }
 });

@@ -1,13 +1,14 @@
 //! Parts of cloud-config, one after each line of "---": what comes of them is YAML that is read back.
 #![no_main]
-use cloudseed_core::compile::cloud_config::{CLOUD_CONFIG, merge_parts};
+use cloudseed_core::compile::cloud_config::merge_parts;
 use cloudseed_core::userdata::Part;
+use cloudseed_core::userdata::part_type::PartType;
 use cloudseed_core::yaml;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let part = |content: &str| Part {
         number: 1,
-        content_type: CLOUD_CONFIG.to_string(),
+        content_type: PartType::CloudConfig,
         filename: content.chars().take(8).collect(),
         headers: vec![(
             "Merge-Type".to_string(),

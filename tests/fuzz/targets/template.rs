@@ -1,8 +1,9 @@
 //! Templates through the seam: the engine gives back what it gets, and what comes of it is of a type that may come of it.
 #![no_main]
 use cloudseed_core::json;
-use cloudseed_core::userdata::template::{Broken, JINJA, Templates, render_parts};
-use cloudseed_core::userdata::{HANDLED_TYPES, Part};
+use cloudseed_core::userdata::Part;
+use cloudseed_core::userdata::part_type::PartType;
+use cloudseed_core::userdata::template::{Broken, Templates, render_parts};
 use cloudseed_core::value::Value;
 
 struct Echo;
@@ -17,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     let (data, template) = text.split_once('\0').unwrap_or(("", text));
     let part = Part {
         number: 1,
-        content_type: JINJA.to_string(),
+        content_type: PartType::Jinja,
         filename: "part-001".to_string(),
         headers: Vec::new(),
         origin: "user-data".to_string(),
@@ -27,6 +28,6 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     };
     let data = json::read(data.as_bytes()).unwrap_or_default();
     let (parts, warnings) = render_parts(vec![part], &data, &mut Echo);
-    let is_handled = |part: &Part| HANDLED_TYPES.contains(&part.content_type.as_str());
+    let is_handled = |part: &Part| part.content_type.is_handled();
     assert!(parts.iter().all(is_handled) && parts.len() + warnings.len() <= 2);
 });
