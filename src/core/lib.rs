@@ -30,6 +30,10 @@ extern crate alloc;
 
 pub mod warning;
 
+pub mod journal;
+
+pub mod url;
+
 pub mod machine;
 
 pub mod rule;
