@@ -10,11 +10,15 @@ use core::time::Duration;
 use crate::compile::{
     self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
 };
-use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
+use crate::fetch::web::Web;
+use crate::fetch::{Cloud, FETCH_SECONDS_MAX};
 use crate::identify::settings::{CLOUDSEED_CFG, Settings};
 use crate::identify::{self, Answer};
 use crate::instance::Instance;
+use crate::journal::Journal;
 use crate::machine::{Kind, Machine};
+use crate::outside::Outside;
+use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::Platform;
 use crate::userdata::template::{self, Templates};
@@ -50,6 +54,7 @@ pub struct Booted {
 pub fn boot(
     machine: &Machine,
     outside: &mut dyn Outside,
+    journal: &Journal,
     templates: &mut dyn Templates,
     options: Options,
 ) -> Booted {
@@ -61,7 +66,10 @@ pub fn boot(
     });
     for (name, verdict) in &found.verdicts {
         if !matches!(verdict, crate::rule::Verdict::No(_)) {
-            outside.note(format_args!("identify: {name}: {}", verdict.because()));
+            journal.note(
+                outside.now(),
+                format_args!("identify: {name}: {}", verdict.because()),
+            );
         }
     }
     let platforms = options
@@ -69,7 +77,7 @@ pub fn boot(
         .map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
     let mut warnings = Vec::new();
     let fetched = steps.run("fetch", outside, |outside| {
-        fetch(machine, outside, &platforms, &mut warnings)
+        fetch(machine, outside, journal, &platforms, &mut warnings)
     });
     let mut kept = Kept::default();
     let decoded = match &fetched {
@@ -78,6 +86,7 @@ pub fn boot(
                 machine,
                 &settings,
                 outside,
+                journal,
                 instance,
                 &mut kept,
                 &mut warnings,
@@ -87,7 +96,7 @@ pub fn boot(
         _ => Vec::new(),
     };
     for warning in &warnings {
-        outside.note(format_args!("{warning}"));
+        journal.note(outside.now(), format_args!("{warning}"));
     }
     let ending = match &fetched {
         Some(Ok(instance)) => Ending::Found(instance),
@@ -96,8 +105,9 @@ pub fn boot(
         None => Ending::None,
     };
     let so_far = line(&ending, &decoded, &warnings, outside.now());
-    outside.note(format_args!("{so_far}"));
-    let log = outside.lines();
+    journal.note(outside.now(), format_args!("{so_far}"));
+    let log = journal.lines();
+    let network: Vec<Value> = outside.learnt().iter().map(Learnt::value).collect();
     let maybe: Vec<String> = found.maybe.iter().map(|name| String::from(*name)).collect();
     let outcome = Outcome {
         ending,
@@ -110,7 +120,7 @@ pub fn boot(
         warnings: &warnings,
         log: &log,
         timings: &steps.timings,
-        network: outside.learnt(),
+        network: network.into(),
         system: owners_rules(&settings),
         kernel: &machine.kernel,
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
@@ -173,16 +183,18 @@ fn micros(time: Duration) -> u64 {
 pub fn fetch(
     machine: &Machine,
     outside: &mut dyn Outside,
+    journal: &Journal,
     platforms: &[&'static Platform],
     warnings: &mut Vec<Warning>,
 ) -> Option<Result<Instance, Error>> {
     let limit = machine
         .setting("deadline")
         .and_then(|seconds| seconds.parse().ok());
-    let deadline = outside.now() + Duration::from_secs(limit.unwrap_or(FETCH_SECONDS_MAX));
+    let limit = Duration::from_secs(limit.unwrap_or(FETCH_SECONDS_MAX));
+    let deadline = outside.now().saturating_add(limit);
     let mut failed: Option<Error> = None;
     for platform in platforms {
-        let mut cloud = Cloud::new(platform.name, machine, outside, deadline);
+        let mut cloud = Cloud::new(platform.name, machine, outside, journal, deadline);
         let fetched = match platform.fetch {
             Some(fetch) => fetch(&mut cloud),
             None => Err(Error::new(
@@ -211,12 +223,14 @@ pub fn decode(
     machine: &Machine,
     settings: &Settings,
     outside: &mut dyn Outside,
+    journal: &Journal,
     instance: &Instance,
     kept: &mut Kept,
     warnings: &mut Vec<Warning>,
 ) -> Vec<Decoded> {
     let mut includes_lost = 0;
-    let deadline = outside.now() + Duration::from_secs(FETCH_SECONDS_MAX);
+    let limit = Duration::from_secs(FETCH_SECONDS_MAX);
+    let deadline = outside.now().saturating_add(limit);
     let documents = &instance.documents;
     let decoded = [
         (Document::UserData, &documents.user_data),
@@ -228,14 +242,16 @@ pub fn decode(
         let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty())?;
         let word = settings.configured("allow_userdata");
         if document == Document::UserData && !vendor::allows_user_data(word) {
-            outside.note(format_args!(
-                "decode: user-data is left alone: allow_userdata is false"
-            ));
+            journal.note(
+                outside.now(),
+                format_args!("decode: user-data is left alone: allow_userdata is false"),
+            );
             return None;
         }
-        let mut web = crate::fetch::Web {
+        let mut web = Web {
             files: machine.files,
             outside,
+            journal: journal.clone(),
             deadline,
         };
         let mut once = Once {

@@ -34,6 +34,7 @@ pub mod systemd;
 pub mod vendor;
 
 use crate::instance::Instance;
+use crate::journal::Line;
 use crate::machine::Kernel;
 use crate::plan::{Mode, Plan, RunPath};
 use crate::userdata::Part;
@@ -41,7 +42,7 @@ use crate::value::Value;
 use crate::warning::{Error, Warning};
 
 pub use cloud_init::Handover;
-pub use report::{Identified, Line, Timing};
+pub use report::{Identified, Timing};
 
 /// How a boot ended.
 #[derive(Clone, Copy, Debug)]

@@ -34,6 +34,8 @@ pub mod journal;
 
 pub mod url;
 
+pub mod outside;
+
 pub mod machine;
 
 pub mod rule;

@@ -185,9 +185,7 @@ fn medium(cloud: &mut Cloud, seed: &mut Seed) -> Result<(), Error> {
     for volume in volumes {
         let place = format!("volume {}", volume.name);
         let Some(disk) = cloud.machine.files.disk(&volume.name) else {
-            cloud
-                .outside
-                .note(format_args!("{place}: cannot be opened"));
+            cloud.note(format_args!("{place}: cannot be opened"));
             continue;
         };
         let read = |name: &str| volume::read_file(&*disk, volume, name, RESPONSE_BYTES_MAX);
@@ -196,9 +194,7 @@ fn medium(cloud: &mut Cloud, seed: &mut Seed) -> Result<(), Error> {
                 seed.merge(format!("/dev/{}", volume.name), documents, meta_data);
                 return Ok(());
             }
-            None => cloud
-                .outside
-                .note(format_args!("{place}: no meta-data and user-data on it")),
+            None => cloud.note(format_args!("{place}: no meta-data and user-data on it")),
         }
     }
     Ok(())
