@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
-use cloudseed_core::fetch::{FETCH_SECONDS_MAX, Web};
+use cloudseed_core::fetch::FETCH_SECONDS_MAX;
+use cloudseed_core::fetch::web::Web;
+use cloudseed_core::journal::Journal;
 use cloudseed_core::platform::Platform;
 
 mod command;
@@ -25,12 +27,14 @@ use command::status::Status;
 #[cfg(feature = "tools")]
 use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
+use sys::kernel::Kernel;
 use sys::probe;
 use sys::root::Root;
+use sys::stream::Started;
 use sys::template::Jinja;
 use sys::tls::Tls;
 use sys::watch::Watch;
-use sys::world::{self, Journal, Kernel};
+use sys::world;
 
 /// cloud-init's data, before the root file system, with nothing left behind.
 #[derive(FromArgs)]
@@ -188,30 +192,37 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 /// Runs a command that may read documents from the web, over the kernel's sockets: this is no boot.
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
     let files = Root::new(Path::new("/"));
-    let mut kernel = Kernel::new(Journal::new(), Tls::default(), files.clone());
+    let journal = Journal::new();
+    let mut kernel = Kernel::new(
+        journal.clone(),
+        Started::now(),
+        Tls::default(),
+        files.clone(),
+    );
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {
         files: &files,
         outside: &mut kernel,
+        journal,
         deadline,
     }))
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
 fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> Booted {
-    let journal = Journal::new();
+    let (journal, started) = (Journal::new(), Started::now());
     let root = Root::new(root);
     let machine = probe::machine(&root);
     let settings = match root.is_real() {
-        true => world::Settings::of(&machine, watch),
-        false => world::Settings::default(),
+        true => world::Settings::of(&machine, &root, watch),
+        false => world::Settings::without_network(&root),
     };
-    let mut outside = world::open(settings, journal);
+    let mut outside = world::open(settings, journal.clone(), started);
     let options = Options {
         platform,
         handover: None,
     };
-    boot::boot(&machine, &mut *outside, &mut Jinja, options)
+    boot::boot(&machine, &mut *outside, &journal, &mut Jinja, options)
 }
 
 impl Boot {

@@ -11,10 +11,14 @@ use core::time::Duration;
 use crate::compile::{
     self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
 };
-use crate::fetch::{FETCH_SECONDS_MAX, Outside};
+use crate::fetch::FETCH_SECONDS_MAX;
+use crate::fetch::web::Web;
 use crate::identify::{self, Answer};
 use crate::instance::Instance;
+use crate::journal::Journal;
 use crate::machine::{Kind, Machine};
+use crate::outside::Outside;
+use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
 use crate::settings::Settings;
@@ -51,6 +55,7 @@ pub struct Booted {
 pub fn boot(
     machine: &Machine,
     outside: &mut dyn Outside,
+    journal: &Journal,
     templates: &mut dyn Templates,
     options: Options,
 ) -> Booted {
@@ -62,7 +67,10 @@ pub fn boot(
     });
     for (name, verdict) in &found.verdicts {
         if !matches!(verdict, crate::rule::Verdict::No(_)) {
-            outside.note(format_args!("identify: {name}: {}", verdict.because()));
+            journal.note(
+                outside.now(),
+                format_args!("identify: {name}: {}", verdict.because()),
+            );
         }
     }
     let chosen = options.platform.as_slice();
@@ -83,6 +91,7 @@ pub fn boot(
             machine,
             &settings,
             outside,
+            journal,
             &candidates,
             deadline,
             &mut warnings,
@@ -95,6 +104,7 @@ pub fn boot(
                 machine,
                 &settings,
                 outside,
+                journal,
                 instance,
                 &mut kept,
                 &mut warnings,
@@ -104,7 +114,7 @@ pub fn boot(
         _ => Vec::new(),
     };
     for warning in &warnings {
-        outside.note(format_args!("{warning}"));
+        journal.note(outside.now(), format_args!("{warning}"));
     }
     let ending = match &fetched {
         Fetched::Instance(instance) => Ending::Found(instance),
@@ -114,8 +124,9 @@ pub fn boot(
         Fetched::Nothing => Ending::None,
     };
     let so_far = line(&ending, &decoded, &warnings, outside.now());
-    outside.note(format_args!("{so_far}"));
-    let log = outside.lines();
+    journal.note(outside.now(), format_args!("{so_far}"));
+    let log = journal.lines();
+    let network: Vec<Value> = outside.learnt().iter().map(Learnt::value).collect();
     let maybe: Vec<String> = found.maybe.iter().map(|name| String::from(*name)).collect();
     let outcome = Outcome {
         ending,
@@ -128,7 +139,7 @@ pub fn boot(
         warnings: &warnings,
         log: &log,
         timings: &steps.timings,
-        network: outside.learnt(),
+        network: network.into(),
         system: owners_rules(&settings),
         kernel: &machine.kernel,
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
@@ -196,12 +207,14 @@ pub fn decode(
     machine: &Machine,
     settings: &Settings,
     outside: &mut dyn Outside,
+    journal: &Journal,
     instance: &Instance,
     kept: &mut Kept,
     warnings: &mut Vec<Warning>,
 ) -> Vec<Decoded> {
     let mut includes_lost = 0;
-    let deadline = outside.now() + Duration::from_secs(FETCH_SECONDS_MAX);
+    let limit = Duration::from_secs(FETCH_SECONDS_MAX);
+    let deadline = outside.now().saturating_add(limit);
     let documents = &instance.documents;
     let decoded = [
         Document::UserData,
@@ -214,14 +227,16 @@ pub fn decode(
         let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
         let word = settings.configured(&["allow_userdata"]);
         if document == Document::UserData && !vendor::allows_user_data(word) {
-            outside.note(format_args!(
-                "decode: user-data is left alone: allow_userdata is false"
-            ));
+            journal.note(
+                outside.now(),
+                format_args!("decode: user-data is left alone: allow_userdata is false"),
+            );
             return None;
         }
-        let mut web = crate::fetch::Web {
+        let mut web = Web {
             files: machine.files,
             outside,
+            journal: journal.clone(),
             deadline,
         };
         let mut once = Once {

@@ -34,6 +34,7 @@ pub mod systemd;
 pub mod vendor;
 
 use crate::instance::Instance;
+use crate::journal::Line;
 use crate::machine::Kernel;
 use crate::plan::{Mode, Plan, RunPath};
 use crate::userdata::Part;
@@ -42,7 +43,7 @@ use crate::warning::{Error, Warning};
 
 pub use crate::instance::Document;
 pub use crate::settings::Handover;
-pub use report::{Identified, Line, Timing};
+pub use report::{Identified, Timing};
 
 /// How a boot ended.
 #[derive(Clone, Copy, Debug)]

@@ -161,24 +161,11 @@ pub fn key_lines(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Of which kind a source is, in the original's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceKind {
-    /// A metadata service.
-    Metadata,
-    /// A volume.
-    ConfigDisk,
-    /// A seed directory, or arguments.
-    SeedDir,
-    /// A socket or a serial line to the host.
-    Host,
-}
-
 /// Where the data came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Of which kind it is.
-    pub kind: SourceKind,
+    /// Of which kind it is, in the original's words: `metadata`, `config-disk`, `seed-dir`, `serial`.
+    pub kind: &'static str,
     /// The place: a URL, a device, a directory; several with commas between.
     pub place: String,
 }
@@ -187,7 +174,7 @@ impl Source {
     /// A metadata service by its address.
     pub fn metadata(place: &str) -> Source {
         Source {
-            kind: SourceKind::Metadata,
+            kind: "metadata",
             place: String::from(place),
         }
     }
@@ -196,13 +183,7 @@ impl Source {
 /// As the original's `subplatform`: `metadata (http://169.254.169.254)`.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            SourceKind::Metadata => "metadata",
-            SourceKind::ConfigDisk => "config-disk",
-            SourceKind::SeedDir => "seed-dir",
-            SourceKind::Host => "host",
-        };
-        write!(f, "{kind} ({})", self.place)
+        write!(f, "{} ({})", self.kind, self.place)
     }
 }
 

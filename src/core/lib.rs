@@ -30,27 +30,11 @@ extern crate alloc;
 
 pub mod warning;
 
-pub mod note;
-
 pub mod text;
 
-pub mod machine;
+pub mod url;
 
-pub mod settings;
-
-pub mod rule;
-
-pub mod identify;
-
-pub mod dialect;
-
-pub mod platform;
-
-pub mod fetch;
-
-pub mod net;
-
-pub mod pem;
+pub mod journal;
 
 pub mod value;
 
@@ -58,11 +42,33 @@ pub mod json;
 
 pub mod yaml;
 
+pub mod pem;
+
+pub mod note;
+
+pub mod plan;
+
+pub mod machine;
+
+pub mod outside;
+
+pub mod net;
+
+pub mod settings;
+
 pub mod instance;
 
 pub mod userdata;
 
-pub mod plan;
+pub mod rule;
+
+pub mod fetch;
+
+pub mod dialect;
+
+pub mod platform;
+
+pub mod identify;
 
 pub mod compile;
 

@@ -7,8 +7,9 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
-use crate::fetch::{Cloud, Network};
+use crate::fetch::Cloud;
 use crate::instance::Instance;
+use crate::outside::Network;
 use crate::rule::{self, Inquiry, Rule, Verdict};
 pub use crate::settings::sources::same;
 use crate::warning::Error;

@@ -391,6 +391,10 @@ impl Wires for PacketWires {
         clock::now()
     }
 
+    fn wall(&self) -> Duration {
+        clock::wall()
+    }
+
     fn plugged(&self, port: usize) -> bool {
         self.plugged.get(port).copied().unwrap_or(false)
     }

@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use cloudseed_core::compile::{
-    Decoded, Document, Ending, Handover, Identified, Line, Outcome, Timing, compile,
+    Decoded, Document, Ending, Handover, Identified, Outcome, Timing, compile,
 };
 use cloudseed_core::instance::{Documents, Instance, Source, Told};
+use cloudseed_core::journal::Line;
 use cloudseed_core::json;
 use cloudseed_core::machine::Kernel;
 use cloudseed_core::plan::Plan;

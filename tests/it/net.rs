@@ -4,12 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cloudseed_core::fetch::{Cloud, Failure, Method, Network, Outside, Request, Response};
+use cloudseed_core::fetch::service::Service;
+use cloudseed_core::fetch::{Cloud, web};
 use cloudseed_core::instance::{Document, Instance};
+use cloudseed_core::journal::Journal;
 use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::net::fixed::Fixed;
-use cloudseed_core::net::{Net, Nic, Wires, trace};
+use cloudseed_core::net::{Net, Nic, trace};
+use cloudseed_core::outside::{
+    Carrier, Clock, Endpoint, Failure, Method, Network, Request, Response,
+};
 use cloudseed_core::platform::{Needs, Way};
 use cloudseed_core::settings::Settings;
 
@@ -17,7 +22,7 @@ use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::cloud::simulated::Events;
 use crate::sys::root::Root;
-use crate::sys::world::{Journal, World};
+use crate::sys::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SERVICE: &str = "http://169.254.169.254";
@@ -30,6 +35,7 @@ const PLAIN: &str = "no lease\nlease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2.3\n
 /// An outside on cables, and what happens at their far ends.
 struct Lab {
     world: World<Cable>,
+    journal: Journal,
     events: Vec<Events>,
 }
 
@@ -69,9 +75,13 @@ impl Lab {
         }
         let nics = (0..plugs.len()).map(|number| nic(number as u8)).collect();
         let cable = Cable::new(plugs, seed);
-        let journal = Journal::since(cable.now());
-        let world = World::new(Net::new(cable, nics, seed), journal);
-        Lab { world, events }
+        let journal = Journal::new();
+        let world = World::new(Net::new(cable, nics, seed), journal.clone());
+        Lab {
+            world,
+            journal,
+            events,
+        }
     }
 
     fn reach(&mut self, network: Network) -> Result<usize, String> {
@@ -79,19 +89,17 @@ impl Lab {
     }
 
     fn reach_any(&mut self, network: Network, endpoints: &[&str]) -> Result<usize, String> {
-        let reached = self.world.reach(network, endpoints, 30 * SECOND);
+        let endpoints: Vec<Endpoint> = endpoints.iter().map(|url| Endpoint::from(*url)).collect();
+        let reached = self.world.reach(network, &endpoints, 30 * SECOND);
         reached.map_err(|failure| failure.found)
     }
 
     fn ask(&mut self, url: &str, redirects: u8) -> Result<Response, Failure> {
-        self.world.http(&Request {
-            method: Method::Get,
-            url,
-            headers: &[],
-            bytes_max: 1 << 20,
-            timeout: 5 * SECOND,
-            redirects,
-        })
+        let request = Request::new(Method::Get, url, 1 << 20, 5 * SECOND);
+        match redirects {
+            0 => self.world.exchange(&request),
+            _ => web::follow(&mut self.world, &request, redirects),
+        }
     }
 
     fn get(&mut self, path: &str) -> Result<Response, String> {
@@ -118,7 +126,7 @@ impl Lab {
 
     /// The log and what happened at the far ends, for a failed test to show.
     fn story(&self) -> String {
-        let lines = self.world.lines();
+        let lines = self.journal.lines();
         let lines = lines
             .iter()
             .map(|line| format!("{:9} {}\n", line.micros, line.text));
@@ -129,7 +137,7 @@ impl Lab {
     }
 
     fn said(&self, words: &str) -> bool {
-        self.world
+        self.journal
             .lines()
             .iter()
             .any(|line| line.text.contains(words))
@@ -164,10 +172,10 @@ fn fetched(
         .unwrap();
     let events = cloud.events();
     let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
-    let journal = Journal::since(cable.now());
-    let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal);
+    let journal = Journal::new();
+    let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal.clone());
     let settings = Settings::read(&machine, cloudseed_core::platform::searched());
-    let mut cloud = Cloud::new(name, &machine, &settings, &mut world, 60 * SECOND);
+    let mut cloud = Cloud::new(name, &machine, &settings, &mut world, &journal, 60 * SECOND);
     let platform = cloudseed_core::platform::named(name).unwrap();
     let mut ways = platform.ways.iter();
     let over_network = |way: &Way| match way.needs {
@@ -523,7 +531,7 @@ fn a_stolen_link_local_address_is_defended_once_and_then_left() {
     lab.world.pause(6 * SECOND);
     assert_eq!(lab.get(DATA).unwrap().body, BYTES, "{}", lab.story());
     let claims = lab
-        .world
+        .journal
         .lines()
         .iter()
         .filter(|line| line.text.contains("claimed"))
@@ -660,7 +668,7 @@ fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
         .with("no lease\nlisten 10.0.2.80\nlease 10.9.9.9/24 router 10.0.2.1 skip 99")
         .unwrap();
     let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
-    let journal = Journal::since(cable.now());
+    let journal = Journal::new();
     let mut net = Net::new(cable, vec![nic(0)], 7);
     net.fix(Fixed::parse("10.0.2.15::10.0.2.1:24::eth0").unwrap());
     net.fix(Fixed::parse("10.0.2.16::10.0.2.1:24::eth9").unwrap());
@@ -671,9 +679,10 @@ fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
         assert!(!trace::words(bytes).is_empty());
         count.fetch_add(1, Ordering::Relaxed);
     }));
-    let world = World::new(net, journal);
+    let world = World::new(net, journal.clone());
     let mut lab = Lab {
         world,
+        journal,
         events: Vec::new(),
     };
     let answer = lab.ask("http://Seed.LAN/hetzner/v1/userdata", 0);
@@ -685,7 +694,8 @@ fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
     );
     assert_eq!(lab.world.now(), Duration::ZERO);
     assert!(frames.load(Ordering::Relaxed) > 8);
-    let learnt = json::write(&lab.world.learnt());
+    let learnt = lab.world.learnt();
+    let learnt = json::write(&learnt[0].value());
     assert!(
         learnt.contains("10.0.2.15/24") && !learnt.contains("10.0.2.16"),
         "{learnt}"
@@ -698,7 +708,7 @@ fn what_was_learnt_is_told() {
     let mut lab = Lab::new(lease);
     lab.reach(Network::Dhcp4).unwrap();
     let learnt = lab.world.learnt();
-    let first = &learnt.as_list().unwrap()[0];
+    let first = learnt[0].value();
     assert_eq!(first.at(&["interface"]).unwrap().as_text(), Some("eth0"));
     assert_eq!(first.at(&["mtu"]).unwrap().as_int(), Some(1400));
     assert_eq!(
@@ -717,20 +727,21 @@ fn what_was_learnt_is_told() {
 }
 
 /// A recipe's view of the cloud, for a machine of no importance.
-fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud) -> T) -> T {
+fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud, &mut Service) -> T) -> T {
     let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
     let machine = Machine::read(&root);
     let settings = Settings::read(&machine, cloudseed_core::platform::searched());
-    let mut cloud = Cloud::new("test", &machine, &settings, &mut lab.world, 60 * SECOND);
+    let (journal, most) = (lab.journal.clone(), 60 * SECOND);
+    let mut cloud = Cloud::new("test", &machine, &settings, &mut lab.world, &journal, most);
     cloud.network = Network::Dhcp4;
-    cloud.reach(&[SERVICE]).unwrap();
-    ask(&mut cloud)
+    let mut service = cloud.reach(&[SERVICE]).unwrap();
+    ask(&mut cloud, &mut service)
 }
 
 #[test]
 fn a_recipe_waits_as_long_as_it_is_told() {
     let mut lab = Lab::new(&format!("answer GET {DATA} 429 retry-after 2 times 2"));
-    let got = recipe(&mut lab, |cloud| cloud.get(DATA));
+    let got = recipe(&mut lab, |cloud, service| service.get(cloud, DATA));
     assert_eq!(got.as_deref(), Ok(BYTES));
     assert_eq!(lab.world.now().as_secs(), 4, "{}", lab.story());
 }
@@ -752,7 +763,7 @@ fn a_recipe_gives_up_in_words() {
         ),
     ] {
         let mut lab = Lab::new(line);
-        let error = recipe(&mut lab, |cloud| cloud.get("/x")).unwrap_err();
+        let error = recipe(&mut lab, |cloud, service| service.get(cloud, "/x")).unwrap_err();
         assert!(error.to_string().contains(want), "{error}");
         assert!(
             error

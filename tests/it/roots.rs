@@ -8,15 +8,16 @@ use std::fs;
 use std::path::Path;
 
 use cloudseed_core::boot::{self, Booted, Options};
+use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::Machine;
-use cloudseed_core::net::{self, Net, Wires};
+use cloudseed_core::net::{self, Net};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::fixture::{Fixture, names, roots};
 use crate::sys::root::Root;
 use crate::sys::template::Jinja;
-use crate::sys::world::{Journal, World};
+use crate::sys::world::World;
 
 /// One seed for every root, so that a boot is the same each time.
 const SEED: u64 = 7;
@@ -34,9 +35,10 @@ fn booted(name: &str) -> Booted {
         (true, _) => Plug::Beside(0),
     };
     let cable = Cable::new((0..nics.len()).map(plug).collect(), SEED);
-    let journal = Journal::since(cable.now());
-    let mut world = World::new(Net::new(cable, nics, SEED), journal);
-    boot::boot(&machine, &mut world, &mut Jinja, Options::default())
+    let journal = Journal::new();
+    let mut world = World::new(Net::new(cable, nics, SEED), journal.clone());
+    let options = Options::default();
+    boot::boot(&machine, &mut world, &journal, &mut Jinja, options)
 }
 
 /// The files of a boot by path, with times left out of those that tell them.

@@ -4,9 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::fetch::{Cloud, Outside};
+use crate::fetch::Cloud;
 use crate::instance::Instance;
+use crate::journal::Journal;
 use crate::machine::Machine;
+use crate::outside::Outside;
 use crate::platform::{Needs, Platform, Read, Way};
 use crate::rule::{Evidence, Inquiry};
 use crate::settings::Settings;
@@ -46,6 +48,7 @@ pub fn fetch(
     machine: &Machine,
     settings: &Settings,
     outside: &mut dyn Outside,
+    journal: &Journal,
     candidates: &Candidates,
     deadline: Duration,
     warnings: &mut Vec<Warning>,
@@ -60,7 +63,14 @@ pub fn fetch(
         let left = deadline.saturating_sub(outside.now());
         let share = left / u32::try_from(count - index).unwrap_or(u32::MAX);
         let until = outside.now().saturating_add(share);
-        let mut cloud = Cloud::new(open.platform.name, machine, settings, outside, until);
+        let mut cloud = Cloud::new(
+            open.platform.name,
+            machine,
+            settings,
+            outside,
+            journal,
+            until,
+        );
         cloud.evidence = open.evidence;
         if let Needs::Network(network) = open.way.needs {
             cloud.network = network;

@@ -26,15 +26,6 @@ pub struct Identified<'a> {
     pub maybe: &'a [String],
 }
 
-/// One line of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// When, in microseconds since the program started.
-    pub micros: u64,
-    /// What.
-    pub text: String,
-}
-
 /// One step of the boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {

@@ -13,6 +13,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::fetch::service::Service;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Source, Told};
 use crate::value::{Map, Value};
@@ -71,8 +72,9 @@ impl Trees {
 }
 
 /// Trees being read.
-struct Crawl<'c, 'a> {
+struct Crawl<'c, 'a, 's> {
     cloud: &'c mut Cloud<'a>,
+    service: &'c mut Service<'s>,
     entries: Vec<Entry>,
     /// How many of the entries are roots; the first is the one that counts.
     roots: usize,
@@ -86,9 +88,10 @@ struct Crawl<'c, 'a> {
 /// # Errors
 /// A tree that must be there has no listing, nobody answers any more, more than [`LOST_MAX`] entries cannot be had, or
 /// everything together is larger than its bounds.
-pub fn crawl(cloud: &mut Cloud, roots: &[Root]) -> Result<Trees, Error> {
+pub fn crawl(cloud: &mut Cloud, service: &mut Service, roots: &[Root]) -> Result<Trees, Error> {
     let mut crawl = Crawl {
         cloud,
+        service,
         entries: roots.iter().map(Entry::root).collect(),
         roots: roots.len(),
         bytes: 0,
@@ -119,7 +122,7 @@ pub fn crawl(cloud: &mut Cloud, roots: &[Root]) -> Result<Trees, Error> {
 /// Where what is wrong with the whole tree is.
 const PLACE: &str = "the tree of meta-data";
 
-impl Crawl<'_, '_> {
+impl Crawl<'_, '_, '_> {
     /// Asks for the entries of one level, and takes in what they say.
     fn level(
         &mut self,
@@ -128,12 +131,13 @@ impl Crawl<'_, '_> {
     ) -> Result<(), Error> {
         let asked = self.entries.get(level.clone()).unwrap_or(&[]).iter();
         let paths: Vec<String> = asked.map(|entry| entry.path.clone()).collect();
-        self.cloud.expect(paths.iter().map(String::as_str));
+        self.service
+            .expect(self.cloud, paths.iter().map(String::as_str));
         for (index, path) in level.zip(paths) {
             let answer = if must(index) {
-                self.cloud.get(&path).map(Some)
+                self.service.get(self.cloud, &path).map(Some)
             } else {
-                self.cloud.get_optional(&path)
+                self.service.get_optional(self.cloud, &path)
             };
             match answer {
                 Ok(answer) => self.take(index, answer),
@@ -141,7 +145,7 @@ impl Crawl<'_, '_> {
                 Err(error) => self.lose(index, error)?,
             }
         }
-        self.cloud.expect(core::iter::empty());
+        self.service.expect(self.cloud, core::iter::empty());
         Ok(())
     }
 

@@ -16,15 +16,16 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use smoltcp::time::{Duration, Instant};
 
 use super::auto6::{Auto, Managed};
-use super::dhcp::{self, Lease};
+use super::dhcp;
 use super::fixed::Fixed;
 use super::frame::{self, Arp, Control};
 use super::icmp6::{self, Message};
 use super::linklocal::{self, Claim};
 use super::names::Kind;
-use super::route::{Route, Routes};
+use super::route::Routes;
 use super::{Mac, Nic, Random, dhcp6};
-use crate::fetch::Network;
+use crate::outside::Network;
+use crate::outside::learnt::{Hardware, Lease, Lease6, Route};
 
 /// How long DHCP has the link for itself before a link-local address is claimed beside it.
 const FALLBACK: Duration = Duration::from_millis(2500);
@@ -41,7 +42,7 @@ pub(super) struct Addresses {
     pub claim: Option<Claim>,
     pub auto: Option<Auto>,
     pub dhcp6: Option<dhcp6::Client>,
-    pub lease6: Option<dhcp6::Lease>,
+    pub lease6: Option<Lease6>,
     /// What the command line says; then nobody is asked for an address of that family.
     pub fixed: Vec<Fixed>,
     /// When a link-local address is claimed if there is no lease.
@@ -245,9 +246,7 @@ impl Addresses {
     fn leased(&mut self, now: Instant, event: dhcp::Event) {
         match event {
             dhcp::Event::Offered(lease) => {
-                let Lease {
-                    address, server, ..
-                } = &lease;
+                let (address, server) = (lease.address, server(&lease));
                 self.note(now, format_args!("{address} offered by {server}"));
                 self.ask_early(&lease);
             }
@@ -255,12 +254,7 @@ impl Addresses {
                 self.note(now, format_args!("refused by {server}: {words}"));
             }
             dhcp::Event::Leased(lease) => {
-                let Lease {
-                    address,
-                    prefix,
-                    server,
-                    ..
-                } = &lease;
+                let (address, prefix, server) = (lease.address, lease.prefix, server(&lease));
                 self.note(now, format_args!("{address}/{prefix} leased by {server}"));
                 let frame = linklocal::announcement(self.nic.mac, lease.address);
                 self.out.push(frame);
@@ -274,9 +268,8 @@ impl Addresses {
     /// Asks who the routers of an offer are while the offer is being confirmed: that saves a round trip. The question has no
     /// sender's address, for we have none yet.
     fn ask_early(&mut self, lease: &Lease) {
-        let routers = lease.routes.iter().map(|route| route.router);
-        let routers = routers.filter(|router| !router.is_unspecified());
-        self.early.extend(routers.map(IpAddr::V4));
+        let routers = lease.routes.iter().filter_map(|route| route.router);
+        self.early.extend(routers);
         self.early.dedup();
     }
 
@@ -371,7 +364,7 @@ impl Addresses {
         asked.then(|| icmp6::neighbour_advert(from, *target, self.nic.mac))
     }
 
-    fn leased6(&mut self, now: Instant, lease: dhcp6::Lease) {
+    fn leased6(&mut self, now: Instant, lease: Lease6) {
         match lease.address {
             Some(address) => {
                 if let Some(auto) = &mut self.auto {
@@ -463,12 +456,7 @@ impl Addresses {
                 router: None,
             });
             for route in &lease.routes {
-                let router = (!route.router.is_unspecified()).then_some(IpAddr::V4(route.router));
-                routes.add(Route {
-                    network: IpAddr::V4(route.network),
-                    prefix: route.prefix,
-                    router,
-                });
+                routes.add(*route);
             }
         }
         for route in self.auto.iter().flat_map(Auto::routes) {
@@ -562,20 +550,15 @@ pub(super) enum Told {
     Router(Ipv6Addr, Mac),
 }
 
+/// Who leased it, for people.
+fn server(lease: &Lease) -> Ipv4Addr {
+    lease.server.unwrap_or(Ipv4Addr::UNSPECIFIED)
+}
+
 fn told(from: Ipv6Addr, message: &Message) -> Option<Told> {
     match message {
         Message::NeighbourAdvert { target, mac } => Some(Told::Answered(*target, (*mac)?)),
         Message::RouterAdvert(advert) => Some(Told::Router(from, advert.mac?)),
         Message::NeighbourSolicit { .. } => None,
-    }
-}
-
-/// A hardware address, as it is written.
-pub(super) struct Hardware(pub Mac);
-
-impl fmt::Display for Hardware {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
     }
 }

@@ -11,7 +11,7 @@ use smoltcp::time::{Duration, Instant};
 
 use super::Mac;
 use super::icmp6::{self, Advert, Message};
-use super::route::Route;
+use crate::outside::learnt::Route;
 
 /// The prefix of all link-local addresses.
 const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);

@@ -1,8 +1,8 @@
 //! Akamai: the vendor of the firmware is Linode or, on newer hosts, Akamai.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// Akamai Connected Cloud, once Linode.

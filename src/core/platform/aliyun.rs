@@ -1,8 +1,8 @@
 //! AliYun: the product is named Alibaba Cloud ECS.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// Alibaba Cloud.

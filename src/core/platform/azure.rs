@@ -1,8 +1,8 @@
 //! Azure: the asset tag of the chassis, the same on every machine.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::identify::kin::AZURE_CHASSIS;
+use crate::outside::Network;
 use crate::rule::Rule;
 
 /// Microsoft Azure.

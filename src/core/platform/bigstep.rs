@@ -1,7 +1,7 @@
 //! Bigstep: a file says where to ask.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
+use crate::outside::Network;
 use crate::rule::Rule;
 
 /// Bigstep, which writes the URL of its metadata service into the image.

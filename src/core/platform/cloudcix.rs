@@ -1,8 +1,8 @@
 //! CloudCIX: the product is named so.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// CloudCIX.

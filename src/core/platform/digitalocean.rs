@@ -9,10 +9,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
-use crate::fetch::{Cloud, Network};
+use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::Link;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 use crate::value::{Map, Value};
 use crate::warning::Error;
@@ -39,14 +40,9 @@ const SUBNETS: [(&str, bool); 4] = [
 ];
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    cloud.reach(ENDPOINTS)?;
-    let document = cloud.get(PATH)?;
-    let tree = crate::json::read(&document)
-        .map_err(|error| cloud.broken(PATH, "a JSON document", error))?;
-    let Some(map) = tree.as_map() else {
-        return Err(cloud.broken(PATH, "an object", tree.kind()));
-    };
-    let map = map.clone();
+    let mut service = cloud.reach(ENDPOINTS)?;
+    let document = service.get(cloud, PATH)?;
+    let map = cloud.json_map(PATH, &document)?;
     let serial = cloud.machine.dmi.get(Field::ProductSerial);
     let id = map.get("droplet_id").and_then(Value::to_text);
     let id = id.or(serial.map(String::from)).unwrap_or_default();
@@ -57,7 +53,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     }
     let network_config = network_config.map(|config| crate::yaml::write(&config).into_bytes());
     let bytes = |key: &str| text(&map, key).map(String::into_bytes);
-    let source = Source::metadata(&cloud.base);
+    let source = Source::metadata(&service.base);
     let told = Told {
         documents: Documents::default()
             .with(Document::MetaData, Some(document))

@@ -6,17 +6,20 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::time::Duration;
 
 use serde::Deserialize;
 
 use super::{Needs, Platform, Way};
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::seed::{self, Place};
-use crate::fetch::{Cloud, Network};
-use crate::instance::{Document, Instance, Source, SourceKind, Told};
+use crate::fetch::Cloud;
+use crate::fetch::service::{Question, Service};
+use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::note::Note;
+use crate::outside::{Method, Network};
 use crate::rule::{Inquiry, Rule, Verdict};
 use crate::value::Map;
 use crate::warning::Error;
@@ -177,7 +180,7 @@ fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
         return Err(cloud.broken(SEED, "a seed", "none that is complete"));
     };
     let source = Source {
-        kind: SourceKind::SeedDir,
+        kind: "seed-dir",
         place: String::from(SEED),
     };
     let name = relative(cloud.machine).map_or("unknown", |(relative, _)| relative.name());
@@ -190,12 +193,12 @@ fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let relative = relative(cloud.machine).map_or(Relative::Aws, |(relative, _)| relative);
-    cloud.reach(ENDPOINTS)?;
+    let mut service = cloud.reach(ENDPOINTS)?;
     if relative == Relative::Aws {
-        take_token(cloud)?;
+        take_token(cloud, &mut service, None)?;
     }
     let version = match relative {
-        Relative::Aws | Relative::Outscale => version(cloud)?,
+        Relative::Aws | Relative::Outscale => version(cloud, &mut service)?,
         _ => "2009-04-04",
     };
     let meta_data = format!("/{version}/meta-data/");
@@ -205,11 +208,11 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     if relative == Relative::Aws {
         roots.push(Root::OptionalTree(&identity));
     }
-    let mut trees = ec2::crawl(cloud, &roots)?;
+    let mut trees = ec2::crawl(cloud, &mut service, &roots)?;
     let document = trees.document(&format!("{identity}document"));
     let document = document.and_then(|document| read_identity(cloud, document));
     let user_data = trees.document(&user_data).map(<[u8]>::to_vec);
-    let source = Source::metadata(&cloud.base);
+    let source = Source::metadata(&service.base);
     let mut told = ec2::told(relative.name(), source, trees.take(0));
     told.documents
         .put(Document::UserData, user_data.map(super::decoded));
@@ -228,15 +231,19 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
 }
 
 /// Takes a session token, which every later request carries. 403 means that the owner switched the service off.
-fn take_token(cloud: &mut Cloud) -> Result<(), Error> {
+fn take_token(cloud: &mut Cloud, service: &mut Service, _: Option<Duration>) -> Result<(), Error> {
     const HEADER: &str = "X-aws-ec2-metadata-token";
     let lifetime = [("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS)];
-    cloud.headers.retain(|(name, _)| *name != HEADER);
-    let token = cloud.put("/latest/api/token", &lifetime)?;
+    service.headers.retain(|(name, _)| *name != HEADER);
+    let question = Question {
+        headers: &lifetime,
+        ..Question::new(Method::Put, "/latest/api/token")
+    };
+    let token = service.body(cloud, &question)?;
     match String::from_utf8(token) {
         Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            cloud.headers.push((HEADER, token));
-            cloud.renew = Some(take_token);
+            service.headers.push((HEADER, token));
+            service.renew = Some(take_token);
             Ok(())
         }
         _ => Err(cloud.broken(
@@ -248,13 +255,11 @@ fn take_token(cloud: &mut Cloud) -> Result<(), Error> {
 }
 
 /// The newest version of the tree that this service has.
-fn version(cloud: &mut Cloud) -> Result<&'static str, Error> {
+fn version(cloud: &mut Cloud, service: &mut Service) -> Result<&'static str, Error> {
     let (oldest, newer) = VERSIONS.split_last().unwrap_or((&"latest", &[]));
     for version in newer {
-        if cloud
-            .get_optional(&format!("/{version}/meta-data/instance-id"))?
-            .is_some()
-        {
+        let path = format!("/{version}/meta-data/instance-id");
+        if service.get_optional(cloud, &path)?.is_some() {
             return Ok(version);
         }
     }

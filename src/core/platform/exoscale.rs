@@ -1,8 +1,8 @@
 //! Exoscale: the name of the product begins so.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// Exoscale.

@@ -1,8 +1,8 @@
 //! GCE: the name of the product, or where that is missing the serial number.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// Google Compute Engine.

@@ -8,9 +8,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
-use crate::fetch::{Cloud, Network};
+use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 use crate::value::{Map, Value};
 use crate::warning::Error;
@@ -37,11 +38,11 @@ const NETWORKS: &str = "/hetzner/v1/metadata/private-networks";
 const USER_DATA: &str = "/hetzner/v1/userdata";
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    cloud.reach(ENDPOINTS)?;
-    cloud.expect([META_DATA, NETWORKS, USER_DATA].into_iter());
-    let document = cloud.get(META_DATA)?;
-    let networks = cloud.get_or_warn(NETWORKS);
-    let user_data = cloud.get_or_warn(USER_DATA);
+    let mut service = cloud.reach(ENDPOINTS)?;
+    service.expect(cloud, [META_DATA, NETWORKS, USER_DATA].into_iter());
+    let document = service.get(cloud, META_DATA)?;
+    let networks = service.get_or_warn(cloud, NETWORKS);
+    let user_data = service.get_or_warn(cloud, USER_DATA);
     let mut meta_data = match crate::yaml::read(&document) {
         Ok(Value::Map(map)) => map,
         Ok(other) => return Err(cloud.broken(META_DATA, "a map", other.kind())),
@@ -60,12 +61,13 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         let expected = format!("{serial}, the serial number in firmware");
         return Err(cloud.broken("instance-id", &expected, crate::value::quote(&id)));
     }
-    let told = told(cloud, meta_data, document, user_data);
+    let source = Source::metadata(&service.base);
+    let told = told(source, meta_data, document, user_data);
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
 /// What the documents tell. Vendor-data come inside the meta-data and are taken out of it: everybody may read the tree.
-fn told(cloud: &Cloud, mut meta_data: Map, document: Vec<u8>, user_data: Option<Vec<u8>>) -> Told {
+fn told(source: Source, mut meta_data: Map, document: Vec<u8>, user_data: Option<Vec<u8>>) -> Told {
     let vendor_data = meta_data.remove(&"vendor_data".into());
     let vendor_data = vendor_data.and_then(|value| value.to_text());
     let vendor_data = vendor_data.filter(|text| !text.is_empty());
@@ -75,7 +77,6 @@ fn told(cloud: &Cloud, mut meta_data: Map, document: Vec<u8>, user_data: Option<
     if let Some(hostname) = meta_data.get("hostname").cloned() {
         meta_data.insert("local-hostname", hostname);
     }
-    let source = Source::metadata(&cloud.base);
     Told {
         documents: Documents::default()
             .with(Document::MetaData, Some(document))

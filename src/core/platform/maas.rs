@@ -1,7 +1,7 @@
 //! MAAS: bare metal, which nothing tells; its images and its command lines name it.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
+use crate::outside::Network;
 use crate::rule::Rule;
 
 /// Metal as a Service.

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{Needs, Platform, Way};
 use crate::dialect::seed::{self, Place, Seed};
 use crate::fetch::Cloud;
-use crate::instance::{Document, Documents, Instance, Source, SourceKind, Told};
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::Volume;
@@ -327,8 +327,8 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         return Err(unable("dsmode", "disabled by the seed itself"));
     }
     let kind = match sources.first() {
-        Some(first) if first.starts_with("/dev") => SourceKind::ConfigDisk,
-        _ => SourceKind::SeedDir,
+        Some(first) if first.starts_with("/dev") => "config-disk",
+        _ => "seed-dir",
     };
     let source = Source {
         kind,

@@ -1,8 +1,8 @@
 //! NWCS: the vendor of the firmware.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// NWCS.

@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::identify::{kin, log};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
 
 /// What the firmware of a machine on OpenStack says, and on the clouds made of it.

@@ -1,8 +1,8 @@
 //! Oracle: the asset tag of the chassis.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// Oracle Cloud Infrastructure.

@@ -1,8 +1,8 @@
 //! Scaleway: the vendor of the firmware, also in a container; a word of the command line; a file.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// Scaleway.

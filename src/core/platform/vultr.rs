@@ -1,8 +1,8 @@
 //! Vultr: the vendor of the firmware; on bare metal a word of the command line or a file.
 
 use super::{Needs, Platform, Way};
-use crate::fetch::Network;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// Vultr.
