@@ -1,8 +1,8 @@
 //! `cloudseed platforms`: how each platform is known, what that takes, what is asked; from the static records.
 
 use argh::FromArgs;
-use cloudseed_core::outside::Network;
 use cloudseed_core::json;
+use cloudseed_core::outside::Network;
 use cloudseed_core::platform::{Needs, PLATFORMS, Platform, Way, named};
 use cloudseed_core::value::{Map, Value};
 

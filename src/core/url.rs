@@ -245,6 +245,19 @@ fn without_dots(path: &str) -> String {
     format!("/{}", kept.join("/"))
 }
 
+/// Every byte that RFC 3986, 2.3 does not reserve as it is, every other as `%XX`.
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// Takes percent-encoding away (RFC 3986, 2.1): `%XX` is the byte it names; all else, a lone `%` too, stays as it stands.
 pub fn percent_decoded(text: &str) -> Vec<u8> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
@@ -397,6 +410,13 @@ mod tests {
         ] {
             assert_eq!(shown(text).to_string(), want, "{text}");
         }
+    }
+
+    #[test]
+    fn percent_encoding_is_put_on() {
+        assert_eq!(percent_encoded("a-Z_0.~ &/%é"), "a-Z_0.~%20%26%2F%25%C3%A9");
+        let decoded = percent_decoded(&percent_encoded("a b%é"));
+        assert_eq!(decoded, "a b%é".as_bytes());
     }
 
     #[test]

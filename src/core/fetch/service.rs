@@ -13,7 +13,7 @@ use super::schedule::{DOCUMENT_SECONDS_MAX, Schedule};
 use super::tries::{Denied, Goal, Meaning, Miss, usual};
 use super::{Cloud, RESPONSE_BYTES_MAX};
 use crate::outside::{At, Method, Outside, Request, Response};
-use crate::warning::Error;
+use crate::warning::{Blame, Error};
 
 /// Gets what requests carry anew. `date` is the service's own time since the epoch, where its refusal told it.
 pub type Renew = fn(&mut Cloud, &mut Service, date: Option<Duration>) -> Result<(), Error>;
@@ -166,7 +166,11 @@ impl<'a> Service<'a> {
             Some(renew) => {
                 // Whoever gets the new token must not be renewed for.
                 self.renew = None;
-                renew(cloud, self, denied.date)?;
+                renew(cloud, self, denied.date).map_err(|error| Error {
+                    // Nothing else can be had either.
+                    blame: Blame::Unable,
+                    ..error
+                })?;
                 self.renew = Some(renew);
                 let again = self.tries(cloud, question, &mut schedule);
                 again.map_err(|denied| denied.error)
