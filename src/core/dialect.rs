@@ -1,5 +1,6 @@
 //! Dialects: protocols and layouts that several platforms speak. A platform knows dialects, never another platform.
 
 pub mod ec2;
+pub mod mdata;
 pub mod seed;
 pub mod vendor;

@@ -17,6 +17,7 @@ use core::time::Duration;
 
 use crate::journal::Journal;
 use crate::machine::Machine;
+use crate::network::Config;
 use crate::outside::{Endpoint, Network, Outside};
 use crate::rule::Evidence;
 use crate::settings::Settings;
@@ -143,6 +144,25 @@ impl<'a> Cloud<'a> {
     pub fn broken(&self, place: &str, expected: impl ToString, found: impl ToString) -> Error {
         let step = format!("fetch {}", self.name);
         Error::new(Blame::Broken, step, place, expected, found)
+    }
+
+    /// Warnings of whoever read what this cloud said.
+    pub fn told(&mut self, warnings: Vec<Warning>) {
+        let step = format!("fetch {}", self.name);
+        let told = warnings.into_iter().map(|warning| Warning {
+            step: step.clone(),
+            ..warning
+        });
+        self.warnings.extend(told);
+    }
+
+    /// A network configuration that was made of what the cloud says, as the document that it becomes.
+    pub fn network_config(
+        &mut self,
+        (config, warnings): (Option<Config>, Vec<Warning>),
+    ) -> Option<Vec<u8>> {
+        self.told(warnings);
+        config.map(|config| crate::yaml::write(&config.write()).into_bytes())
     }
 
     /// A document that has to be a map in JSON.

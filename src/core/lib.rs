@@ -50,6 +50,8 @@ pub mod plan;
 
 pub mod machine;
 
+pub mod network;
+
 pub mod outside;
 
 pub mod net;

@@ -151,7 +151,7 @@ impl Crawl<'_, '_, '_> {
 
     fn lose(&mut self, index: usize, error: Error) -> Result<(), Error> {
         self.lost += usize::from(index >= self.roots);
-        if self.lost > LOST_MAX || error.blame != Blame::Broken {
+        if self.lost > LOST_MAX || error.blame == Blame::Unable {
             return Err(error);
         }
         self.cloud.warnings.push(error.what);

@@ -135,6 +135,16 @@ pub fn map(cloud: &mut Cloud, place: &str, document: &[u8]) -> Map {
     Map::new()
 }
 
+/// A document that stands in a configuration: text, bytes, or a tree that is written as one.
+pub fn document(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::Null => None,
+        Value::Text(text) => Some(text.clone().into_bytes()),
+        Value::Bytes(bytes) => Some(bytes.clone()),
+        tree => Some(crate::yaml::write(tree).into_bytes()),
+    }
+}
+
 /// Where a document of a seed is: in place of `%s`, else below the address.
 pub fn at(url: &str, name: &str) -> String {
     match url {

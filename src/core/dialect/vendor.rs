@@ -50,6 +50,6 @@ mod tests {
         for nothing in ["null", "{}", "\"\"", "[]", "{\"cloud-init\": null}"] {
             assert_eq!(found(nothing), Ok(None), "{nothing}");
         }
-        assert_eq!(found("{\"cloud-init\": {\"a\": 1}}"), Err("a map"));
+        assert_eq!(found("{\"cloud-init\": {\"a\": 1}}"), Err("dict"));
     }
 }

@@ -6,6 +6,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde::Deserialize;
@@ -18,10 +19,11 @@ use crate::fetch::service::{Question, Service};
 use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
+use crate::network;
 use crate::note::Note;
 use crate::outside::{Method, Network};
 use crate::rule::{Inquiry, Rule, Verdict};
-use crate::value::Map;
+use crate::value::{Map, Value};
 use crate::warning::Error;
 
 /// Amazon EC2 and its relatives.
@@ -216,6 +218,8 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut told = ec2::told(relative.name(), source, trees.take(0));
     told.documents
         .put(Document::UserData, user_data.map(super::decoded));
+    let network = network_config(cloud, &mut told);
+    told.documents.put(Document::NetworkConfig, network);
     told.beside.insert("_metadata_api_version", version);
     if relative == Relative::Aws {
         let dynamic = Map::from_iter([("instance-identity", trees.take(2))]);
@@ -228,6 +232,24 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         told.availability_zone = zone.or(told.availability_zone);
     }
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// The interfaces of the tree, as the original configures them. Routes of other tables only where netplan reads them.
+fn network_config(cloud: &mut Cloud, told: &mut Told) -> Option<Vec<u8>> {
+    let tree = Value::Map(core::mem::take(&mut told.meta_data));
+    let (config, warnings) = network::ec2::config(&tree, &cloud.machine.links);
+    if let Value::Map(map) = tree {
+        told.meta_data = map;
+    }
+    let netplan = cloud.machine.files.kind("/usr/sbin/netplan").is_some();
+    let config = config.map(|config| {
+        if netplan {
+            config
+        } else {
+            config.without_tables()
+        }
+    });
+    cloud.network_config((config, warnings))
 }
 
 /// Takes a session token, which every later request carries. 403 means that the owner switched the service off.

@@ -11,6 +11,7 @@ use super::{Needs, Platform, Way};
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
+use crate::network;
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
 use crate::value::{Map, Value};
@@ -61,8 +62,13 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         let expected = format!("{serial}, the serial number in firmware");
         return Err(cloud.broken("instance-id", &expected, crate::value::quote(&id)));
     }
+    let (network, warnings) =
+        network::hetzner::document(&meta_data.clone().into(), &cloud.machine.links);
+    let network = network.map(|network| crate::yaml::write(&network).into_bytes());
+    cloud.told(warnings);
     let source = Source::metadata(&service.base);
-    let told = told(source, meta_data, document, user_data);
+    let mut told = told(source, meta_data, document, user_data);
+    told.documents.put(Document::NetworkConfig, network);
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
@@ -71,8 +77,6 @@ fn told(source: Source, mut meta_data: Map, document: Vec<u8>, user_data: Option
     let vendor_data = meta_data.remove(&"vendor_data".into());
     let vendor_data = vendor_data.and_then(|value| value.to_text());
     let vendor_data = vendor_data.filter(|text| !text.is_empty());
-    let network_config = meta_data.get("network-config");
-    let network_config = network_config.map(|config| crate::yaml::write(config).into_bytes());
     // The original's generic code reads the host name by another key.
     if let Some(hostname) = meta_data.get("hostname").cloned() {
         meta_data.insert("local-hostname", hostname);
@@ -81,8 +85,7 @@ fn told(source: Source, mut meta_data: Map, document: Vec<u8>, user_data: Option
         documents: Documents::default()
             .with(Document::MetaData, Some(document))
             .with(Document::UserData, user_data.map(super::decoded))
-            .with(Document::VendorData, vendor_data.map(String::into_bytes))
-            .with(Document::NetworkConfig, network_config),
+            .with(Document::VendorData, vendor_data.map(String::into_bytes)),
         ..Told::by_meta_data("hetzner", source, meta_data)
     }
 }

@@ -20,6 +20,7 @@ use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::Volume;
+use crate::network;
 use crate::rule::{Inquiry, Rule, Seen, Verdict};
 use crate::settings::Settings;
 use crate::value::{Map, Value};
@@ -208,7 +209,7 @@ impl Gathered {
         let meta_data = match meta_data {
             Value::Map(map) => map.clone(),
             other => {
-                let text = document(other).unwrap_or_default();
+                let text = seed::document(other).unwrap_or_default();
                 seed::map(cloud, "datasource.NoCloud.meta-data", &text)
             }
         };
@@ -218,7 +219,10 @@ impl Gathered {
             Document::VendorData,
             Document::NetworkConfig,
         ] {
-            documents.put(kind, setting(settings, kind.name()).and_then(document));
+            documents.put(
+                kind,
+                setting(settings, kind.name()).and_then(seed::document),
+            );
         }
         self.merge(
             "ds_config",
@@ -227,16 +231,6 @@ impl Gathered {
                 documents,
             },
         );
-    }
-}
-
-/// A document that stands in a configuration: text, bytes, or a tree that is written as one.
-fn document(value: &Value) -> Option<Vec<u8>> {
-    match value {
-        Value::Null => None,
-        Value::Text(text) => Some(text.clone().into_bytes()),
-        Value::Bytes(bytes) => Some(bytes.clone()),
-        tree => Some(crate::yaml::write(tree).into_bytes()),
     }
 }
 
@@ -306,7 +300,7 @@ fn expanded(url: &str, dmi: &Dmi) -> String {
 fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     let Gathered {
         mut meta_data,
-        documents,
+        mut documents,
         sources,
         ..
     } = gathered;
@@ -325,6 +319,12 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     }
     if text("dsmode").as_deref() == Some("disabled") {
         return Err(unable("dsmode", "disabled by the seed itself"));
+    }
+    if let Some(text) = text("network-interfaces")
+        && documents.get(Document::NetworkConfig).is_none()
+    {
+        let network = network::interfaces::config(&text);
+        documents.put(Document::NetworkConfig, cloud.network_config(network));
     }
     let kind = match sources.first() {
         Some(first) if first.starts_with("/dev") => "config-disk",
