@@ -9,7 +9,7 @@ use crate::instance::Instance;
 use crate::journal::Journal;
 use crate::machine::Machine;
 use crate::outside::Outside;
-use crate::platform::{Needs, Platform, Read, Way};
+use crate::platform::{Needs, Platform, Read, Way, none};
 use crate::rule::{Evidence, Inquiry};
 use crate::settings::Settings;
 use crate::warning::{Blame, Error, Warning};
@@ -54,10 +54,10 @@ pub fn fetch(
     warnings: &mut Vec<Warning>,
 ) -> Fetched {
     let open = open(machine, settings, candidates);
-    let mut unread = candidates
-        .platforms
-        .iter()
-        .filter(|platform| !platform.is_read());
+    // The fallback is no cloud's.
+    let clouds = candidates.platforms.iter();
+    let mut clouds = clouds.filter(|platform| platform.name != none::PLATFORM.name);
+    let mut unread = clouds.clone().filter(|platform| !platform.is_read());
     let (count, mut failed) = (open.len(), None);
     for (index, open) in open.into_iter().enumerate() {
         let left = deadline.saturating_sub(outside.now());
@@ -87,14 +87,14 @@ pub fn fetch(
             Err(error) => warnings.extend(failed.replace(error).map(|error| error.what)),
         }
     }
-    match (unread.next(), failed, candidates.platforms) {
+    match (unread.next(), failed, clouds.next()) {
         (Some(platform), failed, _) => {
             warnings.extend(failed.map(|error| error.what));
             Fetched::Named(platform.name)
         }
         (None, Some(error), _) => Fetched::Failed(error),
-        (None, None, [platform, ..]) => Fetched::Failed(shows_nothing(platform)),
-        (None, None, []) => Fetched::Nothing,
+        (None, None, Some(platform)) => Fetched::Failed(shows_nothing(platform)),
+        (None, None, None) => Fetched::Nothing,
     }
 }
 
