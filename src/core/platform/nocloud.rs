@@ -18,6 +18,7 @@ use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::{self, Volume};
 use crate::rule::{Inquiry, Rule, Verdict};
+use crate::url::below;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -205,8 +206,8 @@ fn medium(cloud: &mut Cloud, seed: &mut Seed) -> Result<(), Error> {
 fn remote(cloud: &mut Cloud, seed: &mut Seed, url: &str) -> Result<(), Error> {
     let url = expanded(url, &cloud.machine.dmi);
     let mut web = cloud.web();
-    let Some((documents, meta_data)) = complete(&url, |name| web.read(&seeded(&url, name)))? else {
-        let place = seeded(&url, "meta-data");
+    let Some((documents, meta_data)) = complete(&url, |name| web.read(&below(&url, name)))? else {
+        let place = below(&url, "meta-data");
         return Err(broken(
             &place,
             "seed",
@@ -217,15 +218,6 @@ fn remote(cloud: &mut Cloud, seed: &mut Seed, url: &str) -> Result<(), Error> {
     seed.documents = Documents::default();
     seed.merge(url, documents, meta_data);
     Ok(())
-}
-
-/// Where a document of a seed is: in place of `%s`, else below the address.
-fn seeded(url: &str, name: &str) -> String {
-    match url {
-        _ if url.contains("%s") => url.replace("%s", name),
-        _ if url.ends_with('/') || url.contains('?') => format!("{url}{name}"),
-        _ => format!("{url}/{name}"),
-    }
 }
 
 /// The firmware strings that an address may name, by dmidecode's words.
@@ -351,20 +343,6 @@ fn broken(place: &str, what: &str, expected: &str, found: impl ToString) -> Erro
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_seed_url_takes_a_name_in_three_ways() {
-        assert_eq!(seeded("http://x/a", "user-data"), "http://x/a/user-data");
-        assert_eq!(seeded("http://x/a/", "user-data"), "http://x/a/user-data");
-        assert_eq!(
-            seeded("http://x/a?f=", "user-data"),
-            "http://x/a?f=user-data"
-        );
-        assert_eq!(
-            seeded("http://x/%s.txt", "user-data"),
-            "http://x/user-data.txt"
-        );
-    }
 
     #[test]
     fn firmware_strings_stand_in_a_seed_url() {
