@@ -32,6 +32,7 @@ pub mod dhcp6;
 pub mod fixed;
 pub mod frame;
 pub mod hasten;
+pub mod held;
 pub mod icmp6;
 mod lane;
 pub mod linklocal;
