@@ -32,7 +32,6 @@ use sys::probe;
 use sys::root::Root;
 use sys::stream::Started;
 use sys::template::Jinja;
-use sys::tls::Tls;
 use sys::watch::Watch;
 use sys::world;
 
@@ -193,12 +192,8 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
     let files = Root::new(Path::new("/"));
     let journal = Journal::new();
-    let mut kernel = Kernel::new(
-        journal.clone(),
-        Started::now(),
-        Tls::default(),
-        files.clone(),
-    );
+    let settings = world::Settings::without_network(&files);
+    let mut kernel = Kernel::new(&settings, journal.clone(), Started::now());
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {
         files: &files,

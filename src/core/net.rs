@@ -32,6 +32,7 @@ pub mod dhcp6;
 pub mod fixed;
 pub mod frame;
 pub mod hasten;
+pub mod held;
 pub mod icmp6;
 mod lane;
 pub mod linklocal;
@@ -287,10 +288,10 @@ impl<W: Wires> Net<W> {
 
     /// What happened since the last call, in the order of time.
     pub fn notes(&mut self) -> Vec<(Instant, String)> {
-        let notes = self.lanes.iter_mut();
-        let mut notes: Vec<(Instant, String)> = notes
-            .flat_map(|lane| core::mem::take(&mut lane.have.notes))
-            .collect();
+        let now = self.now();
+        let lanes = self.lanes.iter_mut();
+        let mut notes: Vec<(Instant, String)> =
+            lanes.flat_map(|lane| lane.have.take_notes(now)).collect();
         notes.sort_by_key(|(at, _)| *at);
         notes
     }

@@ -205,6 +205,15 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// Where the document `name` of a seed is (cloud-init's NoCloud): in place of `%s`, else below the address, or behind its query.
+pub fn below(seed: &str, name: &str) -> String {
+    match seed {
+        _ if seed.contains("%s") => seed.replace("%s", name),
+        _ if seed.ends_with('/') || seed.contains('?') => format!("{seed}{name}"),
+        _ => format!("{seed}/{name}"),
+    }
+}
+
 /// The scheme of a reference, if it has one, and what follows the colon.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
@@ -258,22 +267,37 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// Takes percent-encoding away (RFC 3986, 2.1): `%XX` is the byte it names; all else, a lone `%` too, stays as it stands.
+/// Takes percent-encoding away (RFC 3986, 2.1).
 pub fn percent_decoded(text: &str) -> Vec<u8> {
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let pair = (digit(bytes.get(at + 1)), digit(bytes.get(at + 2)));
-        let (byte, length) = match (byte, pair) {
-            (b'%', (Some(high), Some(low))) => ((high * 16 + low) as u8, 3),
-            _ => (byte, 1),
-        };
-        decoded.push(byte);
-        at += length;
+    let mut decoded = Vec::with_capacity(text.len());
+    for (plain, octet) in percent_pieces(text) {
+        decoded.extend(plain.as_bytes());
+        decoded.extend(octet);
     }
     decoded
+}
+
+/// The pieces of a text in percent-encoding: what stands for itself, and the octet behind it that `%XX` names. A lone `%`
+/// stands for itself.
+pub fn percent_pieces(text: &str) -> impl Iterator<Item = (&str, Option<u8>)> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        let mut signs = rest.match_indices('%');
+        let found = signs.find_map(|(at, _)| Some((at, octet(rest.get(at + 1..at + 3)?)?)));
+        let (plain, octet, after) = match found {
+            Some((at, octet)) => (&rest[..at], Some(octet), &rest[at + 3..]),
+            None => (rest, None, ""),
+        };
+        let more = !rest.is_empty();
+        rest = after;
+        more.then_some((plain, octet))
+    })
+}
+
+/// `2HEXDIG`
+fn octet(digits: &str) -> Option<u8> {
+    let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u8::from_str_radix(digits, 16).ok().filter(|_| all)
 }
 
 #[cfg(test)]
@@ -420,6 +444,18 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_takes_a_name_in_three_ways() {
+        for (seed, want) in [
+            ("http://x/a", "http://x/a/user-data"),
+            ("http://x/a/", "http://x/a/user-data"),
+            ("http://x/a?f=", "http://x/a?f=user-data"),
+            ("http://x/%s.txt", "http://x/user-data.txt"),
+        ] {
+            assert_eq!(below(seed, "user-data"), want);
+        }
+    }
+
+    #[test]
     fn percent_encoding_is_taken_away() {
         for (text, want) in [
             ("a%20b%2Fc", &b"a b/c"[..]),
@@ -427,6 +463,9 @@ mod tests {
             ("%4", b"%4"),
             ("%zz%41", b"%zzA"),
             ("%+1%ff", b"%+1\xff"),
+            ("%\u{e9}1", "%\u{e9}1".as_bytes()),
+            ("%%41%", b"%A%"),
+            ("", b""),
         ] {
             assert_eq!(percent_decoded(text), want, "{text}");
         }

@@ -2,7 +2,6 @@
 //!
 //! ureq gets no time-outs: its timers are not the clock of the wires. [`Line`] keeps the deadline of the request.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -51,19 +50,10 @@ pub struct Shared<W: Wires> {
     cut: Option<Trouble>,
     /// The ports that a new connection of the request under way may have.
     local_ports: Option<(u16, u16)>,
-    /// What is expected to be asked for next.
-    expected: Expected,
-}
-
-/// Requests that will follow, by their paths.
-#[derive(Default)]
-struct Expected {
-    /// The one under way.
-    current: String,
-    /// Those after it.
-    paths: VecDeque<String>,
-    /// How many of these went ahead.
-    sent: usize,
+    /// The origin of what is expected to be asked for, if anything is.
+    expected: Option<String>,
+    /// True until the head of the request under way is sent, if it may be one that is expected.
+    fits: bool,
 }
 
 /// What went wrong below HTTP.
@@ -99,7 +89,8 @@ impl<W: Wires> Handle<W> {
             until,
             cut: None,
             local_ports: None,
-            expected: Default::default(),
+            expected: None,
+            fits: false,
         })))
     }
 
@@ -111,13 +102,10 @@ impl<W: Wires> Handle<W> {
             let first = urls.first();
             !url.is_https() && first.is_some_and(|first| first.same_origin(url))
         };
-        let alike = urls.iter().take_while(alike);
+        let paths = urls.iter().take_while(alike).map(Url::target).collect();
         let mut shared = self.lock();
-        shared.net.drop_ahead();
-        shared.expected = Expected {
-            paths: alike.map(Url::target).collect(),
-            ..Expected::default()
-        };
+        shared.expected = urls.first().map(Url::origin);
+        shared.net.expect(paths);
     }
 
     /// The network, for us alone. A panic elsewhere does not spoil it: it has no state that is ever half changed.
@@ -133,16 +121,18 @@ impl<W: Wires> Handle<W> {
     /// One exchange through `agent`, which is one of [`Handle::agent`]'s.
     pub fn exchange(&self, agent: &Agent, request: &Request) -> Result<Response, Failure> {
         let mut shared = self.lock();
+        shared.fits = shared
+            .expected
+            .as_deref()
+            .is_some_and(|origin| fits(request, origin));
         shared.local_ports = request.local_ports;
         shared.until = shared.net.now() + micros(request.timeout);
         shared.cut = None;
         drop(shared);
         let mut progress = Progress::default();
         exchange(agent, request, &mut progress).map_err(|error| {
-            // What fails is asked for again by itself.
             let mut shared = self.lock();
-            shared.expected = Expected::default();
-            shared.net.drop_ahead();
+            shared.net.doubt_ahead();
             match shared.cut.take() {
                 Some(Trouble::Failed(failure)) => failure,
                 Some(Trouble::Cut(cut)) => progress.cut(cut, request.timeout),
@@ -152,55 +142,13 @@ impl<W: Wires> Handle<W> {
     }
 }
 
-impl<W: Wires> Shared<W> {
-    /// If `head` is a request that was expected, sends those after it ahead: the same head with other paths. `taken` if it
-    /// went ahead itself; where it did not although it should, its head has changed (another token), and so have the others'.
-    fn send_ahead(&mut self, conn: Conn, head: &[u8], taken: bool) {
-        let (expected, Some(asked)) = (&mut self.expected, head_path(head)) else {
-            return;
-        };
-        if expected.paths.front().map(String::as_str) == Some(asked) {
-            expected.current = expected.paths.pop_front().unwrap_or_default();
-            expected.sent -= usize::from(taken);
-        } else {
-            // Asked for once more: alone, so that it is the first to use a new token.
-            if expected.current == asked {
-                self.net.drop_ahead();
-                expected.sent = 0;
-            }
-            return;
-        }
-        if !taken {
-            self.net.drop_ahead();
-            expected.sent = 0;
-        }
-        while let Some(path) = expected.paths.get(expected.sent) {
-            let Some(head) = head_for(head, path) else {
-                break;
-            };
-            if !self.net.send_ahead(conn, head) {
-                break;
-            }
-            expected.sent += 1;
-        }
-    }
-}
-
-/// The path of a request with GET.
-fn head_path(head: &[u8]) -> Option<&str> {
-    let line = head.strip_prefix(b"GET ")?;
-    let end = line.iter().position(|byte| *byte == b' ')?;
-    std::str::from_utf8(line.get(..end)?).ok()
-}
-
-/// The same request for another path; `None` if that cannot stand in a request.
-fn head_for(head: &[u8], path: &str) -> Option<Vec<u8>> {
-    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    if !path.starts_with('/') || !path.bytes().all(fits) {
-        return None;
-    }
-    let rest = head.get(4 + head_path(head)?.len()..)?;
-    Some([b"GET ", path.as_bytes(), rest].concat())
+/// Whether a request may be one of those expected of `origin`: a GET over plain HTTP, without a body and from any port.
+fn fits(request: &Request, origin: &str) -> bool {
+    let here = Url::parse(request.url).zip(Url::parse(origin));
+    request.method == Method::Get
+        && request.body.is_empty()
+        && request.local_ports.is_none()
+        && here.is_some_and(|(url, origin)| !url.is_https() && url.same_origin(&origin))
 }
 
 /// A duration of the standard library as one of smoltcp.
@@ -522,16 +470,16 @@ impl<W: Wires> Transport for Line<W> {
         let output = self.buffers.output();
         let output = output.get(..amount).unwrap_or(&[]);
         let mut shared = self.handle.lock();
-        let ahead = shared.net.take_ahead(output, self.conn);
-        match ahead {
-            Some(conn) => self.conn = conn,
-            None => {
-                let until = shared.until;
+        let until = shared.until;
+        let whole = output.ends_with(b"\r\n\r\n");
+        let sent = match std::mem::take(&mut shared.fits) && whole {
+            true => shared.net.request(self.conn, output, until),
+            false => {
                 let sent = shared.net.send(self.conn, output, until);
-                sent.map_err(|how| cut(&mut shared, how))?;
+                sent.map(|()| self.conn)
             }
-        }
-        shared.send_ahead(self.conn, output, ahead.is_some());
+        };
+        self.conn = sent.map_err(|how| cut(&mut shared, how))?;
         Ok(())
     }
 
@@ -563,20 +511,6 @@ impl<W: Wires> Drop for Line<W> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_head_is_made_for_another_path() {
-        let head = b"GET /a/b?c HTTP/1.1\r\nhost: x\r\n\r\n";
-        assert_eq!(head_path(head), Some("/a/b?c"));
-        let want = b"GET /d HTTP/1.1\r\nhost: x\r\n\r\n";
-        assert_eq!(head_for(head, "/d").as_deref(), Some(&want[..]));
-        for path in ["", "d", "/d e", "/d\r\nx: y", "/\u{e9}", "/d#e"] {
-            assert_eq!(head_for(head, path), None, "{path:?}");
-        }
-        for head in [&b"PUT / HTTP/1.1\r\n"[..], b"GET /", b"", b"GET \xff x"] {
-            assert_eq!(head_for(head, "/d"), None);
-        }
-    }
 
     /// The head of a request, one header a line.
     fn written(request: &Request) -> Result<String, String> {

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cloudseed_core::journal::Journal;
+use cloudseed_core::machine::Link;
+use cloudseed_core::net::held;
 use cloudseed_core::net::names::ENTRIES_MAX;
 use cloudseed_core::outside::learnt::Learnt;
 use cloudseed_core::outside::{
@@ -13,12 +15,13 @@ use ureq::Agent;
 
 use super::dial::{self, Dial};
 use super::http;
+use super::netlink::Netlink;
 use super::ports::Doors;
 use super::resolver::Servers;
 use super::root::Root;
 use super::stream::Started;
 use super::tls::Tls;
-use super::world::{self, Target};
+use super::world::{self, Settings, Target};
 use super::{clock, random};
 
 /// Longest time one address may keep the others waiting.
@@ -35,11 +38,14 @@ pub struct Kernel {
     journal: Journal,
     started: Started,
     doors: Doors,
+    root: Root,
+    links: Vec<Link>,
 }
 
 impl Kernel {
-    /// An outside over the kernel's sockets, with the names and the ports of the machine below `root`.
-    pub fn new(journal: Journal, started: Started, tls: Tls, root: Root) -> Kernel {
+    /// An outside over the kernel's sockets, for the machine of `settings`.
+    pub fn new(settings: &Settings, journal: Journal, started: Started) -> Kernel {
+        let (root, tls) = (settings.root.clone(), settings.tls.clone());
         let names = Servers::new(root.clone());
         let dial = Dial::new(started, names.clone());
         Kernel {
@@ -49,7 +55,9 @@ impl Kernel {
             tls,
             journal,
             started,
-            doors: Doors::new(root, started),
+            doors: Doors::new(root.clone(), started),
+            root,
+            links: settings.links.clone(),
         }
     }
 
@@ -133,7 +141,8 @@ impl Carrier for Kernel {
     }
 
     fn learnt(&self) -> Vec<Learnt> {
-        Vec::new()
+        let held = Netlink::open().and_then(|mut netlink| netlink.addresses());
+        held::learnt(&self.root, &self.links, &held.unwrap_or_default())
     }
 }
 

@@ -224,3 +224,23 @@ impl Drop for Serial {
         let _ = set(self.stream.file(), &self.before);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_virtio_port_is_found_by_its_name() {
+        let place = std::env::temp_dir().join(format!("cloudseed-virtio-{}", std::process::id()));
+        for (port, name) in [("vport1p1", "org.a\n"), ("vport1p2", "org.b\n")] {
+            let folder = place.join("sys/class/virtio-ports").join(port);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("name"), name).unwrap();
+        }
+        let doors = Doors::new(Root::new(&place), Started::now());
+        assert_eq!(doors.virtio("org.b").as_deref(), Some("/dev/vport1p2"));
+        assert_eq!(doors.virtio("org"), None);
+        fs::remove_dir_all(place).unwrap();
+    }
+}

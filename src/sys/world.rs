@@ -156,8 +156,7 @@ impl Lazy {
     }
 
     fn kernel(&self) -> Kernel {
-        let (journal, tls) = (self.journal.clone(), self.settings.tls.clone());
-        Kernel::new(journal, self.started, tls, self.settings.root.clone())
+        Kernel::new(&self.settings, self.journal.clone(), self.started)
     }
 
     fn world(&self, wires: PacketWires, nics: Vec<net::Nic>) -> World<PacketWires> {
@@ -209,15 +208,14 @@ impl Carrier for Lazy {
         endpoints: &[Endpoint],
         timeout: Duration,
     ) -> Result<usize, Failure> {
-        let before = self.now();
         if let Some(index) = behind_a_port(&mut self.doors, endpoints, timeout)? {
             return Ok(index);
         }
-        let left = |lazy: &Lazy| timeout.saturating_sub(lazy.now().saturating_sub(before));
-        let left_to_open = left(self);
-        self.opened(left_to_open)?;
-        let left = left(self);
-        self.opened(left)?.reach(network, endpoints, left)
+        let patience = self.settings.patience;
+        self.opened(timeout)?;
+        // What was waited for an interface is gone.
+        let timeout = timeout.saturating_sub(patience - self.settings.patience);
+        self.opened(timeout)?.reach(network, endpoints, timeout)
     }
 
     fn expect(&mut self, urls: &[String]) {

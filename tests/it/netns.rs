@@ -8,13 +8,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cloudseed_core::fetch::web;
 use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::Link;
 use cloudseed_core::net::{Nic, Wires};
-use cloudseed_core::outside::{Carrier, Method, Network, Outside, Request};
+use cloudseed_core::outside::{At, Carrier, Method, Network, Outside, Request};
 use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
@@ -37,7 +37,9 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
     def do_PUT(self):
-        self.answer(200, b"token of %d" % int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, b"token of %d" % len(body), [("X-Host", self.headers["Host"])])
+    do_POST = do_PUT
     def do_GET(self):
         if self.path == "/port": self.answer(200, b"%d" % self.client_address[1])
         elif self.path == "/peer": self.answer(200, self.client_address[0].encode())
@@ -249,6 +251,34 @@ fn get(outside: &mut dyn Outside, path: &str) -> Result<String, String> {
 
 const SERVICE_URL: &str = "http://169.254.169.254";
 
+/// What an exchange can be, over whichever sockets: a body, another host, ports of one's own.
+fn exchanges_of_all_kinds(outside: &mut dyn Outside) {
+    let post = outside.exchange(&Request {
+        at: At::Address("169.254.169.254:80".parse().unwrap()),
+        body: b"GET /port HTTP/1.1\r\n\r\n",
+        wanted: &["x-host"],
+        ..request(Method::Post, "http://elsewhere.test/token")
+    });
+    let post = post.unwrap();
+    assert_eq!(post.body, b"token of 22");
+    assert_eq!(post.header("x-host"), Some("elsewhere.test"));
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!(post.date.unwrap().abs_diff(today) < Duration::from_secs(60));
+    let before = get(outside, "/port").unwrap();
+    let mut ports = Vec::new();
+    for _ in 0..3 {
+        let url = format!("{SERVICE_URL}/port");
+        let answer = outside.exchange(&Request {
+            local_ports: Some((610, 612)),
+            ..request(Method::Get, &url)
+        });
+        ports.push(String::from_utf8(answer.unwrap().body).unwrap());
+    }
+    ports.sort();
+    assert_eq!(ports, ["610", "611", "612"]);
+    assert_eq!(get(outside, "/port"), Ok(before));
+}
+
 #[test]
 fn a_lease_a_token_and_a_tree_leave_no_trace() {
     let lab = Lab::new(&["--dhcp-option=3,10.77.0.1", "--dhcp-option=26,1400"]);
@@ -291,6 +321,7 @@ fn a_lease_a_token_and_a_tree_leave_no_trace() {
             .exchange(&request(Method::Get, "http://metadata.test/port"))
             .unwrap();
         assert_eq!(named.status, 200);
+        exchanges_of_all_kinds(outside);
         let nowhere = outside
             .exchange(&request(Method::Get, "http://nowhere.test/"))
             .unwrap_err();
@@ -400,12 +431,8 @@ fn names_are_found_over_the_kernels_sockets() {
     let told = "#PROTO: DHCP\ndomain seed.test\nnameserver 10.77.0.77\nnameserver 10.77.0.1\n";
     std::fs::write(root.join("proc/net/pnp"), told).unwrap();
     let (answers, log) = lab.inside(|_| {
-        let mut kernel = Kernel::new(
-            Journal::new(),
-            Started::now(),
-            Tls::default(),
-            Root::new(&root),
-        );
+        let settings = world::Settings::without_network(&Root::new(&root));
+        let mut kernel = Kernel::new(&settings, Journal::new(), Started::now());
         [
             "written",
             "metadata.test",
@@ -443,6 +470,36 @@ fn names_are_found_over_the_kernels_sockets() {
         "{:?}",
         answers[5]
     );
+}
+
+#[test]
+fn the_kernels_sockets_carry_all_kinds_of_requests() {
+    let lab = Lab::new(&[]);
+    for words in [
+        "link set c0 up",
+        "address add 10.77.0.9/24 dev c0",
+        "route add default via 10.77.0.1",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        run("ip", &[&["-n", &lab.near], &*words].concat());
+    }
+    let (learnt, log) = lab.inside(|outside| {
+        let timeout = Duration::from_secs(10);
+        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL.into()], timeout);
+        assert_eq!(reached, Ok(0));
+        exchanges_of_all_kinds(outside);
+        let slow = get(outside, "/slow").unwrap_err();
+        assert_eq!(slow, "no answer from 169.254.169.254:80");
+        let half = get(outside, "/half").unwrap_err();
+        let told = "a connection reset by 169.254.169.254:80 after 512 of 2048 bytes";
+        assert_eq!(half, told);
+        outside.learnt()
+    });
+    let used = "the kernel has an address already, using its sockets";
+    assert!(log.iter().any(|line| line == used), "{log:?}");
+    assert_eq!(learnt.len(), 1);
+    let own = ("10.77.0.9".parse().unwrap(), 24);
+    assert!(learnt[0].addresses.contains(&own), "{learnt:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents};
 use crate::machine::volume::{self, Volume};
+use crate::url::{below, shown};
 use crate::value::{Map, Value};
 use crate::warning::Error;
 
@@ -29,7 +30,7 @@ pub enum Place<'a> {
     Directory(&'a str),
     /// A volume.
     Volume(&'a Volume),
-    /// A URL; where each document is, see [`at`].
+    /// A URL; where each document is, see [`below`].
     Url(&'a str),
 }
 
@@ -37,7 +38,8 @@ impl Place<'_> {
     /// Its name in messages.
     fn name(&self) -> String {
         match self {
-            Place::Directory(path) | Place::Url(path) => String::from(*path),
+            Place::Directory(path) => String::from(*path),
+            Place::Url(url) => format!("{}", shown(url)),
             Place::Volume(volume) => format!("volume {}", volume.name),
         }
     }
@@ -55,7 +57,7 @@ impl Place<'_> {
                     Err(cloud.broken(&self.name(), "a volume", found))
                 }
             },
-            Place::Url(url) => cloud.web().read(&at(url, name)),
+            Place::Url(url) => cloud.web().read(&below(url, name)),
         }
     }
 
@@ -142,27 +144,5 @@ pub fn document(value: &Value) -> Option<Vec<u8>> {
         Value::Text(text) => Some(text.clone().into_bytes()),
         Value::Bytes(bytes) => Some(bytes.clone()),
         tree => Some(crate::yaml::write(tree).into_bytes()),
-    }
-}
-
-/// Where a document of a seed is: in place of `%s`, else below the address.
-pub fn at(url: &str, name: &str) -> String {
-    match url {
-        _ if url.contains("%s") => url.replace("%s", name),
-        _ if url.ends_with('/') || url.contains('?') => format!("{url}{name}"),
-        _ => format!("{url}/{name}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_seed_url_takes_a_name_in_three_ways() {
-        assert_eq!(at("http://x/a", "user-data"), "http://x/a/user-data");
-        assert_eq!(at("http://x/a/", "user-data"), "http://x/a/user-data");
-        assert_eq!(at("http://x/a?f=", "user-data"), "http://x/a?f=user-data");
-        assert_eq!(at("http://x/%s.txt", "user-data"), "http://x/user-data.txt");
     }
 }

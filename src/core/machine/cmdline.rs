@@ -12,6 +12,7 @@ use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
 use super::{FILE_BYTES_MAX, Files};
+use crate::url::percent_decoded;
 
 pub mod nocloud;
 
@@ -158,31 +159,10 @@ fn block(line: &str, from: usize) -> Option<usize> {
     found.find(begins).map(|at| at + "cc:".len())
 }
 
-/// Takes away both escapes of a block: first `%XX`, then a backslash with an `n`.
+/// Takes away both escapes of a block: first `%XX`, of which undecodable bytes are replaced, then a backslash with an `n`.
 fn unescaped(text: &str) -> String {
-    percent_decoded(text).replace("\\n", "\n")
-}
-
-/// `%XX` as the byte it names; anything else, a lone `%` too, as it stands. Undecodable bytes are replaced.
-pub fn percent_decoded(text: &str) -> String {
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let pair = (digit(bytes.get(at + 1)), digit(bytes.get(at + 2)));
-        match (byte, pair) {
-            (b'%', (Some(high), Some(low))) => {
-                decoded.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from(String::from_utf8_lossy(&decoded))
+    let decoded = percent_decoded(text);
+    String::from_utf8_lossy(&decoded).replace("\\n", "\n")
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ use crate::outside::learnt::{Hardware, Lease, Lease6, Route};
 const FALLBACK: Duration = Duration::from_millis(2500);
 /// How long after its lease an address is still given back because somebody else has it.
 const CONFLICT: Duration = Duration::from_millis(5000);
+/// Most lines that wait to be taken: what the link can trigger is noted too.
+const NOTES_MAX: usize = 100;
 /// Length of the prefixes that IPv6 addresses are made of.
 const PREFIX6: u8 = 64;
 
@@ -54,7 +56,9 @@ pub(super) struct Addresses {
     /// True if the stack has to hear of new or lost addresses, routes or another MTU.
     pub changed: bool,
     /// What happened, for the log.
-    pub notes: Vec<(Instant, String)>,
+    notes: Vec<(Instant, String)>,
+    /// How much more happened than there was room for.
+    unnoted: u32,
 }
 
 impl Addresses {
@@ -73,11 +77,26 @@ impl Addresses {
             early: Vec::new(),
             changed: false,
             notes: Vec::new(),
+            unnoted: 0,
         }
     }
 
+    /// What happened since the last call.
+    pub fn take_notes(&mut self, now: Instant) -> Vec<(Instant, String)> {
+        let unnoted = core::mem::take(&mut self.unnoted);
+        let mut notes = core::mem::take(&mut self.notes);
+        if unnoted > 0 {
+            let name = &self.nic.name;
+            notes.push((now, format!("{name}: {unnoted} events more, not noted")));
+        }
+        notes
+    }
+
     fn note(&mut self, now: Instant, line: fmt::Arguments) {
-        self.notes.push((now, format!("{}: {line}", self.nic.name)));
+        match self.notes.len() < NOTES_MAX {
+            true => self.notes.push((now, format!("{}: {line}", self.nic.name))),
+            false => self.unnoted += 1,
+        }
     }
 
     /// Starts what `network` needs and what is not running yet.
@@ -330,13 +349,15 @@ impl Addresses {
         {
             let message = icmp6::parse(from, to, hops, body)?;
             let auto = self.auto.as_mut();
+            let known = auto.as_ref().is_some_and(|auto| auto.knows_router(from));
             let (answer, changed) =
                 auto.map_or((None, false), |auto| auto.receive(from, mac, &message));
             self.changed |= changed;
             if let Some(packet) = answer.or_else(|| self.own6(from, mac, &message)) {
                 self.answer6(mac, &packet);
             }
-            if let (Message::RouterAdvert(advert), true) = (&message, changed) {
+            // Once for each router: whoever changes its mind all the time is not worth a line each.
+            if let (Message::RouterAdvert(advert), true) = (&message, changed && !known) {
                 let seconds = advert.seconds;
                 self.note(now, format_args!("{from} is a router for {seconds} s"));
             }
@@ -560,5 +581,31 @@ fn told(from: Ipv6Addr, message: &Message) -> Option<Told> {
         Message::NeighbourAdvert { target, mac } => Some(Told::Answered(*target, (*mac)?)),
         Message::RouterAdvert(advert) => Some(Told::Router(from, advert.mac?)),
         Message::NeighbourSolicit { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_events_is_counted() {
+        let mut addresses = Addresses::new(Nic {
+            name: String::from("eth0"),
+            index: 2,
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: 1500,
+        });
+        let now = Instant::ZERO;
+        for number in 0..1000 {
+            addresses.note(now, format_args!("event {number}"));
+        }
+        let notes = addresses.take_notes(now);
+        assert_eq!(notes.len(), NOTES_MAX + 1);
+        assert_eq!(
+            notes.last().map(|(_, text)| text.as_str()),
+            Some("eth0: 900 events more, not noted")
+        );
+        assert_eq!(addresses.take_notes(now), []);
     }
 }

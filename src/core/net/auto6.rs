@@ -133,6 +133,11 @@ impl Auto {
         asked && !self.addresses.iter().any(waiting)
     }
 
+    /// True if this router has spoken, and is one of those that count.
+    pub fn knows_router(&self, router: Ipv6Addr) -> bool {
+        self.routers.iter().any(|(known, _)| *known == router)
+    }
+
     /// The routes that routers told: prefixes on the link, networks behind a router, the default route.
     pub fn routes(&self) -> Vec<Route> {
         let mut routes = Vec::new();

@@ -28,6 +28,8 @@ use crate::outside::learnt::{Lease, Route};
 pub const SERVER_PORT: u16 = 67;
 /// Where clients listen.
 pub const CLIENT_PORT: u16 = 68;
+/// The code of the option in which Azure tells where its wire server is.
+pub const WIRESERVER: u8 = option::WIRESERVER;
 /// Most addresses kept of one list (routers, name servers, time servers).
 pub const LIST_ENTRIES_MAX: usize = 8;
 /// Most routes kept of option 121.
@@ -303,7 +305,7 @@ fn jitter(pause: Duration, random: u32) -> Duration {
 }
 
 /// True for an address that one host can have.
-fn is_host(address: Ipv4Addr) -> bool {
+pub(super) fn is_host(address: Ipv4Addr) -> bool {
     !(address.is_unspecified()
         || address.is_broadcast()
         || address.is_multicast()
@@ -408,7 +410,7 @@ impl Reply {
 }
 
 /// The prefix length of a mask, if its ones are together.
-fn prefix(mask: u32) -> Option<u8> {
+pub(super) fn prefix(mask: u32) -> Option<u8> {
     let ones = mask.leading_ones();
     (mask.checked_shl(ones).unwrap_or(0) == 0).then_some(ones as u8)
 }

@@ -23,6 +23,7 @@ use crate::machine::volume::Volume;
 use crate::network;
 use crate::rule::{Inquiry, Rule, Seen, Verdict};
 use crate::settings::Settings;
+use crate::url::shown;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -254,7 +255,7 @@ fn remote(cloud: &mut Cloud, gathered: &mut Gathered, url: &str) -> Result<(), E
     match seed::read(cloud, &Place::Url(&url)) {
         Some(seed) => {
             gathered.documents = Documents::default();
-            gathered.merge(url, seed);
+            gathered.merge(shown(&url).to_string(), seed);
             Ok(())
         }
         // Why it is not there is what this way ends with.
@@ -264,7 +265,10 @@ fn remote(cloud: &mut Cloud, gathered: &mut Gathered, url: &str) -> Result<(), E
                 blame: Blame::Broken,
                 what,
             };
-            Err(last.map_or_else(|| cloud.broken(&url, "a seed", "none"), broken))
+            Err(last.map_or_else(
+                || cloud.broken(&shown(&url).to_string(), "a seed", "none"),
+                broken,
+            ))
         }
     }
 }

@@ -15,6 +15,7 @@ use nom::{IResult, Parser};
 
 use super::sniff::is_blank;
 use super::{lines, transfer};
+use crate::url::percent_pieces;
 
 /// The header fields of a message, in order, as given; folded values are unfolded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -293,26 +294,13 @@ fn quote(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// `*("%" 2HEXDIG / any)`, each octet given as the character of its number.
+/// Percent-encoding taken away, each octet given as the character of its number.
 fn percent_decode(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        let (before, escape) = rest.split_at(at);
-        decoded.push_str(before);
-        let after = escape.get(1..).unwrap_or_default();
-        match transfer::hex_octet(after.as_bytes()) {
-            Some((_, octet)) => {
-                decoded.push(char::from(octet));
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                decoded.push('%');
-                rest = after;
-            }
-        }
+    for (plain, octet) in percent_pieces(text) {
+        decoded.push_str(plain);
+        decoded.extend(octet.map(char::from));
     }
-    decoded.push_str(rest);
     decoded
 }
 
