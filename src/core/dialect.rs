@@ -4,3 +4,4 @@ pub mod ec2;
 pub mod mdata;
 pub mod seed;
 pub mod vendor;
+pub mod xml;

@@ -77,7 +77,7 @@ impl Said {
 type Take = fn(&mut Settings, &Value) -> Result<(), String>;
 
 /// Every key there is.
-const KEYS: [(&str, Take); 5] = [
+const KEYS: [(&str, Take); 6] = [
     ("sources", take_sources),
     ("deadline", |settings, value| {
         seconds(value, DEADLINE_SECONDS_MAX).map(|time| settings.deadline = Some(time))
@@ -90,6 +90,9 @@ const KEYS: [(&str, Take); 5] = [
     }),
     ("strict_includes", |settings, value| {
         truth(value).map(|truth| settings.strict_includes = truth)
+    }),
+    ("report_ready", |settings, value| {
+        truth(value).map(|truth| settings.report_ready = truth)
     }),
 ];
 
