@@ -18,7 +18,7 @@ use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::{self, Volume};
 use crate::rule::{Inquiry, Rule, Verdict};
-use crate::url::below;
+use crate::url::{below, shown};
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -206,8 +206,10 @@ fn medium(cloud: &mut Cloud, seed: &mut Seed) -> Result<(), Error> {
 fn remote(cloud: &mut Cloud, seed: &mut Seed, url: &str) -> Result<(), Error> {
     let url = expanded(url, &cloud.machine.dmi);
     let mut web = cloud.web();
-    let Some((documents, meta_data)) = complete(&url, |name| web.read(&below(&url, name)))? else {
-        let place = below(&url, "meta-data");
+    // Everybody may read where a seed came from.
+    let told = shown(&url).to_string();
+    let Some((documents, meta_data)) = complete(&told, |name| web.read(&below(&url, name)))? else {
+        let place = shown(&below(&url, "meta-data")).to_string();
         return Err(broken(
             &place,
             "seed",
@@ -216,7 +218,7 @@ fn remote(cloud: &mut Cloud, seed: &mut Seed, url: &str) -> Result<(), Error> {
         ));
     };
     seed.documents = Documents::default();
-    seed.merge(url, documents, meta_data);
+    seed.merge(told, documents, meta_data);
     Ok(())
 }
 
