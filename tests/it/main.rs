@@ -43,4 +43,5 @@ mod tls;
 mod tools;
 mod tree;
 mod volumes;
+mod ways;
 mod yaml;
