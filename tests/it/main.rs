@@ -20,6 +20,8 @@ mod fixture;
 mod formats;
 mod handlers;
 mod handover;
+#[path = "../cloud/host.rs"]
+mod host;
 mod late;
 mod machine;
 mod matrix;

@@ -15,7 +15,10 @@ use cloudseed_core::net::{self, Net};
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::fixture::{Fixture, names, roots};
+use crate::host;
+use crate::sys::ports::Doors;
 use crate::sys::root::Root;
+use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
 use crate::sys::world::World;
 
@@ -35,8 +38,11 @@ fn booted(name: &str) -> Booted {
         (true, _) => Plug::Beside(0),
     };
     let cable = Cable::new((0..nics.len()).map(plug).collect(), SEED);
+    host::serve(&roots().join(name).join("ports"), &fixture.machine()).unwrap();
     let journal = Journal::new();
-    let mut world = World::new(Net::new(cable, nics, SEED), journal.clone());
+    let started = Started::now();
+    let world = World::new(Net::new(cable, nics, SEED), journal.clone());
+    let mut world = world.with_ports(Box::new(Doors::new(root.clone(), started)));
     let options = Options::default();
     boot::boot(&machine, &mut world, &journal, &mut Jinja, options)
 }
@@ -138,7 +144,7 @@ fn difference(
 fn every_root_boots_as_expected() {
     let mut wrong = Vec::new();
     let takes_part = |name: &&String| {
-        ["cloud", "expect", "volume"]
+        ["cloud", "expect", "ports", "volume"]
             .iter()
             .any(|part| roots().join(name).join(part).is_dir())
     };

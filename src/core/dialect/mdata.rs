@@ -182,7 +182,7 @@ impl Client {
                 Ok(count) => self
                     .pending
                     .extend_from_slice(chunk.get(..count).unwrap_or(&[])),
-                Err(_) if cloud.outside.now() >= until => return Err(Trouble::Late),
+                Err(failure) if failure.again => return Err(Trouble::Late),
                 Err(failure) => return Err(Trouble::Gone(failure.found)),
             }
         }
