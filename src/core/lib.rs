@@ -42,6 +42,8 @@ pub mod fetch;
 
 pub mod net;
 
+pub mod network;
+
 pub mod pem;
 
 pub mod value;
