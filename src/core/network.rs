@@ -21,11 +21,15 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::value::Value;
 use crate::warning::Warning;
 
+pub mod azure;
 mod card;
 pub mod digitalocean;
 pub mod ec2;
 mod field;
 pub mod hetzner;
+pub mod lxd;
+pub mod scaleway;
+pub mod smartos;
 mod version1;
 mod version2;
 

@@ -1,5 +1,8 @@
 //! Cards: which interface of this machine a cloud means, and which one it would mean if it named none.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::{Mac, Name};
 use crate::machine::Link;
 
@@ -8,6 +11,47 @@ use crate::machine::Link;
 pub(super) fn name(links: &[Link], mac: &Mac) -> Option<Name> {
     let link = with(links, mac).min_by_key(|link| link.driver.as_deref() != Some("hv_netvsc"))?;
     Name::interface(&link.name)
+}
+
+/// The driver that a hardware address is matched with: netvsc's if it has the address, else that of the only interface with it.
+pub(super) fn driver<'a>(links: &'a [Link], mac: &Mac) -> Option<&'a str> {
+    let drivers = with(links, mac).map(|link| link.driver.as_deref());
+    let drivers: Vec<Option<&str>> = drivers.collect();
+    match drivers.as_slice() {
+        [only] => *only,
+        several => several
+            .iter()
+            .copied()
+            .find(|driver| *driver == Some("hv_netvsc"))?,
+    }
+}
+
+/// The interface that the original configures if nobody says which: those with a carrier come first, of them `eth0`, then by
+/// their names, numbers in them as numbers.
+pub(super) fn first(links: &[Link]) -> Option<&Link> {
+    let candidates = own(links).filter(|link| !link.name.starts_with("veth"));
+    candidates.min_by_key(|link| {
+        let carrier = link.carrier == Some(true);
+        (!carrier, link.name != "eth0", parts(&link.name))
+    })
+}
+
+/// A name in parts: letters and the number behind them.
+fn parts(mut name: &str) -> Vec<(String, Option<u64>)> {
+    let mut parts = Vec::new();
+    while !name.is_empty() {
+        let letters = name
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(name.len());
+        let (word, rest) = name.split_at(letters);
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let (number, rest) = rest.split_at(digits);
+        parts.push((word.to_lowercase(), number.parse().ok()));
+        name = rest;
+    }
+    parts
 }
 
 /// The interfaces that have a hardware address.
