@@ -27,6 +27,7 @@ pub mod digitalocean;
 pub mod ec2;
 mod field;
 pub mod hetzner;
+pub mod interfaces;
 pub mod lxd;
 pub mod scaleway;
 pub mod smartos;
