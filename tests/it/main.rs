@@ -26,6 +26,7 @@ mod matrix;
 mod merge;
 mod net;
 mod netns;
+mod network;
 mod program;
 mod report;
 mod roots;
