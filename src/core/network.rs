@@ -361,16 +361,6 @@ impl Cidr {
         Cidr { address, prefix }
     }
 
-    /// The address, host bits included.
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
-
-    /// The length of the prefix in bits.
-    pub fn prefix(&self) -> u8 {
-        self.prefix
-    }
-
     /// Everywhere, in IPv4.
     const UNSPECIFIED: Cidr = Cidr {
         address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),

@@ -28,6 +28,7 @@ mod matrix;
 mod merge;
 mod net;
 mod netns;
+mod network;
 mod ports;
 mod program;
 mod report;

@@ -23,17 +23,11 @@ const METRIC_STEP: u32 = 100;
 pub fn config(metadata: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("network.interface");
     let mut config = Config::new(Dialect::Version2);
-    let interfaces = metadata.at(&["network", "interface"]);
-    let interfaces = interfaces.map_or(&[][..], |list| reader.elements(list));
-    for (order, interface) in (0..).zip(interfaces) {
+    let interfaces = reader.maps(metadata.at(&["network", "interface"]));
+    for (order, told) in (0..).zip(interfaces) {
         let place = reader.enter(&order.to_string());
-        match interface.as_map() {
-            Some(told) => {
-                if let Some(device) = device(&mut reader, order, told, links) {
-                    reader.add(&mut config, device);
-                }
-            }
-            None => reader.refuse("a map", interface),
+        if let Some(device) = device(&mut reader, order, told, links) {
+            reader.add(&mut config, device);
         }
         reader.leave(place);
     }
@@ -68,20 +62,18 @@ fn device(reader: &mut Reader, order: u32, told: &Map, links: &[Link]) -> Option
 
 /// The addresses of a family beside the first, which DHCP gives; `None` if there is not even that.
 fn family(reader: &mut Reader, told: &Map, key: &str, length: u8) -> Option<Vec<Cidr>> {
-    let place = reader.enter(key);
     let told = told.get(key)?;
-    let addresses = told
-        .get("ipAddress")
-        .map_or(&[][..], |list| reader.elements(list));
+    let place = reader.enter(key);
+    let addresses = reader.maps(told.get("ipAddress"));
     let subnet = told.get("subnet").and_then(|list| list.as_list()?.first());
     let prefix = subnet.and_then(|subnet| subnet.get("prefix")?.to_text()?.parse().ok());
     let mut all = Vec::new();
-    for address in addresses.get(1..).unwrap_or(&[]) {
+    for address in addresses.iter().skip(1) {
         let mut ip: Option<IpAddr> = None;
-        let fields = [("privateIpAddress", Field::Address(&mut ip))];
-        if let Some(address) = address.as_map() {
-            reader.fill(address, fields.into());
-        }
+        reader.fill(
+            address,
+            [("privateIpAddress", Field::Address(&mut ip))].into(),
+        );
         all.extend(ip.and_then(|ip| Cidr::new(ip, prefix.unwrap_or(length))));
     }
     reader.leave(place);

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::{
-    Cidr, Config, Device, Mac, Method, NETWORK_DEVICES_MAX, NETWORK_ELEMENTS_MAX,
+    Cidr, Config, Device, Kind, Mac, Method, NETWORK_DEVICES_MAX, NETWORK_ELEMENTS_MAX,
     NETWORK_WARNINGS_MAX, Name, Parameter, PolicyRule, Route, everywhere,
 };
 use crate::value::{Map, Value, quote};
@@ -160,6 +160,28 @@ impl Reader {
         }
     }
 
+    /// The maps of a list; other elements are refused.
+    pub(super) fn maps<'v>(&mut self, value: Option<&'v Value>) -> Vec<&'v Map> {
+        let mut maps = Vec::new();
+        for element in self.elements(value.unwrap_or(&Value::Null)) {
+            match element.as_map() {
+                Some(map) => maps.push(map),
+                None => self.refuse("a map", element),
+            }
+        }
+        maps
+    }
+
+    /// Takes an element into a list that has room for it.
+    pub(super) fn push<T>(&mut self, to: &mut Vec<T>, element: Option<T>) {
+        if to.len() < NETWORK_ELEMENTS_MAX {
+            to.extend(element);
+        } else if element.is_some() {
+            let expected = format!("at most {NETWORK_ELEMENTS_MAX} elements");
+            self.warn(&expected, "more".to_owned());
+        }
+    }
+
     /// Reads words: one text with blanks between, or a list of texts. An address may be the key of a map of one.
     pub(super) fn each<T>(
         &mut self,
@@ -170,26 +192,23 @@ impl Reader {
     ) {
         for element in self.elements(value) {
             let key = element.as_map().and_then(|map| map.iter().next());
-            let text = key.map_or(element, |(key, _)| key).to_text();
-            let words = text.as_deref().unwrap_or_default().split_ascii_whitespace();
-            for word in words.clone().take(NETWORK_ELEMENTS_MAX) {
+            let Some(text) = key.map_or(element, |(key, _)| key).to_text() else {
+                self.refuse(expected, element);
+                continue;
+            };
+            for word in text.split_ascii_whitespace() {
                 match parse(word) {
-                    Some(parsed) => to.push(parsed),
+                    Some(parsed) => self.push(to, Some(parsed)),
                     None => self.refuse(expected, &word.into()),
                 }
-            }
-            if text.is_none() {
-                self.refuse(expected, element);
             }
         }
     }
 
     fn routes(&mut self, value: &Value, to: &mut Vec<Route>) {
-        for element in self.elements(value) {
-            match element.as_map() {
-                Some(map) => to.extend(self.route(map)),
-                None => self.refuse("a map", element),
-            }
+        for map in self.maps(Some(value)) {
+            let route = self.route(map);
+            self.push(to, route);
         }
     }
 
@@ -213,15 +232,10 @@ impl Reader {
     }
 
     fn rules(&mut self, value: &Value, to: &mut Vec<PolicyRule>) {
-        for element in self.elements(value) {
+        for map in self.maps(Some(value)) {
             let mut rule = PolicyRule::default();
-            match element.as_map() {
-                Some(map) => {
-                    self.fill(map, rule.fields());
-                    to.push(rule);
-                }
-                None => self.refuse("a map", element),
-            }
+            self.fill(map, rule.fields());
+            self.push(to, Some(rule));
         }
     }
 
@@ -245,12 +259,15 @@ impl Reader {
                 self.refuse("a plain value", value);
                 self.leave(place);
             }
-            to.extend(parameter);
+            self.push(to, parameter);
         }
     }
 
     /// Adds a device; one that has the name of another takes its place.
     pub(super) fn add(&mut self, config: &mut Config, device: Device) {
+        if matches!(device.kind, Kind::Vlan(None, _) | Kind::Vlan(_, None)) {
+            return self.warn("a VLAN's number and link", "one without".to_owned());
+        }
         let room = config.devices.len() < NETWORK_DEVICES_MAX;
         let mut others = config.devices.iter_mut();
         match others.find(|other| other.name == device.name) {
@@ -265,8 +282,13 @@ impl Reader {
 }
 
 impl Parameter {
-    /// A parameter by version 2's name. What version 1 lists as `PORT NUMBER` is a map.
+    /// A parameter by version 2's name. What version 1 lists as `PORT NUMBER` is a map, and `stp` is true or false.
     fn new(name: &'static str, value: &Value) -> Parameter {
+        let text = value.to_text().filter(|_| name == "stp");
+        if let Some(flag) = text.and_then(|text| flag(&text)) {
+            let value = flag.into();
+            return Parameter { name, value };
+        }
         let pairs = value.as_list().into_iter().flatten().map(|element| {
             let (port, number) = element.as_text()?.split_once(' ')?;
             Some((port, number.trim().parse::<i64>().ok()?))

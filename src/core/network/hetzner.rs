@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::card;
 use super::field::{Field, Reader};
 use crate::machine::Link;
-use crate::value::Value;
+use crate::value::{Map, Value};
 use crate::warning::Warning;
 
 /// The document `network-config` of the meta-data with the networks of `private-networks` behind its own elements. `None` if
@@ -16,12 +16,11 @@ use crate::warning::Warning;
 pub fn document(meta_data: &Value, links: &[Link]) -> (Option<Value>, Vec<Warning>) {
     let mut reader = Reader::new("private-networks");
     let mut document = meta_data.get("network-config").cloned();
-    let networks = meta_data.get("private-networks").and_then(Value::as_list);
-    let elements: Vec<Value> = reader
-        .elements(&networks.unwrap_or(&[]).to_vec().into())
-        .iter()
-        .filter_map(|network| element(&mut reader, network, links))
-        .collect();
+    let networks = reader.maps(meta_data.get("private-networks"));
+    let elements = networks
+        .into_iter()
+        .filter_map(|network| element(&mut reader, network, links));
+    let elements: Vec<Value> = elements.collect();
     let key = Value::from("config");
     let config = document
         .as_mut()
@@ -38,11 +37,7 @@ pub fn document(meta_data: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
 }
 
 /// The element for one private network.
-fn element(reader: &mut Reader, network: &Value, links: &[Link]) -> Option<Value> {
-    let Some(network) = network.as_map() else {
-        reader.refuse("a map", network);
-        return None;
-    };
+fn element(reader: &mut Reader, network: &Map, links: &[Link]) -> Option<Value> {
     let mut mac = None;
     reader.fill(network, [("mac_address", Field::Mac(&mut mac))].into());
     let mac = mac?;

@@ -14,7 +14,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dhcp, Dialect, Method, NETWORK_ELEMENTS_MAX, Name, Route};
+use super::{Cidr, Config, Device, Dhcp, Dialect, Method, Name, Route};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -33,7 +33,7 @@ pub fn config(text: &str) -> (Option<Config>, Vec<Warning>) {
             "iface" => finish(&mut reader, &mut config, stanza.replace(Stanza::new(rest))),
             _ => match &mut stanza {
                 Some(Stanza { options, .. }) => option(&mut reader, options, word, rest),
-                None => reader.refuse("iface or auto", &line.into()),
+                None => reader.refuse("iface or auto", &word.into()),
             },
         }
     }
@@ -79,10 +79,8 @@ fn option(reader: &mut Reader, options: &mut Map, word: &str, rest: &str) {
         }
         // What follows from address and mask.
         "network" | "broadcast" => {}
-        _ => reader.refuse(
-            "an option about addresses",
-            &format!("{word} {rest}").into(),
-        ),
+        // Without what stands behind it, which may be a password.
+        _ => reader.refuse("an option about addresses", &word.into()),
     }
 }
 
@@ -129,11 +127,10 @@ fn take(reader: &mut Reader, device: &mut Device, options: &Map, how: (&str, &st
     device.set_name = device.mac.is_some().then(|| device.name.clone());
     match how {
         ("inet" | "inet6", "static") => match address(options) {
-            Some(address) if device.addresses.len() < NETWORK_ELEMENTS_MAX => {
-                device.addresses.push(address);
+            Some(address) => {
+                reader.push(&mut device.addresses, Some(address));
                 device.routes.extend(gateway.map(Route::default_via));
             }
-            Some(_) => reader.refuse("fewer addresses", &"more".into()),
             None => reader.refuse("an address", options.get("address").unwrap_or(&Value::Null)),
         },
         ("inet", "dhcp") => device.dhcp4 = Dhcp::new(Method::Dhcp),

@@ -25,19 +25,14 @@ pub fn config(
     leased: Option<Ipv4Addr>,
 ) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("public_ips");
-    let addresses = metadata
-        .get("public_ips")
-        .map_or(&[][..], |list| reader.elements(list));
+    let addresses = reader.maps(metadata.get("public_ips"));
     let name = card::first(links).and_then(|link| Name::interface(&link.name));
     let mut device = Device {
         name: name.clone().unwrap_or_default(),
         ..Device::default()
     };
-    for address in addresses {
-        match address.as_map() {
-            Some(address) => take(&mut reader, &mut device, address, leased),
-            None => reader.refuse("a map", address),
-        }
+    for address in &addresses {
+        take(&mut reader, &mut device, address, leased);
     }
     let mut config = Config::new(Dialect::Version2);
     config.devices.push(device);

@@ -31,14 +31,9 @@ pub fn config(facts: &Facts) -> (Option<Config>, Vec<Warning>) {
     let routes = routes(&mut reader, &facts.routes);
     // Which families have a gateway already: IPv4 and IPv6.
     let mut led = [false; 2];
-    for nic in reader.elements(&facts.nics) {
-        match nic.as_map() {
-            Some(nic) => {
-                if let Some(device) = device(&mut reader, nic, &routes, &mut led) {
-                    reader.add(&mut config, device);
-                }
-            }
-            None => reader.refuse("a map", nic),
+    for nic in reader.maps(Some(&facts.nics)) {
+        if let Some(device) = device(&mut reader, nic, &routes, &mut led) {
+            reader.add(&mut config, device);
         }
     }
     let told: [(&str, Value); 2] = [
@@ -107,16 +102,13 @@ fn device(
 
 fn routes(reader: &mut Reader, told: &Value) -> Vec<Route> {
     let mut routes = Vec::new();
-    for route in reader.elements(told) {
+    for route in reader.maps(Some(told)) {
         let (mut to, mut via) = (None, None);
         let fields = [
             ("dst", Field::Network(&mut to)),
             ("gateway", Field::Address(&mut via)),
         ];
-        match route.as_map() {
-            Some(route) => reader.fill(route, fields.into()),
-            None => reader.refuse("a map", route),
-        }
+        reader.fill(route, fields.into());
         routes.extend(to.map(|to| Route::new(to, via)));
     }
     routes

@@ -95,19 +95,21 @@ pub(super) fn read(reader: &mut Reader, elements: &Value) -> Config {
     let mut config = Config::new(Dialect::Version1);
     let mut servers = Vec::new();
     let place = reader.enter("config");
-    for element in reader.elements(elements) {
-        let kind = element.get("type").and_then(Value::as_text);
-        match (element.as_map(), kind.unwrap_or_default()) {
-            (Some(map), "nameserver") => {
-                let (device, dns) = nameserver(reader, map);
+    for element in reader.maps(Some(elements)) {
+        match element
+            .get("type")
+            .and_then(Value::as_text)
+            .unwrap_or_default()
+        {
+            "nameserver" => {
+                let (device, dns) = nameserver(reader, element);
                 match device {
                     Some(device) => servers.push((device, dns)),
                     None => config.dns.extend(dns),
                 }
             }
-            (Some(map), "route") => config.routes.extend(route(reader, map, None)),
-            (Some(map), kind) => read_device(reader, &mut config, kind, map),
-            (None, _) => reader.refuse("a map", element),
+            "route" => config.routes.extend(route(reader, element, None)),
+            kind => read_device(reader, &mut config, kind, element),
         }
     }
     for (name, dns) in servers {
@@ -146,12 +148,8 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
     if device.kind == Kind::Card && device.mac.is_some() {
         device.set_name = Some(device.name.clone());
     }
-    let subnets = told.get("subnets").filter(|subnets| !subnets.is_null());
-    for subnet in subnets.map_or(&[][..], |subnets| reader.elements(subnets)) {
-        match subnet.as_map() {
-            Some(subnet) => read_subnet(reader, &mut device, subnet),
-            None => reader.refuse("a map", subnet),
-        }
+    for subnet in reader.maps(told.get("subnets")) {
+        read_subnet(reader, &mut device, subnet);
     }
     reader.add(config, device);
     reader.leave(place);
@@ -186,7 +184,7 @@ fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
                 &mut device.mtu
             };
             *to = mtu.or(*to);
-            device.addresses.extend(address);
+            reader.push(&mut device.addresses, address);
         }
         "manual" | "loopback" => {}
         kind => match METHODS.iter().find(|(word, _)| *word == kind) {
@@ -195,18 +193,14 @@ fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
         },
     }
     device.manual |= matches!(control.as_ref().map(Name::as_str), Some("manual" | "off"));
-    if let Some(gateway) = gateway {
-        let route = Route::default_via(gateway);
-        device.routes.push(Route { metric, ..route });
-    }
-    for element in subnet
-        .get("routes")
-        .map_or(&[][..], |routes| reader.elements(routes))
-    {
-        match element.as_map() {
-            Some(map) => device.routes.extend(route(reader, map, metric)),
-            None => reader.refuse("a map", element),
-        }
+    let default = gateway.map(|gateway| Route {
+        metric,
+        ..Route::default_via(gateway)
+    });
+    reader.push(&mut device.routes, default);
+    for map in reader.maps(subnet.get("routes")) {
+        let route = route(reader, map, metric);
+        reader.push(&mut device.routes, route);
     }
     reader.leave(place);
 }
@@ -371,6 +365,9 @@ fn fixed(dialect: Dialect, device: &Device, address: &Cidr, first: bool) -> Map 
         _ => {
             subnet.insert("address", address.to_string());
         }
+    }
+    if let Some(mtu) = device.mtu6.filter(|_| address.address.is_ipv6()) {
+        subnet.insert("mtu", mtu);
     }
     let (gateways, routes): (Vec<&Route>, _) = device
         .routes

@@ -6,13 +6,18 @@ use super::field::{Field, Fields, Reader, written};
 use super::{Config, Device, Dialect, Dns, Kind, Members, Name, Overrides, Route, version1};
 use crate::value::{Map, Value};
 
-/// The sections, with what stands in them.
-const SECTIONS: [(&str, fn() -> Kind); 4] = [
-    ("ethernets", || Kind::Card),
-    ("bonds", || Kind::Bond(Members::default())),
-    ("bridges", || Kind::Bridge(Members::default())),
-    ("vlans", || Kind::Vlan(None, None)),
-];
+/// The sections.
+const SECTIONS: [&str; 4] = ["ethernets", "bonds", "bridges", "vlans"];
+
+/// What stands in a section.
+fn kind(section: &str) -> Kind {
+    match section {
+        "bonds" => Kind::Bond(Members::default()),
+        "bridges" => Kind::Bridge(Members::default()),
+        "vlans" => Kind::Vlan(None, None),
+        _ => Kind::Card,
+    }
+}
 
 /// The section of a device.
 fn section(kind: &Kind) -> &'static str {
@@ -102,7 +107,7 @@ fn overrides(overrides: &mut Overrides) -> Field<'_> {
 /// Reads a document of version 2.
 pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
     let mut config = Config::new(Dialect::Version2);
-    for (section, kind) in SECTIONS {
+    for section in SECTIONS {
         let Some(devices) = document.get(section).filter(|value| !value.is_null()) else {
             continue;
         };
@@ -110,7 +115,7 @@ pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
         match devices.as_map() {
             Some(devices) => {
                 for (id, device) in devices.iter() {
-                    read_device(reader, &mut config, kind(), id, device);
+                    read_device(reader, &mut config, kind(section), id, device);
                 }
             }
             None => reader.refuse("a map", devices),
@@ -121,9 +126,8 @@ pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
 }
 
 fn read_device(reader: &mut Reader, config: &mut Config, kind: Kind, id: &Value, told: &Value) {
-    let name = id.to_text().as_deref().and_then(Name::new);
-    let (Some(name), Some(told)) = (name, told.as_map()) else {
-        return reader.refuse("the name of a device and a map", id);
+    let Some(name) = id.to_text().as_deref().and_then(Name::new) else {
+        return reader.refuse("the name of a device", id);
     };
     let place = reader.enter(name.as_str());
     let mut device = Device {
@@ -131,9 +135,16 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: Kind, id: &Value,
         kind,
         ..Device::default()
     };
-    reader.fill(told, fields(&mut device));
-    gateways(reader, told, &mut device.routes);
-    device.manual = told.get("activation-mode").and_then(Value::as_text) == Some("manual");
+    match told {
+        Value::Null => {}
+        Value::Map(told) => {
+            reader.fill(told, fields(&mut device));
+            gateways(reader, told, &mut device.routes);
+            let mode = told.get("activation-mode").and_then(Value::as_text);
+            device.manual = mode == Some("manual");
+        }
+        other => reader.refuse("a map", other),
+    }
     reader.add(config, device);
     reader.leave(place);
 }
