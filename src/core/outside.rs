@@ -68,7 +68,8 @@ impl<T: Clock + Carrier + Ports + ?Sized> Outside for T {}
 /// An open port. Dropping it closes it and leaves it as it was found.
 pub trait Stream: fmt::Debug + Send {
     /// Reads what is there into `buffer`, and waits for the first byte until [`Clock::now`] is `until`. How many bytes; 0
-    /// only at the end of the stream, or if `buffer` is empty.
+    /// only at the end of the stream, or if `buffer` is empty. When time is up nothing is read any more, so that who talks
+    /// without a pause ends with it too; but an `until` of zero takes what is there, and never waits.
     fn read(&mut self, buffer: &mut [u8], until: Duration) -> Result<usize, Failure>;
     /// Writes all of `bytes`, until [`Clock::now`] is `until`.
     fn write(&mut self, bytes: &[u8], until: Duration) -> Result<(), Failure>;

@@ -159,7 +159,7 @@ impl Line {
     }
 }
 
-/// Locks the whole of a file against others who ask (fcntl(2), advisory record locks); EAGAIN if it is locked.
+/// Locks the whole of a file against others who ask (fcntl(2), advisory record locks); EBUSY if it is locked.
 fn lock(fd: &OwnedFd) -> io::Result<()> {
     // SAFETY: all zeroes is a valid flock: from the beginning to the end.
     let mut whole: libc::flock = unsafe { std::mem::zeroed() };
@@ -169,12 +169,12 @@ fn lock(fd: &OwnedFd) -> io::Result<()> {
     let result = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLK, &whole) };
     match result {
         0.. => Ok(()),
-        _ => match io::Error::last_os_error() {
-            error if error.raw_os_error() == Some(libc::EACCES) => {
-                Err(io::Error::from(ErrorKind::WouldBlock))
+        _ => Err(match io::Error::last_os_error() {
+            error if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EAGAIN)) => {
+                io::Error::from(ErrorKind::ResourceBusy)
             }
-            error => Err(error),
-        },
+            error => error,
+        }),
     }
 }
 

@@ -74,21 +74,21 @@ impl Stream {
         until: Duration,
         mut work: impl FnMut(&mut File) -> io::Result<usize>,
     ) -> Result<usize, Failure> {
-        loop {
-            match work(&mut self.file) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let left = self.started.left(until);
-                    if left.is_zero() {
-                        let late = io::Error::from(ErrorKind::TimedOut);
-                        return Err(Failure::passing(words(&late, &self.name)));
-                    }
-                    wait(&self.file, events, left);
-                }
-                Err(error) => return Err(Failure::passing(words(&error, &self.name))),
+        let mut error = io::Error::from(ErrorKind::TimedOut);
+        while until.is_zero() || !self.started.left(until).is_zero() {
+            error = match work(&mut self.file) {
                 Ok(count) => return Ok(count),
+                Err(error) => error,
+            };
+            match error.kind() {
+                ErrorKind::Interrupted => {}
+                ErrorKind::WouldBlock if !until.is_zero() => {
+                    wait(&self.file, events, self.started.left(until));
+                }
+                _ => break,
             }
         }
+        Err(Failure::passing(words(&error, &self.name)))
     }
 }
 
@@ -118,6 +118,7 @@ pub fn words(error: &io::Error, who: impl Display) -> String {
         }
         ErrorKind::ConnectionRefused => format!("a connection refused by {who}"),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => format!("no answer from {who}"),
+        ErrorKind::ResourceBusy => format!("{who} in use by somebody else"),
         ErrorKind::NotFound => format!("no {who}"),
         _ => format!("{error} from {who}"),
     }

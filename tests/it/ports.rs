@@ -134,10 +134,8 @@ fn somebody_elses_serial_line_is_waited_for() {
     };
     let mut holder = holder(&path);
     let failure = doors.open(&port, SECOND / 5).unwrap_err();
-    assert!(
-        failure.again && failure.found.ends_with(&path),
-        "{failure:?}"
-    );
+    let told = format!("{path} in use by somebody else");
+    assert_eq!((failure.again, failure.found), (true, told));
     let pipe = holder.stdin.take();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -212,6 +210,25 @@ fn below_a_root_a_socket_stands_for_a_device() {
         doors.open(&vsock, Duration::ZERO).unwrap_err().found,
         "no vsock 2:1"
     );
+}
+
+#[test]
+fn who_talks_without_a_pause_ends_with_the_time() {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    let started = Started::now();
+    let mut stream = crate::sys::stream::Stream::new(near.into(), String::from("far"), started);
+    std::thread::spawn(move || while far.write_all(&[0; 4096]).is_ok() {});
+    let until = started.passed() + SECOND / 5;
+    let late = loop {
+        match stream.read(&mut [0], until) {
+            Ok(count) => assert_eq!(count, 1),
+            Err(late) => break late,
+        }
+    };
+    assert_eq!(late.found, "no answer from far");
+    // What is there is still there.
+    assert_eq!(stream.read(&mut [0], Duration::ZERO), Ok(1));
 }
 
 /// Answers one request on `stream`: what was asked, as the body.

@@ -143,7 +143,7 @@ fn may_lead(first: &Url, here: &Url, to: &str) -> bool {
     let Some(to) = Url::parse(to) else {
         return false;
     };
-    let near = match to.host().parse() {
+    let near = match to.host().parse().map(|host: IpAddr| host.to_canonical()) {
         Ok(IpAddr::V4(host)) => host.is_loopback() || host.is_link_local() || host.is_unspecified(),
         Ok(IpAddr::V6(host)) => {
             host.is_loopback() || host.is_unicast_link_local() || host.is_unspecified()
