@@ -209,7 +209,7 @@ fn programs(fixture: &Fixture, virt: &str) -> PathBuf {
             .unwrap_or_default()
     };
     let mut probed = String::new();
-    for (name, image) in &fixture.volumes {
+    for (name, image) in fixture.volumes() {
         let said = run(Command::new("blkid")
             .args(["-p", "-o", "export"])
             .arg(image));

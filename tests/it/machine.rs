@@ -1,10 +1,9 @@
 //! The facts of a machine from its files: virtualisation, command line, settings.
 
-use std::path::Path;
-
 use cloudseed_core::machine::Machine;
 use cloudseed_core::machine::setting::Origin;
 
+use crate::fixture::Fixture;
 use crate::sys::root::Root;
 use crate::tree::Tree;
 
@@ -268,7 +267,8 @@ fn managers_are_known_by_their_roots() {
         ("lxd-vm-qemu", Some("qemu")),
         ("hetzner", None),
     ] {
-        let root = Root::new(Path::new(&format!("tests/roots/{name}/machine")));
+        let fixture = Fixture::new(name);
+        let root = Root::new(&fixture.machine());
         let manager = Machine::read(&root).manager.map(|manager| manager.name);
         assert_eq!(manager, expected, "{name}");
     }

@@ -21,6 +21,8 @@ mod formats;
 mod handlers;
 mod handover;
 mod late;
+#[path = "../lay/mod.rs"]
+mod lay;
 mod machine;
 mod matrix;
 mod merge;

@@ -14,6 +14,7 @@ use cloudseed_core::net::{Net, Nic, Wires, trace};
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::cloud::simulated::Events;
+use crate::fixture::Fixture;
 use crate::sys::root::Root;
 use crate::sys::world::{Journal, World};
 
@@ -154,7 +155,8 @@ fn fetched(
     folder: &str,
     lines: &str,
 ) -> (Result<Instance, String>, Duration, Vec<String>) {
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let cloud = SimulatedCloud::from_folder(folder)
         .unwrap()
@@ -705,7 +707,8 @@ fn what_was_learnt_is_told() {
 
 /// A recipe's view of the cloud, for a machine of no importance.
 fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud) -> T) -> T {
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let mut cloud = Cloud::new("test", &machine, &mut lab.world, 60 * SECOND);
     cloud.reach(Network::Dhcp4, &[SERVICE]).unwrap();

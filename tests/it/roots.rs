@@ -27,11 +27,11 @@ fn booted(name: &str) -> Booted {
     let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let (nics, _) = net::candidates(&machine.links);
-    let folder = roots().join(name).join("cloud");
-    let plug = |index: usize| match (folder.is_dir(), index) {
-        (false, _) => Plug::Nothing,
-        (true, 0) => Plug::Cloud(SimulatedCloud::from_folder(&folder).unwrap()),
-        (true, _) => Plug::Beside(0),
+    let cloud = fixture.cloud();
+    let plug = |index: usize| match (&cloud, index) {
+        (None, _) => Plug::Nothing,
+        (Some(folder), 0) => Plug::Cloud(SimulatedCloud::from_folder(folder).unwrap()),
+        (Some(_), _) => Plug::Beside(0),
     };
     let cable = Cable::new((0..nics.len()).map(plug).collect(), SEED);
     let journal = Journal::since(cable.now());
