@@ -20,20 +20,26 @@ fn main() -> ExitCode {
         true => Path::new(root).to_path_buf(),
         false => lay::roots().join(root),
     };
-    match lay::Laid::new(&root, Path::new(folder)) {
-        Ok(laid) => {
-            println!("machine: {}", laid.machine().display());
-            for (device, image) in &laid.volumes {
-                println!("volume {device}: {}", image.display());
-            }
-            if let Some(cloud) = laid.cloud() {
-                println!("cloud: {}", cloud.display());
-            }
-            ExitCode::SUCCESS
-        }
+    match lay(&root, Path::new(folder)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lay: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// All of a root; what there is to see is told.
+fn lay(root: &Path, place: &Path) -> Result<(), String> {
+    let laid = lay::Laid::new(root, place)?;
+    println!("machine: {}", laid.machine().display());
+    for (device, image) in &laid.volumes {
+        println!("volume {device}: {}", image.display());
+    }
+    for part in ["cloud", "ports", "sockets"] {
+        if let Some(folder) = laid.part(part)? {
+            println!("{part}: {}", folder.display());
+        }
+    }
+    Ok(())
 }

@@ -12,7 +12,9 @@
 //!              socket PATH
 //!              time PATH SECONDS-SINCE-THE-EPOCH
 //! volume/      what is on its volumes
-//! cloud/       what the cloud answers: see `tests/cloud`
+//! cloud/       what the cloud answers on the network: see `tests/cloud`
+//! ports/       what answers behind a serial line or a port of virtio
+//! sockets/     what answers at a Unix socket
 //! ```
 //!
 //! What is expected of a root stands beside these and is never inherited by being copied: `identify`, `expect/`, `why`.
@@ -32,7 +34,7 @@ const CHAIN_MAX: usize = 8;
 /// When every file was changed of which `special` does not say when.
 const TIME: Duration = Duration::from_secs(1_700_000_000);
 /// What is inherited of a root.
-const INHERITED: [&str; 4] = ["machine", "special", "volume", "cloud"];
+pub const INHERITED: [&str; 6] = ["machine", "special", "volume", "cloud", "ports", "sockets"];
 
 /// Where the roots are.
 pub fn roots() -> PathBuf {
@@ -47,25 +49,27 @@ fn repository() -> &'static Path {
 #[derive(Debug)]
 pub struct Laid {
     place: PathBuf,
+    /// What else it is made of: where a file is to be, and where it is.
+    files: BTreeMap<PathBuf, PathBuf>,
     /// The volumes: name of the device, place of the image.
     pub volumes: Vec<(String, PathBuf)>,
 }
 
 impl Laid {
-    /// Makes the root in `folder` ready at `place`, which is made or filled up. An error says what is wrong with the root.
+    /// Makes the machine of the root in `folder` ready at `place`. An error says what is wrong with the root.
     pub fn new(folder: &Path, place: &Path) -> Result<Laid, String> {
         let mut laid = Laid {
             place: place.to_path_buf(),
+            files: merged(&chain(folder)?)?,
             volumes: Vec::new(),
         };
         make_folder(&laid.machine())?;
-        for layer in chain(folder)?.iter().rev() {
-            laid.put(layer)?;
-        }
-        let special = place.join("special");
-        let lines = match special.exists() {
-            true => fs::read_to_string(&special).map_err(|error| told(&special, &error))?,
-            false => String::new(),
+        laid.part("machine")?;
+        laid.part("volume")?;
+        let special = laid.files.get(Path::new("special"));
+        let lines = match special {
+            Some(file) => fs::read_to_string(file).map_err(|error| told(file, &error))?,
+            None => String::new(),
         };
         for line in lines.lines() {
             laid.line(line)
@@ -79,24 +83,17 @@ impl Laid {
         self.place.join("machine")
     }
 
-    /// What the machine's cloud answers, if it has one.
-    pub fn cloud(&self) -> Option<PathBuf> {
-        Some(self.place.join("cloud")).filter(|folder| folder.is_dir())
-    }
-
-    /// Puts one folder of the chain over those that came before it.
-    fn put(&self, layer: &Layer) -> Result<(), String> {
-        for path in &layer.without {
-            remove(&self.place.join(path))
-                .map_err(|error| told(&layer.folder.join("base"), &format!("{path}: {error}")))?;
+    /// Makes another part ready, like `cloud`; `None` if the root has no such.
+    pub fn part(&self, name: &str) -> Result<Option<PathBuf>, String> {
+        let mut folder = None;
+        let inside = self.files.iter().filter(|(path, _)| path.starts_with(name));
+        for (path, from) in inside {
+            let to = self.place.join(path);
+            make_folder(to.parent().unwrap_or(&to))?;
+            copy(from, &to).map_err(|error| told(from, &error))?;
+            folder = Some(self.place.join(name));
         }
-        for part in INHERITED {
-            let from = layer.folder.join(part);
-            if from.exists() {
-                copy(&from, &self.place.join(part)).map_err(|error| told(&from, &error))?;
-            }
-        }
-        Ok(())
+        Ok(folder)
     }
 
     fn line(&mut self, line: &str) -> Result<(), String> {
@@ -177,6 +174,47 @@ fn chain(folder: &Path) -> Result<Vec<Layer>, String> {
         layers.push(Layer { folder, without });
     }
     Ok(layers)
+}
+
+/// The files of a chain of bases, each where the last of them that has it keeps it.
+fn merged(layers: &[Layer]) -> Result<BTreeMap<PathBuf, PathBuf>, String> {
+    let mut files = BTreeMap::new();
+    for layer in layers.iter().rev() {
+        for path in &layer.without {
+            let before = files.len();
+            files.retain(|file: &PathBuf, _| !file.starts_with(path));
+            if files.len() == before {
+                let base = layer.folder.join("base");
+                return Err(told(
+                    &base,
+                    &format!("without {path}: there is no such file"),
+                ));
+            }
+        }
+        for part in INHERITED {
+            list(&layer.folder.join(part), Path::new(part), &mut files)
+                .map_err(|error| told(&layer.folder.join(part), &error))?;
+        }
+    }
+    Ok(files)
+}
+
+/// Adds a file, a link, an empty folder, or what is below a folder.
+fn list(from: &Path, path: &Path, files: &mut BTreeMap<PathBuf, PathBuf>) -> io::Result<()> {
+    let Ok(found) = fs::symlink_metadata(from) else {
+        return Ok(());
+    };
+    let entries = match found.is_dir() {
+        true => fs::read_dir(from)?.collect::<Result<Vec<_>, _>>()?,
+        false => Vec::new(),
+    };
+    if entries.is_empty() {
+        files.insert(path.to_path_buf(), from.to_path_buf());
+    }
+    for entry in entries {
+        list(&entry.path(), &path.join(entry.file_name()), files)?;
+    }
+    Ok(())
 }
 
 /// The name and the lines `without`.
@@ -294,41 +332,19 @@ fn digest(folder: &Path, into: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies a file or a folder, links as links, over what is there; times are not kept, as git has none.
+/// Copies a file, a link as a link, a folder without what is in it; times are not kept, as git has none.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let kind = fs::symlink_metadata(from)?.file_type();
-    if kind.is_dir() {
-        fs::create_dir_all(to)?;
-        for entry in fs::read_dir(from)? {
-            let entry = entry?;
-            copy(&entry.path(), &to.join(entry.file_name()))?;
-        }
-        return Ok(());
-    }
-    if fs::symlink_metadata(to).is_ok() {
-        fs::remove_file(to)?;
-    }
-    if kind.is_symlink() {
+    let found = fs::symlink_metadata(from)?;
+    if found.is_symlink() {
         return symlink(fs::read_link(from)?, to);
+    }
+    if found.is_dir() {
+        return fs::create_dir_all(to);
     }
     let (mut source, mut target) = (File::open(from)?, File::create(to)?);
     io::copy(&mut source, &mut target)?;
-    target.set_permissions(source.metadata()?.permissions())?;
+    target.set_permissions(found.permissions())?;
     target.set_modified(UNIX_EPOCH + TIME)
-}
-
-/// Removes a file or a folder, and the folders that are empty without it, as git has no such.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path)?.is_dir() {
-        true => fs::remove_dir_all(path)?,
-        false => fs::remove_file(path)?,
-    }
-    for parent in path.ancestors().skip(1) {
-        if fs::remove_dir(parent).is_err() {
-            break;
-        }
-    }
-    Ok(())
 }
 
 fn make_folder(path: &Path) -> Result<(), String> {
