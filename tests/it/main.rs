@@ -23,6 +23,8 @@ mod handover;
 #[path = "../cloud/host.rs"]
 mod host;
 mod late;
+#[path = "../lay/mod.rs"]
+mod lay;
 mod machine;
 mod matrix;
 mod merge;

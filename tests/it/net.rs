@@ -22,6 +22,7 @@ use cloudseed_core::settings::Settings;
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::cloud::simulated::Events;
+use crate::fixture::Fixture;
 use crate::sys::root::Root;
 use crate::sys::world::World;
 
@@ -165,7 +166,8 @@ fn fetched(
     folder: &str,
     lines: &str,
 ) -> (Result<Instance, String>, Duration, Vec<String>) {
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let cloud = SimulatedCloud::from_folder(folder)
         .unwrap()
@@ -420,7 +422,8 @@ fn a_service_may_be_elsewhere_and_say_more() {
 #[test]
 fn a_deadline_without_an_end_is_one() {
     let mut lab = Lab::new("");
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let forever = Duration::from_secs(u64::MAX);
     let settings = Settings::read(&machine, platform::searched());
@@ -438,7 +441,8 @@ fn a_deadline_without_an_end_is_one() {
 #[test]
 fn a_silent_candidate_takes_what_it_is_given() {
     let mut lab = Lab::new("no listen\nvanish 169.254.169.254\ndns silent");
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let settings = Settings::read(&machine, platform::searched());
     for (from, until) in [(0, 3), (3, 4), (4, 4)] {
@@ -1000,7 +1004,8 @@ fn what_was_learnt_is_told() {
 
 /// A recipe's view of the cloud, for a machine of no importance.
 fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud, &mut Service) -> T) -> T {
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let settings = Settings::read(&machine, platform::searched());
     let (journal, most) = (lab.journal.clone(), 60 * SECOND);

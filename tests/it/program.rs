@@ -12,7 +12,8 @@ const MACHINE: &str = r#"
     exec 2>&1
     mount -t tmpfs none /run
     mount --bind /dev/null /dev/kmsg
-    machine=tests/roots/ec2/machine/sys
+    "$LAY" ec2 $DIR/root > /dev/null
+    machine=$DIR/root/machine/sys
     nic() {
         for name; do
             folder=$DIR/net/$name

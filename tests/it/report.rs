@@ -1,7 +1,6 @@
 //! Reports: what comes out of one is a root that is identified as the machine was.
 
 use std::fs;
-use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use cloudseed_core::identify;
@@ -32,7 +31,7 @@ fn identified(files: &dyn Files) -> (Vec<String>, Vec<String>) {
 fn every_root_is_the_same_after_a_report() {
     let scratch = std::env::temp_dir().join(format!("cloudseed-report-{}", std::process::id()));
     fs::create_dir(&scratch).unwrap();
-    let names = fixture::names();
+    let names = fixture::chosen();
     let mut differ = Vec::new();
     for name in &names {
         let fixture = Fixture::new(name);
@@ -46,18 +45,8 @@ fn every_root_is_the_same_after_a_report() {
             .arg(&scratch)
             .status();
         assert!(tar.expect("the package tar").success());
-        let after = scratch.join("again/machine");
-        let special = fs::read_to_string(scratch.join("again/special")).unwrap_or_default();
-        let paths = special
-            .lines()
-            .filter_map(|line| line.strip_prefix("socket "));
-        let sockets: Vec<UnixListener> = paths
-            .map(|path| {
-                let place = after.join(path.trim_start_matches('/'));
-                fs::create_dir_all(place.parent().unwrap()).unwrap();
-                UnixListener::bind(place).unwrap()
-            })
-            .collect();
+        let replayed = Fixture::of(&scratch.join("again"));
+        let after = replayed.machine();
         let (before, after) = (
             identified(&Root::new(&before)),
             identified(&Root::new(&after)),
@@ -65,7 +54,6 @@ fn every_root_is_the_same_after_a_report() {
         if before != after {
             differ.push(format!("{name}: {before:?} and {after:?}"));
         }
-        drop(sockets);
         fs::remove_dir_all(scratch.join("again")).unwrap();
     }
     fs::remove_dir_all(scratch).unwrap();
