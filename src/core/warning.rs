@@ -57,6 +57,8 @@ pub enum Blame {
     Broken,
     /// This machine or this build cannot do what was asked (no interface, no TLS, not permitted).
     Unable,
+    /// What it takes is not here, but may be in the real root.
+    Elsewhere,
 }
 
 /// A failure of a whole step: whose it is, and what to tell.

@@ -53,24 +53,18 @@ pub fn fetch(
     deadline: Duration,
     warnings: &mut Vec<Warning>,
 ) -> Fetched {
-    let open = open(machine, settings, candidates);
-    // The fallback is no cloud's.
-    let clouds = candidates.platforms.iter();
-    let mut clouds = clouds.filter(|platform| platform.name != none::PLATFORM.name);
-    let mut unread = clouds.clone().filter(|platform| !platform.is_read());
+    let Ways {
+        open,
+        mut unread,
+        dark,
+    } = ways(machine, settings, candidates);
     let (count, mut failed) = (open.len(), None);
     for (index, open) in open.into_iter().enumerate() {
         let left = deadline.saturating_sub(outside.now());
         let share = left / u32::try_from(count - index).unwrap_or(u32::MAX);
         let until = outside.now().saturating_add(share);
-        let mut cloud = Cloud::new(
-            open.platform.name,
-            machine,
-            settings,
-            outside,
-            journal,
-            until,
-        );
+        let name = open.platform.name;
+        let mut cloud = Cloud::new(name, machine, settings, outside, journal, until);
         cloud.evidence = open.evidence;
         if let Needs::Network(network) = open.way.needs {
             cloud.network = network;
@@ -80,14 +74,18 @@ pub fn fetch(
         match read {
             Ok(instance) => {
                 warnings.extend(failed.map(|error: Error| error.what));
-                let before = |platform: &&&Platform| comes_before(candidates, platform, &instance);
-                warnings.extend(unread.filter(before).map(|platform| unreadable(platform)));
+                unread.retain(|platform| comes_before(candidates, platform, &instance));
+                warnings.extend(unread.into_iter().map(unreadable));
                 return Fetched::Instance(instance);
+            }
+            Err(error) if error.blame == Blame::Elsewhere => {
+                warnings.push(error.what);
+                unread.push(open.platform);
             }
             Err(error) => warnings.extend(failed.replace(error).map(|error| error.what)),
         }
     }
-    match (unread.next(), failed, clouds.next()) {
+    match (unread.first(), failed, dark) {
         (Some(platform), failed, _) => {
             warnings.extend(failed.map(|error| error.what));
             Fetched::Named(platform.name)
@@ -98,38 +96,56 @@ pub fn fetch(
     }
 }
 
-/// The ways of the candidates that can be read and that show. Of a platform that was named and shows by none of its ways,
-/// those over the network are open all the same.
-fn open(machine: &Machine, settings: &Settings, candidates: &Candidates) -> Vec<Open> {
-    let mut all = Vec::new();
-    for platform in candidates.platforms {
-        let shown = all.len();
+/// What the candidates come to.
+#[derive(Default)]
+struct Ways {
+    /// The ways that can be read and that show.
+    open: Vec<Open>,
+    /// Platforms that show only by ways that cannot be read here.
+    unread: Vec<&'static Platform>,
+    /// A platform that was named, and that shows by nothing.
+    dark: Option<&'static Platform>,
+}
+
+/// Asks for every sign. Of a platform that was named and shows by none of its ways, those over the network are open all the
+/// same. The fallback is no cloud's.
+fn ways(machine: &Machine, settings: &Settings, candidates: &Candidates) -> Ways {
+    let mut ways = Ways::default();
+    let clouds = candidates.platforms.iter();
+    for platform in clouds.filter(|platform| platform.name != none::PLATFORM.name) {
+        let mut shown: Vec<(&Way, Evidence)> = Vec::new();
         for way in platform.ways {
-            let mut inquiry = Inquiry::new(machine, settings);
-            let evidence = way.sign.ask(&mut inquiry).evidence();
-            all.extend(Open::new(platform, way, evidence));
+            let verdict = way.sign.ask(&mut Inquiry::new(machine, settings));
+            shown.extend(verdict.evidence().map(|evidence| (way, evidence)));
         }
-        if all.len() == shown && candidates.named {
+        if shown.is_empty() && candidates.named {
             let over_network = |way: &&Way| matches!(way.needs, Needs::Network(_));
-            let named = || Some(Evidence::of("it is named"));
-            let ways = platform.ways.iter().filter(over_network);
-            all.extend(ways.filter_map(|way| Open::new(platform, way, named())));
+            let open = platform.ways.iter().filter(over_network);
+            shown.extend(open.map(|way| (way, Evidence::of("it is named"))));
+        }
+        let (some, before) = (!shown.is_empty(), ways.open.len());
+        let open = shown.into_iter();
+        let open = open.filter_map(|(way, evidence)| Open::new(platform, way, evidence));
+        ways.open.extend(open);
+        if ways.open.len() > before {
+            continue;
+        }
+        if some || !platform.is_read() {
+            ways.unread.push(platform);
+        } else {
+            ways.dark = ways.dark.or(Some(platform));
         }
     }
-    all
+    ways
 }
 
 impl Open {
-    fn new(
-        platform: &'static Platform,
-        way: &'static Way,
-        evidence: Option<Evidence>,
-    ) -> Option<Open> {
+    fn new(platform: &'static Platform, way: &'static Way, evidence: Evidence) -> Option<Open> {
         Some(Open {
             platform,
             way,
             read: way.read?,
-            evidence: evidence?,
+            evidence,
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::outside::Network;
 use crate::rule::Rule;
 use crate::url::percent_encoded;
 use crate::value::{Map, Value};
-use crate::warning::Error;
+use crate::warning::{Blame, Error};
 
 /// Metal as a Service.
 pub static PLATFORM: Platform = Platform {
@@ -48,7 +48,11 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let configured = settings.datasource(PLATFORM.name).unwrap_or(&nothing);
     let url = configured.get("metadata_url").and_then(Value::as_text);
     let Some(url) = url.filter(|url| !url.is_empty()) else {
-        return Err(cloud.broken("datasource.MAAS.metadata_url", "a URL", "none"));
+        // Whoever installed the machine has told its root, and perhaps not this initramfs.
+        return Err(Error {
+            blame: Blame::Elsewhere,
+            ..cloud.broken("datasource.MAAS.metadata_url", "a URL", "none")
+        });
     };
     let keys = Keys::read(configured);
     let keys = keys.map_err(|found| cloud.broken("datasource.MAAS", Keys::EXPECTED, found))?;
