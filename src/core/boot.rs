@@ -1,4 +1,4 @@
-//! Boot: the six steps in their order, over the seams.
+//! Boot: the seven steps in their order, over the seams.
 
 mod once;
 
@@ -7,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::compile::{
-    self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
-};
+use crate::compile::instance_data::InstanceData;
+use crate::compile::{self, Ending, Found, Handover, Identified, Outcome, Timing};
+use crate::config::{self, Config, Document, Parts, vendor};
 use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
 use crate::identify::settings::{CLOUDSEED_CFG, Settings};
 use crate::identify::{self, Answer};
@@ -46,7 +46,7 @@ pub struct Booted {
     pub well: bool,
 }
 
-/// Runs identify, fetch, decode and compile on a machine that was probed since the program started.
+/// Runs identify, fetch, decode, merge and compile on a machine that was probed since the program started.
 pub fn boot(
     machine: &Machine,
     outside: &mut dyn Outside,
@@ -67,14 +67,20 @@ pub fn boot(
     let platforms = options
         .platform
         .map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
+    let named = only_named(&platforms);
+    let platforms = if named.is_some() {
+        Vec::new()
+    } else {
+        platforms
+    };
     let mut warnings = Vec::new();
     let fetched = steps.run("fetch", outside, |outside| {
         fetch(machine, outside, &platforms, &mut warnings)
     });
     let mut kept = Kept::default();
-    let decoded = match &fetched {
+    let made = match &fetched {
         Some(Ok(instance)) => steps.run("decode", outside, |outside| {
-            let decoded = decode(
+            let parts = decode(
                 machine,
                 &settings,
                 outside,
@@ -82,20 +88,32 @@ pub fn boot(
                 &mut kept,
                 &mut warnings,
             );
-            render(machine, instance, decoded, templates, &mut warnings)
+            let data = InstanceData::new(instance, &machine.kernel);
+            let parts = render(&data, parts, templates, &mut warnings);
+            let (config, more) = config::merge(parts, &owners_rules(&settings));
+            warnings.extend(more);
+            Some((data, config))
         }),
-        _ => Vec::new(),
+        _ => None,
     };
     for warning in &warnings {
         outside.note(format_args!("{warning}"));
     }
-    let ending = match &fetched {
-        Some(Ok(instance)) => Ending::Found(instance),
-        Some(Err(error)) => Ending::Failed(error),
-        None if found.answer == Answer::Disabled => Ending::Disabled,
-        None => Ending::None,
+    let ending = match (&fetched, &made, named) {
+        (Some(Ok(instance)), Some((data, config)), _) => {
+            note_forbidden(config, outside);
+            Ending::Found(Found {
+                instance,
+                data,
+                config,
+            })
+        }
+        (Some(Err(error)), _, _) => Ending::Failed(error),
+        (_, _, Some(name)) => Ending::Named(name),
+        _ if found.answer == Answer::Disabled => Ending::Disabled,
+        _ => Ending::None,
     };
-    let so_far = line(&ending, &decoded, &warnings, outside.now());
+    let so_far = line(&ending, &warnings, outside.now());
     outside.note(format_args!("{so_far}"));
     let log = outside.lines();
     let maybe: Vec<String> = found.maybe.iter().map(|name| String::from(*name)).collect();
@@ -106,20 +124,17 @@ pub fn boot(
             datasources: &found.datasources,
             maybe: &maybe,
         },
-        decoded: &decoded,
         warnings: &warnings,
         log: &log,
         timings: &steps.timings,
         network: outside.learnt(),
-        system: owners_rules(&settings),
-        kernel: &machine.kernel,
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
         handover: options.handover.unwrap_or_else(|| handover(machine)),
     };
     let (mut plan, more) = compile::compile(&outcome);
     kept.put(&mut plan);
     warnings.extend(more);
-    let line = line(&ending, &decoded, &warnings, outside.now());
+    let line = line(&ending, &warnings, outside.now());
     let well = !matches!(fetched, Some(Err(_)));
     Booted {
         plan,
@@ -168,6 +183,13 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// The platform to name, if there are some and none of them can be asked. The fallback `None` is no cloud's.
+fn only_named(platforms: &[&'static Platform]) -> Option<&'static str> {
+    let mut clouds = platforms.iter().filter(|platform| platform.name != "None");
+    let first = clouds.next()?;
+    (first.fetch.is_none() && clouds.all(|platform| platform.fetch.is_none())).then_some(first.name)
+}
+
 /// Fetches from the first platform that has something; what the others said becomes a warning. `None` if there is nobody
 /// to ask.
 pub fn fetch(
@@ -214,7 +236,7 @@ pub fn decode(
     instance: &Instance,
     kept: &mut Kept,
     warnings: &mut Vec<Warning>,
-) -> Vec<Decoded> {
+) -> Vec<Parts> {
     let mut includes_lost = 0;
     let deadline = outside.now() + Duration::from_secs(FETCH_SECONDS_MAX);
     let documents = &instance.documents;
@@ -253,7 +275,7 @@ pub fn decode(
             (Document::UserData, Some(index)) => launch::for_launch_index(parts, index),
             _ => parts,
         };
-        Some(Decoded { document, parts })
+        Some(Parts { document, parts })
     })
     .collect();
     if includes_lost > 0 && strict_includes(machine) {
@@ -285,21 +307,30 @@ fn strict_includes(machine: &Machine) -> bool {
 
 /// Renders the parts that are templates, with what this boot will write of the instance.
 fn render(
-    machine: &Machine,
-    instance: &Instance,
-    decoded: Vec<Decoded>,
+    data: &InstanceData,
+    decoded: Vec<Parts>,
     templates: &mut dyn Templates,
     warnings: &mut Vec<Warning>,
-) -> Vec<Decoded> {
-    let data = instance_data::sensitive(instance, &machine.kernel);
-    decoded
-        .into_iter()
-        .map(|Decoded { document, parts }| {
-            let (parts, found) = template::render_parts(parts, &data, templates);
-            warnings.extend(found);
-            Decoded { document, parts }
-        })
-        .collect()
+) -> Vec<Parts> {
+    let render = |Parts { document, parts }| {
+        let (parts, found) = template::render_parts(parts, data.as_value(), templates);
+        warnings.extend(found);
+        Parts { document, parts }
+    };
+    decoded.into_iter().map(render).collect()
+}
+
+/// Tells the log what the owner's rules leave out. It is no warning, for the owner wants it so.
+fn note_forbidden(config: &Config, outside: &mut dyn Outside) {
+    for numbered in &config.parts {
+        if let Some(why) = numbered.forbidden {
+            let (number, name) = (numbered.number, &numbered.part.filename);
+            let document = numbered.document.name();
+            outside.note(format_args!(
+                "merge: part {number} ({name}) of {document} is left out: {why}"
+            ));
+        }
+    }
 }
 
 fn handover(machine: &Machine) -> Handover {
@@ -311,11 +342,13 @@ fn handover(machine: &Machine) -> Handover {
 }
 
 /// The boot in one line: what was found where and how long it took, or what went wrong.
-fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duration) -> String {
+fn line(ending: &Ending, warnings: &[Warning], now: Duration) -> String {
     let millis = now.as_micros() as f64 / 1000.0;
     match ending {
-        Ending::Found(instance) => {
-            let parts: usize = decoded.iter().map(|decoded| decoded.parts.len()).sum();
+        Ending::Found(Found {
+            instance, config, ..
+        }) => {
+            let parts = config.parts.len();
             let what = format!(
                 "{} {} from {}, {parts} parts, {millis:.1} ms",
                 instance.platform,
@@ -330,6 +363,7 @@ fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duratio
                 }
             }
         }
+        Ending::Named(name) => format!("named: {name} (known, but not read here; {millis:.1} ms)"),
         Ending::Failed(error) => format!("failed: {error}"),
         Ending::None => format!("none: no platform, no volume, no argument ({millis:.1} ms)"),
         Ending::Disabled => format!("disabled ({millis:.1} ms)"),

@@ -1,21 +1,19 @@
 //! Documents: what the cloud handed out, byte for byte.
 
-use super::Products;
-use crate::instance::Documents;
-use crate::plan::Mode;
+use super::{Found, Outcome, Products};
 
 /// Adds each document that there is, under the name cloud-init's users know.
-pub fn put(products: &mut Products, documents: &Documents) {
-    for (name, document) in [
-        ("meta-data", &documents.meta_data),
-        ("user-data", &documents.user_data),
-        ("vendor-data", &documents.vendor_data),
-        ("vendor-data2", &documents.vendor_data2),
-        ("network-config", &documents.network_config),
+pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
+    let documents = &found.instance.documents;
+    for (path, document) in [
+        ("cloudseed/meta-data", &documents.meta_data),
+        ("cloudseed/user-data", &documents.user_data),
+        ("cloudseed/vendor-data", &documents.vendor_data),
+        ("cloudseed/vendor-data2", &documents.vendor_data2),
+        ("cloudseed/network-config", &documents.network_config),
     ] {
         if let Some(document) = document {
-            let path = alloc::format!("cloudseed/{name}");
-            products.put(&path, Mode::Private, document.as_slice());
+            products.put(path, document.as_slice());
         }
     }
 }
