@@ -58,7 +58,7 @@ impl Plan {
                 let text = text.trim_end();
                 let line = format!(
                     "{:04o} {:>8} /run/{}",
-                    octal(mode),
+                    mode.file(),
                     bytes.len(),
                     path.as_str()
                 );
@@ -73,13 +73,6 @@ impl Plan {
     }
 }
 
-fn octal(mode: Mode) -> u32 {
-    match mode {
-        Mode::Private => 0o600,
-        Mode::Public => 0o644,
-    }
-}
-
 fn described(path: &str, mode: Mode, bytes: &[u8]) -> Value {
     let content = match std::str::from_utf8(bytes) {
         Ok(text) => ("content", Value::from(text)),
@@ -87,7 +80,7 @@ fn described(path: &str, mode: Mode, bytes: &[u8]) -> Value {
     };
     Value::Map(Map::from_iter([
         ("path", Value::from(format!("/run/{path}"))),
-        ("mode", format!("{:04o}", octal(mode)).into()),
+        ("mode", format!("{:04o}", mode.file()).into()),
         (
             "bytes",
             i64::try_from(bytes.len()).unwrap_or(i64::MAX).into(),

@@ -1,20 +1,20 @@
 //! cloudseed's thinking half: from the facts of a machine to the files its real root will find under /run.
 //!
 //! ```text
-//!       sys reads                              sys carries                              sys writes
-//!   /sys  /proc  block devices            frames to the metadata                    /run/cloudseed
-//!                                         service, or a volume                      (and /run/cloud-init,
-//!           │                                      ▲ │                               /run/systemd, …)
-//!  ─────────┼──────────────────────────────────────┼─┼───────────────────────────────────────┼──────────
-//!           ▼                                      │ ▼                                       │ hand over
-//!         probe ─Machine─► identify ─Platform─►   fetch ─Instance─► decode ─Parts──► compile ─Plan
+//!       sys reads                              sys carries                                         sys writes
+//!   /sys  /proc  block devices            frames to the metadata                               /run/cloudseed
+//!                                         service, or a volume                                 (and /run/cloud-init,
+//!           │                                      ▲ │                                          /run/systemd, …)
+//!  ─────────┼──────────────────────────────────────┼─┼──────────────────────────────────────────────────┼──────────
+//!           ▼                                      │ ▼                                                  │ hand over
+//!         probe ─Machine─► identify ─Platform─►   fetch ─Instance─► decode ─Parts─► merge ─Config─► compile ─Plan
 //!                             ▲                     ▲
 //!                             │ rule                │ recipe
 //!                             └─────────────────────┘
 //!                               one file per platform: core/platform/hetzner.rs
 //! ```
 //!
-//! Six verbs, a noun between each two. **main tells, core thinks, sys touches.**
+//! Seven verbs, a noun between each two. **main tells, core thinks, sys touches.**
 //!
 //! What this crate never does:
 //! - it opens no file and no socket, it reads no clock and draws no random number: all of these are arguments;
@@ -71,6 +71,8 @@ pub mod dialect;
 pub mod platform;
 
 pub mod identify;
+
+pub mod config;
 
 pub mod compile;
 

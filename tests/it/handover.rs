@@ -1,7 +1,8 @@
 //! Handover to stock cloud-init: Debian's own Python reads what we leave in /run/cloud-init.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +11,7 @@ use cloudseed_core::instance::Document;
 use cloudseed_core::json;
 use cloudseed_core::value::Value;
 
-use crate::compile::{Scratch, instance, kernel, outcome, write};
-use crate::differential::original;
+use crate::compile::{Boot, Scratch, instance, outcome, write};
 
 /// Loads the datasource that cloud.cfg names as cloud-init's local stage would, and prints what it has got.
 const CONSUMER: &str = r#"
@@ -43,11 +43,29 @@ if "datasource" in config:
 print(json.dumps(found))
 "#;
 
+/// Where Debian's cloud-init is unpacked, with what it imports; unpacked once, whichever test comes first.
+fn oracle() -> &'static Path {
+    static ORACLE: OnceLock<PathBuf> = OnceLock::new();
+    ORACLE.get_or_init(unpack)
+}
+
+fn unpack() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handover");
+    let fetch = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/fetch");
+    let status = Command::new(&fetch).arg(&folder).status().unwrap();
+    assert!(
+        status.success(),
+        "{fetch:?} must be able to use apt-get download"
+    );
+    folder.join("root/usr/lib/python3/dist-packages")
+}
+
 fn consume(root: &Path) -> Value {
-    let output = Command::new(original().join("python"))
+    let output = Command::new("/usr/bin/python3")
         .args(["-c", CONSUMER])
         .arg(root.join("run"))
         .arg(root.join("var/lib/cloud"))
+        .env("PYTHONPATH", oracle())
         .output()
         .unwrap();
     assert!(
@@ -61,7 +79,7 @@ fn consume(root: &Path) -> Value {
 #[test]
 fn cloud_init_takes_our_seed() {
     let scratch = Scratch::new("handover-seed");
-    let (mut instance, kernel) = (instance("i-0123"), kernel());
+    let mut instance = instance("i-0123");
     let user_data = [b"\x1f\x8b\x08\0 packed \xff\xfe".as_slice(), &[0; 200]].concat();
     let vendor_data = "#cloud-config\n# é '\"\n\ta: |\n  x\n\n";
     let network = b"version: 2\nethernets: {eth0: {dhcp4: true}}\n".to_vec();
@@ -72,9 +90,10 @@ fn cloud_init_takes_our_seed() {
     ] {
         instance.documents.put(document, Some(bytes));
     }
+    let boot = Boot::new(instance, Vec::new());
     let outcome = Outcome {
         handover: Handover::Seed,
-        ..outcome(Ending::Found(&instance), &kernel)
+        ..outcome(boot.found())
     };
     write(&scratch.0, &compile(&outcome).0);
     let found = consume(&scratch.0);
@@ -100,12 +119,13 @@ fn cloud_init_takes_our_seed() {
 #[test]
 fn cloud_init_takes_our_seed_without_any_document() {
     let scratch = Scratch::new("handover-bare");
-    let (mut instance, kernel) = (instance("i-0123"), kernel());
+    let mut instance = instance("i-0123");
     instance.documents = Default::default();
     instance.meta_data = Value::Null;
+    let boot = Boot::new(instance, Vec::new());
     let outcome = Outcome {
         handover: Handover::Seed,
-        ..outcome(Ending::Found(&instance), &kernel)
+        ..outcome(boot.found())
     };
     write(&scratch.0, &compile(&outcome).0);
     let found = consume(&scratch.0);
@@ -116,12 +136,11 @@ fn cloud_init_takes_our_seed_without_any_document() {
 #[test]
 fn cloud_init_reads_our_hint() {
     let scratch = Scratch::new("handover-hint");
-    let (instance, kernel) = (instance("i-0123"), kernel());
-    write(
-        &scratch.0,
-        &compile(&outcome(Ending::Found(&instance), &kernel)).0,
-    );
-    let list = consume(&scratch.0).get("datasource_list").cloned();
-    assert_eq!(list, Some(vec![Value::from("Ec2"), "None".into()].into()));
-    assert_eq!(scratch.text("run/cloud-init/.ds-identify.result"), "0\n");
+    let boot = Boot::new(instance("i-0123"), Vec::new());
+    for (ending, name) in [(boot.found(), "Ec2"), (Ending::Named("Azure"), "Azure")] {
+        write(&scratch.0, &compile(&outcome(ending)).0);
+        let list = consume(&scratch.0).get("datasource_list").cloned();
+        assert_eq!(list, Some(vec![Value::from(name), "None".into()].into()));
+        assert_eq!(scratch.text("run/cloud-init/.ds-identify.result"), "0\n");
+    }
 }

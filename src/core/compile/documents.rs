@@ -1,13 +1,11 @@
 //! Documents: what the cloud handed out, byte for byte.
 
-use super::Products;
-use crate::instance::Documents;
-use crate::plan::Mode;
+use super::{Found, Outcome, Products};
 
-/// Adds the documents there are; nobody but root may read them.
-pub fn put(products: &mut Products, documents: &Documents) {
-    for (document, bytes) in documents.iter() {
+/// Adds each document that there is, under the name cloud-init's users know.
+pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
+    for (document, bytes) in found.instance.documents.iter() {
         let path = alloc::format!("cloudseed/{}", document.name());
-        products.put(&path, Mode::Private, bytes);
+        products.put(&path, bytes);
     }
 }

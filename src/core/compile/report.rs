@@ -5,10 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{Ending, Outcome, Products, environment};
+use super::{Ending, Outcome, Products};
 use crate::instance::Instance;
 use crate::json;
-use crate::plan::Mode;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -26,6 +25,15 @@ pub struct Identified<'a> {
     pub maybe: &'a [String],
 }
 
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When, in microseconds since the program started.
+    pub micros: u64,
+    /// What.
+    pub text: String,
+}
+
 /// One step of the boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -37,61 +45,44 @@ pub struct Timing {
     pub micros: u64,
 }
 
-/// Adds `result.json`, `status`, `metadata.env` and `log`. Comes last, for it tells the warnings of all other products.
-pub fn put(products: &mut Products, outcome: &Outcome) {
-    let status = status(outcome, &products.warnings);
-    let result = json::write_indented(&result(outcome, &products.warnings, status)) + "\n";
-    let log = log(outcome, &products.warnings);
-    let instance = match outcome.ending {
-        Ending::Found(instance) => Some(instance),
-        _ => None,
-    };
-    environment::put(products, status, instance);
-    products.put("cloudseed/result.json", Mode::Private, result);
-    products.put("cloudseed/status", Mode::Public, format!("{status}\n"));
-    products.put("cloudseed/log", Mode::Private, log);
+/// Adds `status`.
+pub(super) fn print_status(products: &mut Products, outcome: &Outcome) {
+    let status = products.status(outcome);
+    products.put("cloudseed/status", format!("{status}\n"));
 }
 
-/// The boot in one word. An instance with a warning is `degraded`: something was asked for that nobody gets.
-fn status(outcome: &Outcome, own: &[Warning]) -> &'static str {
-    match outcome.ending {
-        Ending::Found(_) if outcome.warnings.is_empty() && own.is_empty() => "found",
-        Ending::Found(_) => "degraded",
-        Ending::Named(_) => "named",
-        Ending::None => "none",
-        Ending::Disabled => "disabled",
-        Ending::Failed(_) => "failed",
-    }
+/// Adds `result.json` and `log`.
+pub(super) fn print(products: &mut Products, outcome: &Outcome) {
+    let own = products.warnings.as_slice();
+    let result = result(outcome, own, products.status(outcome));
+    let log = log(outcome, own);
+    products.put(
+        "cloudseed/result.json",
+        json::write_indented(&result) + "\n",
+    );
+    products.put("cloudseed/log", log);
 }
 
 fn result(outcome: &Outcome, own: &[Warning], status: &str) -> Value {
-    let mut result = match outcome.ending {
-        Ending::Found(instance) => facts(instance),
-        _ => Map::new(),
+    let (mut result, parts) = match outcome.ending {
+        Ending::Found(found) => (facts(found.instance), found.config.parts.len()),
+        Ending::Named(name) => (Map::from_iter([("platform", name)]), 0),
+        _ => (Map::new(), 0),
+    };
+    let timings: Vec<Value> = outcome.timings.iter().map(timing).collect();
+    let warnings: Vec<Value> = outcome.warnings.iter().chain(own).map(words).collect();
+    let error = match outcome.ending {
+        Ending::Failed(error) => words(&error.what),
+        _ => Value::Null,
     };
     result.insert("version", RESULT_VERSION);
     result.insert("status", status);
     result.insert("identify", identified(&outcome.identified));
     result.insert("network", outcome.network.clone());
-    result.insert(
-        "timings",
-        outcome.timings.iter().map(timing).collect::<Vec<Value>>(),
-    );
-    let parts: usize = outcome
-        .decoded
-        .iter()
-        .map(|decoded| decoded.parts.len())
-        .sum();
+    result.insert("timings", timings);
     result.insert("parts", i64::try_from(parts).unwrap_or(i64::MAX));
-    let warnings: Vec<Value> = outcome.warnings.iter().chain(own).map(words).collect();
     result.insert("warnings", warnings);
-    result.insert(
-        "error",
-        match outcome.ending {
-            Ending::Failed(error) => words(&error.what),
-            _ => Value::Null,
-        },
-    );
+    result.insert("error", error);
     result.into()
 }
 

@@ -272,9 +272,10 @@ fn split_segment(segment: &str) -> (String, &str) {
 
 /// A name as it is after the original has written it into a header and read it again: it may lose marks around it.
 pub fn rewritten(name: String) -> String {
-    match name.is_ascii() {
-        true => unquote(name.trim_matches(is_blank)),
-        false => name,
+    if name.is_ascii() {
+        unquote(name.trim_matches(is_blank))
+    } else {
+        name
     }
 }
 

@@ -14,8 +14,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Document, Numbered, Products};
+use super::{Config, Document, warning};
+use crate::userdata::part_type::PartType;
 use crate::value::{Map, Value};
+use crate::warning::Warning;
 
 /// Most words of a prefix.
 const PREFIX_WORDS_MAX: usize = 64;
@@ -28,7 +30,7 @@ pub struct Rules {
     /// False if the document is not to be used at all.
     pub enabled: bool,
     /// Types of parts that are not to be used.
-    pub disabled_handlers: Vec<String>,
+    pub disabled_handlers: Vec<PartType>,
     /// The command of which scripts are arguments; empty for none.
     pub prefix: Vec<String>,
 }
@@ -63,15 +65,29 @@ impl Rules {
         prefix.truncate(PREFIX_WORDS_MAX);
         Ok(Rules {
             enabled: rules.get("enabled").is_none_or(is_true),
-            disabled_handlers: texts("disabled_handlers", rules.get("disabled_handlers"))?,
+            disabled_handlers: texts("disabled_handlers", rules.get("disabled_handlers"))?
+                .iter()
+                .map(|name| PartType::new(name))
+                .collect(),
             prefix,
         })
     }
 
-    /// No rules: everything is used.
-    fn open() -> Rules {
+    /// Why these rules leave a part of this type out, if they do.
+    fn forbid(&self, content_type: &PartType) -> Option<&'static str> {
+        if !self.enabled {
+            Some("the owner's rules do not enable its document")
+        } else if self.disabled_handlers.contains(content_type) {
+            Some("the owner's rules disable the handler of its type")
+        } else {
+            None
+        }
+    }
+
+    /// The rules where there are none that could be read: nothing is used.
+    fn closed() -> Rules {
         Rules {
-            enabled: true,
+            enabled: false,
             disabled_handlers: Vec::new(),
             prefix: Vec::new(),
         }
@@ -89,44 +105,34 @@ pub fn allows_user_data(word: Option<&Value>) -> bool {
     word.is_none_or(is_true)
 }
 
-/// Drops the parts that the owner does not want; gives the prefix of vendor scripts.
-pub(super) fn restrict(
-    products: &mut Products,
-    parts: &mut Vec<Numbered>,
-    config: &Value,
-    system: &Value,
-) -> Vec<String> {
-    let mut prefix = Vec::new();
+/// Marks the parts that the owner does not want, and takes over the prefix of vendor scripts.
+pub(super) fn restrict(config: &mut Config, system: &Value, warnings: &mut Vec<Warning>) {
     for (document, key) in [
         (Document::VendorData, "vendor_data"),
         (Document::VendorData2, "vendor_data2"),
     ] {
-        if !parts.iter().any(|numbered| numbered.document == document) {
+        if !config.parts.iter().any(|part| part.document == document) {
             continue;
         }
-        let rules = Rules::read(config, system, key).unwrap_or_else(|(key, found)| {
-            let place = format!("cloud-config, {key}");
-            products.warn(place, "rules for vendor-data (it is not used now)", found);
-            Rules {
-                enabled: false,
-                ..Rules::open()
+        let own = config.cloud_config(Document::UserData);
+        let rules = match Rules::read(own.unwrap_or(&Value::Null), system, key) {
+            Ok(rules) => rules,
+            Err((key, found)) => {
+                let place = format!("cloud-config, {key}");
+                let expected = "rules for vendor-data (it is not used now)";
+                warnings.push(warning(place, expected, found));
+                Rules::closed()
             }
-        });
-        let wanted = |numbered: &Numbered| {
-            let content_type = numbered.part.content_type.as_str();
-            numbered.document != document
-                || (rules.enabled
-                    && !rules
-                        .disabled_handlers
-                        .iter()
-                        .any(|name| name == content_type))
         };
-        parts.retain(wanted);
+        for numbered in &mut config.parts {
+            if numbered.document == document {
+                numbered.forbidden = rules.forbid(&numbered.part.content_type);
+            }
+        }
         if document == Document::VendorData {
-            prefix = rules.prefix;
+            config.vendor_prefix = rules.prefix;
         }
     }
-    prefix
 }
 
 #[cfg(test)]
@@ -144,12 +150,15 @@ mod tests {
     fn read_above(text: &str, system: &str) -> Result<String, String> {
         let [config, system] = [text, system].map(|text| yaml::read(text.as_bytes()).unwrap());
         match Rules::read(&config, &system, "vendor_data") {
-            Ok(rules) => Ok(format!(
-                "{} {} {}",
-                rules.enabled,
-                rules.disabled_handlers.join(","),
-                rules.prefix.join(",")
-            )),
+            Ok(rules) => {
+                let handlers = rules.disabled_handlers.iter().map(PartType::as_str);
+                Ok(format!(
+                    "{} {} {}",
+                    rules.enabled,
+                    handlers.collect::<Vec<&str>>().join(","),
+                    rules.prefix.join(",")
+                ))
+            }
             Err((key, found)) => Err(format!("{key}: {found}")),
         }
     }
