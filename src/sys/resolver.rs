@@ -8,7 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use cloudseed_core::fetch::Failure;
-use cloudseed_core::machine::Files;
 use cloudseed_core::net::names::{self, Answer, Kind};
 use ureq::config::Config;
 use ureq::http::Uri;
