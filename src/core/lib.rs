@@ -34,6 +34,8 @@ pub mod note;
 
 pub mod text;
 
+pub mod digest;
+
 pub mod machine;
 
 pub mod settings;

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::{Document, Numbered, Products};
 use crate::plan::Mode;
+use crate::text::printable;
 use crate::userdata::Part;
 use crate::userdata::merge::Mergers;
 use crate::userdata::patch;
@@ -147,8 +148,7 @@ fn place(part: &Part) -> String {
 
 /// The name of a part in one line of a comment.
 fn name(part: &Part) -> String {
-    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    match part.filename.replace(is_break, " ").trim() {
+    match printable(&part.filename).trim() {
         "" => "?".to_string(),
         name => name.to_string(),
     }

@@ -5,9 +5,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use sha2::{Digest, Sha256};
-
 use super::{Numbered, Products};
+use crate::digest::sha256;
 use crate::json;
 use crate::plan::Mode;
 use crate::userdata::Part;
@@ -29,15 +28,6 @@ pub fn clean_name(name: &str) -> String {
 /// What follows the last slash.
 pub fn basename(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
-}
-
-/// SHA-256 in lower-case hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    let digest: Vec<String> = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    digest.concat()
 }
 
 /// The name of the file of a part in `parts/`.

@@ -7,11 +7,9 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Write;
-
-use sha2::{Digest, Sha256};
 
 use super::Platform;
+use crate::digest;
 use crate::fetch::{Cloud, Network, RESPONSE_BYTES_MAX};
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::cmdline::nocloud::Arguments;
@@ -324,27 +322,15 @@ fn instance(cloud: &Cloud, seed: Seed) -> Result<Instance, Error> {
     })
 }
 
-/// An identifier that changes when a document does: `nocloud-` and the first 64 bits of a SHA-256.
+/// An identifier that changes when a document does.
 fn derived(documents: &Documents) -> String {
-    let mut hash = Sha256::new();
-    for document in [
+    let all = [
         &documents.meta_data,
         &documents.user_data,
         &documents.vendor_data,
         &documents.network_config,
-    ] {
-        let bytes = document.as_deref().unwrap_or_default();
-        hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hash.update(bytes);
-    }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .fold(String::from("nocloud-"), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    ];
+    digest::derived("nocloud-", &all.map(|document| document.as_deref()))
 }
 
 fn broken(place: &str, what: &str, expected: &str, found: impl ToString) -> Error {
@@ -382,19 +368,5 @@ mod tests {
             expanded("http://x/__dmi.system-uuid__/__dmi.nonsense__", &dmi),
             "http://x//__dmi.nonsense__"
         );
-    }
-
-    #[test]
-    fn a_derived_identifier_depends_on_every_document() {
-        let one = Documents {
-            user_data: Some(b"a".to_vec()),
-            ..Documents::default()
-        };
-        let other = Documents {
-            meta_data: Some(b"a".to_vec()),
-            ..Documents::default()
-        };
-        assert_ne!(derived(&one), derived(&other));
-        assert_eq!(derived(&one), derived(&one.clone()));
     }
 }
