@@ -2,8 +2,8 @@
 
 use super::Platform;
 use crate::fetch::Network;
-use crate::identify::kin::AZURE_CHASSIS;
 use crate::rule::Rule;
+use crate::rule::kin::AZURE_CHASSIS;
 
 /// Microsoft Azure.
 pub static PLATFORM: Platform = Platform {

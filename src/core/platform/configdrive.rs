@@ -2,8 +2,8 @@
 
 use super::Platform;
 use crate::fetch::Network;
-use crate::identify::kin;
 use crate::rule::Rule;
+use crate::rule::kin;
 
 /// A drive of version 2; those of version 1 carry no mark.
 pub static PLATFORM: Platform = Platform {

@@ -5,8 +5,8 @@ use alloc::string::String;
 
 use super::Platform;
 use crate::fetch::Network;
-use crate::identify::kin;
 use crate::note::Note;
+use crate::rule::kin;
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// IBM Cloud, the classic infrastructure.

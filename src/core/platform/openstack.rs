@@ -5,10 +5,9 @@ use alloc::string::String;
 
 use super::Platform;
 use crate::fetch::Network;
-use crate::identify::{kin, log};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
-use crate::rule::{Inquiry, Match, Rule, Verdict};
+use crate::rule::{Inquiry, Match, Rule, Verdict, kin};
 
 /// What the firmware of a machine on OpenStack says, and on the clouds made of it.
 const FIRMWARE: Rule = Rule::Any(&[
@@ -51,7 +50,7 @@ fn no_config_drive(inquiry: &mut Inquiry) -> Verdict {
 
 /// Containers of nova-lxd had no firmware of their own.
 fn first_process(inquiry: &mut Inquiry) -> Verdict {
-    match log::first_process_product_name(inquiry.machine).as_str() {
+    match kin::first_process_product_name(inquiry.machine).as_str() {
         "OpenStack Nova" => Verdict::Found(String::from(
             "the environment of process 1 has product_name OpenStack Nova",
         )),
