@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::text::printable;
 use cloudseed_core::userdata::{self, Flaw, Includes, advice};
 
-use super::decode::{Files, printable, read};
+use super::decode::{Files, read};
 
 /// say what each part of user-data would do, and what looks like a mistake
 #[derive(FromArgs)]

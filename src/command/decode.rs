@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::compile::parts::sha256;
+use cloudseed_core::digest::sha256;
 use cloudseed_core::json;
+use cloudseed_core::text::printable;
 use cloudseed_core::userdata::filename::file_name;
 use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part, launch};
 use cloudseed_core::value::{Map, Value};
@@ -227,17 +228,4 @@ fn label(item: &Item, parts: &[Part]) -> Option<String> {
             ))
         }
     }
-}
-
-/// Text without what a terminal would obey.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use argh::FromArgs;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cloudseed_core::compile::parts::sha256;
+use cloudseed_core::digest::sha256;
 use cloudseed_core::json;
 use cloudseed_core::plan::{Mode, Plan as Files};
 use cloudseed_core::platform::Platform;

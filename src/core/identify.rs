@@ -19,7 +19,6 @@ use crate::rule::{Inquiry, Verdict};
 use crate::settings::policy::Mode;
 use crate::settings::{Allowed, Settings};
 
-pub mod kin;
 pub mod late;
 pub mod log;
 pub mod report;

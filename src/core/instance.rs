@@ -48,7 +48,7 @@ impl InstanceId {
         }
         let end = (0..=128).rev().find(|end| name.is_char_boundary(*end));
         let (start, _) = name.split_at(end.unwrap_or(0));
-        format!("{start}-{}", crate::compile::parts::sha256(name.as_bytes()))
+        format!("{start}-{}", crate::digest::sha256(name.as_bytes()))
     }
 }
 
@@ -404,7 +404,7 @@ impl Refusals<'_> {
                 Some(hostname) => format!("of which {:?} is kept", hostname.as_str()),
                 None => String::from("of which nothing can be kept"),
             };
-            let found = format!("{}, {rest}", crate::value::quote(text));
+            let found = format!("{}, {rest}", crate::text::quote(text));
             self.tell("host name", expected, found);
         }
         hostname
@@ -425,7 +425,7 @@ impl Refusals<'_> {
     fn launch_index(&mut self, text: &str) -> Option<i64> {
         let index = text.trim().parse().ok();
         if index.is_none() {
-            self.tell("launch index", "a number", crate::value::quote(text));
+            self.tell("launch index", "a number", crate::text::quote(text));
         }
         index
     }

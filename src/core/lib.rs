@@ -32,6 +32,8 @@ pub mod warning;
 
 pub mod text;
 
+pub mod digest;
+
 pub mod url;
 
 pub mod journal;

@@ -9,6 +9,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub mod kin;
+
 use crate::machine::smbios::Field;
 use crate::machine::{Kind, Machine};
 use crate::note::Note;
@@ -505,7 +507,7 @@ mod tests {
         assert_eq!(said("IBMCloud", &[xen, config]), "no");
         let tree = Tree::of(&[xen, config]);
         let machine = Machine::read(&tree);
-        assert!(!crate::identify::kin::ibm_cloud(&machine).is_no());
+        assert!(!crate::rule::kin::ibm_cloud(&machine).is_no());
     }
 
     #[test]

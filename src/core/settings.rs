@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 mod cloud_init;
-mod ds_identify;
+pub mod ds_identify;
 pub mod own;
 pub mod policy;
 pub mod sources;

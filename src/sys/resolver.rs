@@ -7,7 +7,6 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use cloudseed_core::machine::Files;
 use cloudseed_core::net::names::{self, Answer, Kind};
 use cloudseed_core::outside::Failure;
 

@@ -14,8 +14,8 @@ use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cloudseed_core::compile::parts::sha256;
 use cloudseed_core::config::cloud_config::merge_parts;
+use cloudseed_core::digest::sha256;
 use cloudseed_core::json;
 use cloudseed_core::userdata::{self, Includes, Part, launch, template};
 use cloudseed_core::value::Value;

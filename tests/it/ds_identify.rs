@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use cloudseed_core::identify::{identify, log};
-use cloudseed_core::machine::{Files, Machine};
+use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
 

@@ -221,6 +221,14 @@ impl Files for Raw<'_> {
         self.root.variable(name)
     }
 
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        self.root.cpuid_vendor()
+    }
+
+    fn architecture(&self) -> Option<&'static str> {
+        self.root.architecture()
+    }
+
     fn modified(&self, path: &str) -> Option<std::time::Duration> {
         self.root.modified(path)
     }

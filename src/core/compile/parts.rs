@@ -5,23 +5,13 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use sha2::{Digest, Sha256};
-
 use super::{Found, Outcome, Products};
 use crate::config::Numbered;
+use crate::digest::sha256;
 use crate::json;
 use crate::userdata::Part;
 use crate::userdata::filename::file_name;
 use crate::value::{Map, Value};
-
-/// SHA-256 in lower-case hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    let digest: Vec<String> = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    digest.concat()
-}
 
 /// The headers of a part as a list of pairs, in their order.
 pub fn headers(part: &Part) -> Vec<Value> {

@@ -8,6 +8,7 @@ use core::fmt::Write;
 use super::{Ending, Outcome, Products};
 use crate::instance::Instance;
 use crate::json;
+use crate::text::harmless;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -147,9 +148,6 @@ fn log(outcome: &Outcome, own: &[Warning]) -> String {
 fn line_of(log: &mut String, micros: u64, text: &str) {
     // Writing into a String cannot fail.
     let _ = write!(log, "[{:5}.{:06}] ", micros / 1_000_000, micros % 1_000_000);
-    log.extend(
-        text.chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter }),
-    );
+    log.extend(text.chars().map(harmless));
     log.push('\n');
 }

@@ -189,7 +189,7 @@ impl Crawl<'_, '_, '_> {
                 children.truncate(count);
                 self.entries.extend(named);
                 for name in unspeakable {
-                    let found = crate::value::quote(&name);
+                    let found = crate::text::quote(&name);
                     self.cloud.warn(&place, "a name that a URL can hold", found);
                 }
             }

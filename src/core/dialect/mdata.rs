@@ -75,7 +75,7 @@ impl Client {
         match client.line(cloud, Duration::from_secs(ANSWER_SECONDS_MAX)) {
             Ok(line) if line == "V2_OK" => Ok(client),
             Ok(line) => {
-                let found = crate::value::quote(&line);
+                let found = crate::text::quote(&line);
                 Err(cloud.broken(&client.place, "V2_OK", found))
             }
             Err(trouble) => Err(client.silence(cloud, "V2_OK", trouble)),
@@ -242,7 +242,7 @@ fn parts(body: &str) -> IResult<&str, (&str, &str, Option<&str>)> {
 fn answer(line: &str, id: &str) -> Result<Option<Vec<u8>>, Flaw> {
     let damaged = |found: &str| Flaw::Damaged(String::from(found));
     let (_, (length, checksum, body)) =
-        frame(line).map_err(|_| Flaw::Damaged(crate::value::quote(line)))?;
+        frame(line).map_err(|_| Flaw::Damaged(crate::text::quote(line)))?;
     if body.len() as u64 != length {
         return Err(Flaw::Damaged(format!("{} bytes of {length}", body.len())));
     }
@@ -258,7 +258,7 @@ fn answer(line: &str, id: &str) -> Result<Option<Vec<u8>>, Flaw> {
                 .map(Some)
                 .map_err(|_| damaged("a payload that is not base 64"))
         }
-        Ok((_, (_, code, _))) => Err(Flaw::Damaged(crate::value::quote(code))),
+        Ok((_, (_, code, _))) => Err(Flaw::Damaged(crate::text::quote(code))),
         Err(_) => Err(damaged("a line without a code")),
     }
 }

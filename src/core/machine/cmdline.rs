@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use nom::branch::alt;
 use nom::bytes::complete::{take_till, take_while1};
@@ -15,6 +16,9 @@ use super::{FILE_BYTES_MAX, Files};
 use crate::url::percent_decoded;
 
 pub mod nocloud;
+
+/// What ends a block of configuration.
+const END: &str = "end_cc";
 
 /// The kernel command line as one line of text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,19 +90,21 @@ impl Cmdline {
     /// block = "cc:" *CHAR [ "end_cc" ]  ; %XX is a byte, a backslash and an n is a new line
     /// ```
     pub fn cloud_config(&self) -> String {
-        let mut blocks: Vec<String> = Vec::new();
-        let mut from = 0;
-        while let Some(begin) = block(&self.text, from) {
-            let body = self.text.get(begin..).unwrap_or_default();
-            let end = body.find("end_cc");
-            let (body, after) = match end {
-                Some(end) => (body.get(..end).unwrap_or_default(), end + "end_cc".len()),
-                None => (body, body.len()),
-            };
-            blocks.push(unescaped(body.trim_start()));
-            from = begin + after;
-        }
+        let blocks = self.blocks().filter_map(|place| self.text.get(place));
+        let blocks: Vec<String> = blocks.map(|body| unescaped(body.trim_start())).collect();
         blocks.join("\n")
+    }
+
+    /// Where the bodies of the blocks are that [`Cmdline::cloud_config`] joins.
+    pub fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut from = 0;
+        core::iter::from_fn(move || {
+            let begin = block(&self.text, from)?;
+            let body = self.text.get(begin..).unwrap_or_default();
+            let end = body.find(END);
+            from = begin + end.map_or(body.len(), |end| end + END.len());
+            Some(begin..begin + end.unwrap_or(body.len()))
+        })
     }
 }
 

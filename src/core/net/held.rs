@@ -362,6 +362,18 @@ mod tests {
         fn variable(&self, _: &str) -> Option<String> {
             None
         }
+
+        fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+            None
+        }
+
+        fn architecture(&self) -> Option<&'static str> {
+            None
+        }
+
+        fn modified(&self, _: &str) -> Option<core::time::Duration> {
+            None
+        }
     }
 
     fn link(name: &str, index: u32) -> Link {

@@ -1,8 +1,8 @@
 //! ConfigDrive: OpenStack's data on a volume labelled config-2, or in a directory.
 
 use super::{Needs, Platform, Way};
-use crate::identify::kin;
 use crate::rule::Rule;
+use crate::rule::kin;
 
 /// A drive of version 2; those of version 1 carry no mark.
 pub static PLATFORM: Platform = Platform {

@@ -60,7 +60,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let serial = cloud.machine.dmi.get(Field::ProductSerial).unwrap_or(&id);
     if id != serial {
         let expected = format!("{serial}, the serial number in firmware");
-        return Err(cloud.broken("instance-id", &expected, crate::value::quote(&id)));
+        return Err(cloud.broken("instance-id", &expected, crate::text::quote(&id)));
     }
     let (network, warnings) =
         network::hetzner::document(&meta_data.clone().into(), &cloud.machine.links);

@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{Needs, Platform, Way};
-use crate::identify::kin;
 use crate::note::Note;
+use crate::rule::kin;
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// IBM Cloud, the classic infrastructure.

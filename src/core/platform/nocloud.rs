@@ -9,12 +9,10 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Write;
-
-use sha2::{Digest, Sha256};
 
 use super::{Needs, Platform, Way};
 use crate::dialect::seed::{self, Place, Seed};
+use crate::digest;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::cmdline::nocloud::Arguments;
@@ -354,27 +352,15 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
-/// An identifier that changes when a document does: `nocloud-` and the first 64 bits of a SHA-256.
+/// An identifier that changes when a document does.
 fn derived(documents: &Documents) -> String {
-    let mut hash = Sha256::new();
-    for document in [
+    let all = [
         Document::MetaData,
         Document::UserData,
         Document::VendorData,
         Document::NetworkConfig,
-    ] {
-        let bytes = documents.get(document).unwrap_or_default();
-        hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hash.update(bytes);
-    }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .fold(String::from("nocloud-"), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    ];
+    digest::derived("nocloud-", &all.map(|document| documents.get(document)))
 }
 
 #[cfg(test)]

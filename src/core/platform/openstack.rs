@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{Needs, Platform, Way};
-use crate::identify::{kin, log};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::outside::Network;
+use crate::rule::kin;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
 
 /// What the firmware of a machine on OpenStack says, and on the clouds made of it.
@@ -55,7 +55,7 @@ fn no_config_drive(inquiry: &mut Inquiry) -> Verdict {
 
 /// Containers of nova-lxd had no firmware of their own.
 fn first_process(inquiry: &mut Inquiry) -> Verdict {
-    match log::first_process_product_name(inquiry.machine).as_str() {
+    match kin::first_process_product_name(inquiry.machine).as_str() {
         "OpenStack Nova" => Verdict::found(String::from(
             "the environment of process 1 has product_name OpenStack Nova",
         )),

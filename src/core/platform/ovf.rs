@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
-use crate::identify::kin::AZURE_CHASSIS;
 use crate::machine::Disk;
 use crate::machine::volume::Volume;
 use crate::note::Note;
+use crate::rule::kin::AZURE_CHASSIS;
 use crate::rule::{Inquiry, Rule, Seen, Verdict};
 
 /// A CD-ROM of this size or larger, in bytes, carries something else.

@@ -96,6 +96,11 @@ const KEYS: [(&str, Take); 6] = [
     }),
 ];
 
+/// The names of the settings.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(key, _)| *key)
+}
+
 /// Reads every place. `known` are the platforms that a list of sources may name.
 pub(super) fn read(machine: &Machine, settings: &mut Settings, known: &[String]) {
     let mut said = file(machine, settings);
@@ -132,7 +137,6 @@ fn take(settings: &mut Settings, said: &Said) {
             }
         },
         None => {
-            let keys = || KEYS.iter().map(|(key, _)| *key);
             let names: Vec<&str> = keys().collect();
             let expected = format!("a setting of cloudseed ({})", names.join(", "));
             let found = text::mistyped(&said.key, &mut keys());

@@ -3,10 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::{Inquiry, Match, Rule, Verdict};
 use crate::machine::smbios::Field;
-use crate::machine::{Kind, Machine};
+use crate::machine::{FILE_BYTES_MAX, Kind, Machine};
 use crate::note::Note;
-use crate::rule::{Inquiry, Match, Rule, Verdict};
 
 /// The asset tag of every chassis of Azure. Its machines have a drive that looks like OVF's.
 pub const AZURE_CHASSIS: Rule = Rule::Dmi(
@@ -103,4 +103,18 @@ pub fn ibm_provisioning(machine: &Machine) -> (bool, String) {
         current,
         format!("config '{CONFIG}' exists. log '{LOG}' from {boot} boot."),
     )
+}
+
+/// The product name in the environment of process 1, which OpenStack's containers (nova-lxd) have; ds-identify's word
+/// `unavailable` where it is not there.
+pub fn first_process_product_name(machine: &Machine) -> String {
+    let Some(environment) = machine.files.read("/proc/1/environ", FILE_BYTES_MAX) else {
+        return String::new();
+    };
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(b"product_name="))
+        .map_or(String::from("unavailable"), |value| {
+            String::from_utf8_lossy(value).into_owned()
+        })
 }
