@@ -12,8 +12,6 @@ pub mod cmdline;
 pub mod firmware;
 pub mod manager;
 pub mod smbios;
-#[cfg(test)]
-pub mod tree;
 pub mod uevent;
 pub mod virt;
 pub mod volume;
@@ -269,3 +267,6 @@ fn uuid_text(number: u128) -> String {
         number & 0xffff_ffff_ffff
     )
 }
+
+#[cfg(test)]
+pub mod tree;

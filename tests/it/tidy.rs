@@ -309,6 +309,76 @@ fn an_import_that_points_upwards_is_seen() {
     }
 }
 
+/// The words of Rust code that are names.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let lines = text.lines().map(code);
+    lines.flat_map(move |line| line.split(move |letter| !of_a_name(letter)))
+}
+
+/// The public things that a source of core defines: functions, types, traits, constants.
+fn public_names(text: &str) -> Vec<&str> {
+    let named = |line| {
+        let line: &str = code(line).trim_start();
+        let rest = line.strip_prefix("pub")?;
+        let rest = match rest.strip_prefix('(') {
+            Some(rest) => rest.split_once(')')?.1,
+            None => rest,
+        };
+        let mut words = rest
+            .split_ascii_whitespace()
+            .filter(|word| *word != "const" || !rest.contains("const fn"));
+        let kind = words.next()?;
+        let name = words.next()?;
+        let end = name.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        let is_kind = ["fn", "struct", "enum", "trait", "type", "const", "static"].contains(&kind);
+        is_kind.then_some(&name[..end.unwrap_or(name.len())])
+    };
+    text.lines().filter_map(named).collect()
+}
+
+/// Public things of core that no program uses: doors for tests and fuzzing, and the whole family of a value's views.
+const KEPT: [&str; 8] = [
+    "as_bool",
+    "as_int",
+    "as_map_mut",
+    "from_table",
+    "from_text",
+    "hurry",
+    "implied_mode",
+    "is_no",
+];
+
+#[test]
+fn nothing_public_is_there_for_its_tests_only() {
+    let program = sources("src");
+    let mut counts: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (_, text) in &program {
+        for word in words(without_tests(text)) {
+            *counts.entry(word).or_default() += 1;
+        }
+    }
+    let mut offenders = Vec::new();
+    for (path, text) in &program {
+        // A file that is compiled for tests only.
+        if !path.starts_with("src/core") || path.ends_with("machine/tree.rs") {
+            continue;
+        }
+        for name in public_names(without_tests(text)) {
+            if counts[name] < 2 && !KEPT.contains(&name) {
+                offenders.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    check("what is public in core is used outside tests", offenders);
+}
+
+#[test]
+fn public_names_are_seen() {
+    let text = "pub fn one() {}\n    pub(super) const fn two() {}\npub const THREE: u8 = 3;\npub struct Four<'a>(\nfn five() {}\n    pub six: u8,\npub use seven;\n// pub fn eight()\n";
+    assert_eq!(public_names(text), ["one", "two", "THREE", "Four"]);
+}
+
 #[test]
 fn platforms_do_not_know_each_other() {
     let mut offenders = Vec::new();

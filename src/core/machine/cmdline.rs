@@ -67,11 +67,6 @@ impl Cmdline {
         self.words().rev().find_map(|word| value(word, key))
     }
 
-    /// The value of the first word `key=value`.
-    pub fn first_value(&self, key: &str) -> Option<&str> {
-        self.words().find_map(|word| value(word, key))
-    }
-
     /// The parameters as the kernel splits them: key, and value if there is one. Double quotes keep spaces together, around
     /// a value or around the whole, and are not part of it.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
@@ -181,7 +176,6 @@ mod tests {
         let line = Cmdline::new("a=1 quiet  ds=x a=2\tb==c ab=3");
         assert!(line.has_word("quiet") && !line.has_word("qui") && !line.has_word("a"));
         assert_eq!(line.value("a"), Some("2"));
-        assert_eq!(line.first_value("a"), Some("1"));
         assert_eq!(line.value("b"), Some("=c"));
         assert_eq!(line.value("quiet"), None);
     }
