@@ -169,14 +169,26 @@ pub struct Device {
 }
 
 impl Device {
-    /// A card that is recognised by its hardware address, whatever it is called now.
-    fn card(mac: Mac, name: Name) -> Device {
+    /// A card that is found by its name.
+    #[inline(never)]
+    fn named(name: Name) -> Device {
         Device {
-            name: name.clone(),
-            mac: Some(mac),
-            set_name: Some(name),
+            name,
             ..Device::default()
         }
+    }
+
+    /// A card that is recognised by its hardware address, whatever it is called now.
+    fn card(mac: Mac, name: Name) -> Device {
+        let mut device = Device::named(name);
+        device.recognised_by(Some(mac));
+        device
+    }
+
+    /// Recognises the card by its hardware address, if there is one, and gives it its name.
+    fn recognised_by(&mut self, mac: Option<Mac>) {
+        self.set_name = mac.is_some().then(|| self.name.clone());
+        self.mac = mac;
     }
 }
 
@@ -387,6 +399,12 @@ impl Cidr {
     fn common(address: IpAddr) -> Cidr {
         let prefix = if address.is_ipv4() { 24 } else { 64 };
         Cidr { address, prefix }
+    }
+
+    /// The mask of an IPv4 network.
+    fn mask4(&self) -> u32 {
+        let zeros = 32_u32.saturating_sub(self.prefix.into());
+        u32::MAX.checked_shl(zeros).unwrap_or(0)
     }
 
     /// As it is written where a single address may stand for itself.

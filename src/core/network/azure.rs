@@ -41,22 +41,24 @@ fn device(reader: &mut Reader, order: u32, told: &Map, links: &[Link]) -> Option
         family(reader, told, "ipv6", 128),
     );
     let mut mac: Option<Mac> = None;
-    reader.fill(told, [("macAddress", Field::Mac(&mut mac))].into());
+    reader.field(told, "macAddress", Field::Mac(&mut mac));
     let mac = mac?;
     if four.is_none() && six.is_none() {
         return None;
     }
+    let dhcp6 = six.is_some();
     let driver = card::driver(links, &mac).and_then(Name::new);
     let mut device = Device::card(mac, Name::interface(&format!("eth{order}"))?);
     device.driver = driver;
     device.dhcp4 = Dhcp::new(Method::Dhcp);
     device.dhcp4.overrides.route_metric = Some(METRIC_STEP * (order + 1));
     device.dhcp4.overrides.use_dns = (order > 0).then_some(false);
-    device.dhcp6 = Dhcp::new(Method::dhcp(six.is_some()));
-    if six.is_some() {
+    device.dhcp6 = Dhcp::new(Method::dhcp(dhcp6));
+    if dhcp6 {
         device.dhcp6.overrides = device.dhcp4.overrides.clone();
     }
-    device.addresses = [four, six].into_iter().flatten().flatten().collect();
+    device.addresses = four.unwrap_or_default();
+    device.addresses.extend(six.unwrap_or_default());
     Some(device)
 }
 
@@ -70,10 +72,7 @@ fn family(reader: &mut Reader, told: &Map, key: &str, length: u8) -> Option<Vec<
     let mut all = Vec::new();
     for address in addresses.iter().skip(1) {
         let mut ip: Option<IpAddr> = None;
-        reader.fill(
-            address,
-            [("privateIpAddress", Field::Address(&mut ip))].into(),
-        );
+        reader.field(address, "privateIpAddress", Field::Address(&mut ip));
         all.extend(ip.and_then(|ip| Cidr::new(ip, prefix.unwrap_or(length))));
     }
     reader.leave(place);

@@ -29,11 +29,19 @@ pub(super) fn driver<'a>(links: &'a [Link], mac: &Mac) -> Option<&'a str> {
 /// The interface that the original configures if nobody says which: those with a carrier come first, of them `eth0`, then by
 /// their names, numbers in them as numbers.
 pub(super) fn first(links: &[Link]) -> Option<&Link> {
-    let candidates = own(links).filter(|link| !link.name.starts_with("veth"));
-    candidates.min_by_key(|link| {
-        let carrier = link.carrier == Some(true);
-        (!carrier, link.name != "eth0", parts(&link.name))
-    })
+    let mut best: Option<&Link> = None;
+    for link in own(links).filter(|link| !link.name.starts_with("veth")) {
+        if best.is_none_or(|best| rank(link) < rank(best)) {
+            best = Some(link);
+        }
+    }
+    best
+}
+
+/// What makes a card come first; the least does.
+fn rank(link: &Link) -> (bool, bool, Vec<(String, Option<u64>)>) {
+    let carrier = link.carrier == Some(true);
+    (!carrier, link.name != "eth0", parts(&link.name))
 }
 
 /// A name in parts: letters and the number behind them.

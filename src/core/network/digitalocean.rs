@@ -38,7 +38,7 @@ pub fn config(document: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>
     }
     if let Some(dns) = document.get("dns").and_then(Value::as_map) {
         let servers = Field::Addresses(&mut config.dns.servers);
-        reader.fill(dns, [("nameservers", servers)].into());
+        reader.field(dns, "nameservers", servers);
     }
     let config = Some(config).filter(|config| !config.devices.is_empty());
     (config, reader.warnings)
@@ -46,7 +46,7 @@ pub fn config(document: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>
 
 fn device(reader: &mut Reader, told: &Map, links: &[Link]) -> Option<Device> {
     let mut mac = None;
-    reader.fill(told, [("mac", Field::Mac(&mut mac))].into());
+    reader.field(told, "mac", Field::Mac(&mut mac));
     let mac: Mac = mac?;
     let Some(name) = card::name(links, &mac) else {
         reader.warn("an interface of this machine", mac.as_str().into());
@@ -84,7 +84,7 @@ fn subnet_of(reader: &mut Reader, device: &mut Device, told: &Map, routed: bool)
     }
     let mut gateway = None;
     if routed {
-        reader.fill(told, [("gateway", Field::Address(&mut gateway))].into());
+        reader.field(told, "gateway", Field::Address(&mut gateway));
     }
     device.routes.extend(gateway.map(Route::default_via));
 }

@@ -5,7 +5,7 @@
 //! other than the first answer through the router from which a packet came: their routes stand in a table of their own.
 //! Source: the EC2 user guide, "Instance metadata categories", and cloud-init's behaviour.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -37,11 +37,17 @@ pub fn config(meta_data: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning
     let Some(macs) = macs.and_then(Value::as_map) else {
         return (None, reader.warnings);
     };
-    let mut cards: Vec<Card> = macs
-        .texts()
-        .filter_map(|(key, told)| Card::new(&mut reader, links, key, told.as_map()?))
-        .collect();
-    cards.sort_by(|a, b| (a.place, &a.mac).cmp(&(b.place, &b.mac)));
+    let mut cards: Vec<Card> = Vec::new();
+    for (key, told) in macs.texts() {
+        let card = told
+            .as_map()
+            .and_then(|told| Card::new(&mut reader, links, key, told));
+        if let Some(card) = card {
+            let behind = |other: &Card| (other.place, &other.mac) > (card.place, &card.mac);
+            let place = cards.iter().position(behind).unwrap_or(cards.len());
+            cards.insert(place, card);
+        }
+    }
     let single = cards.len() == 1;
     let mut config = Config::new(Dialect::Version2);
     for (order, card) in (0..).zip(&cards) {
@@ -119,18 +125,21 @@ impl<'a> Card<'a> {
             ("local-ipv4s", "subnet-ipv4-cidr-block", 24),
             ("ipv6s", "subnet-ipv6-cidr-block", 128),
         ];
-        let mut all = Vec::new();
+        let mut all: Vec<(String, Cidr)> = Vec::new();
         for (key, block, length) in families {
             let ips = self.told.get(key).and_then(Value::as_list).unwrap_or(&[]);
             let rest = ips.get(1..).unwrap_or(&[]);
             let block = self.told.get(block).and_then(Value::as_text).unwrap_or("");
             let mask = block.split_once('/').map_or("", |(_, mask)| mask);
-            for ip in read(reader, key, &rest.to_vec().into(), |text| text.parse().ok()) {
-                all.extend(Cidr::new(ip, prefix(ip, mask).unwrap_or(length)));
+            for ip in read(reader, key, &rest.to_vec().into(), ip) {
+                if let Some(address) = Cidr::new(ip, prefix(ip, mask).unwrap_or(length)) {
+                    let text = address.to_string();
+                    let place = all.partition_point(|(other, _)| *other < text);
+                    all.insert(place, (text, address));
+                }
             }
         }
-        all.sort_by_cached_key(Cidr::to_string);
-        all
+        all.into_iter().map(|(_, address)| address).collect()
     }
 
     /// Routes of a family in a table of their own, and the rules that lead there. The router has the first address of its
@@ -142,21 +151,27 @@ impl<'a> Card<'a> {
             return;
         }
         let blocks = read(reader, blocks.0, blocks.1, Cidr::parse);
-        let router = blocks.first().and_then(router);
-        let default = router.map(|router| Route::default_via(router.into()));
-        let links = blocks.into_iter().map(|block| Route::new(block, None));
         let table = Some(table);
-        let routes = default.into_iter().chain(links);
-        device
-            .routes
-            .extend(routes.map(|route| Route { table, ..route }));
-        let ips: Vec<IpAddr> = read(reader, ips.0, ips.1, |text| text.parse().ok());
-        device.rules.extend(ips.into_iter().map(|ip| PolicyRule {
-            from: Some(Cidr::host(ip)),
-            table,
-            ..PolicyRule::default()
-        }));
+        if let Some(router) = blocks.first().and_then(router) {
+            let route = Route::default_via(router.into());
+            device.routes.push(Route { table, ..route });
+        }
+        for block in blocks {
+            let route = Route::new(block, None);
+            device.routes.push(Route { table, ..route });
+        }
+        for ip in read(reader, ips.0, ips.1, ip) {
+            device.rules.push(PolicyRule {
+                from: Some(Cidr::host(ip)),
+                table,
+                ..PolicyRule::default()
+            });
+        }
     }
+}
+
+fn ip(text: &str) -> Option<IpAddr> {
+    text.parse().ok()
 }
 
 /// Reads what stands behind a key.
@@ -184,8 +199,5 @@ fn router(block: &Cidr) -> Option<Ipv4Addr> {
     let IpAddr::V4(address) = block.address else {
         return None;
     };
-    let mask = u32::MAX
-        .checked_shl(32 - u32::from(block.prefix))
-        .unwrap_or(0);
-    Some(Ipv4Addr::from_bits((address.to_bits() & mask) | 1))
+    Some(Ipv4Addr::from_bits(address.to_bits() & block.mask4() | 1))
 }

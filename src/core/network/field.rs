@@ -14,8 +14,57 @@ use super::{
 use crate::value::{Map, Value, quote};
 use crate::warning::Warning;
 
-/// The fields of one kind of map by their keys.
-pub(super) type Fields<'a> = Vec<(&'static str, Field<'a>)>;
+/// One way over the fields of a map.
+pub(super) enum Pass<'a> {
+    /// They are filled from a map; null says nothing.
+    Read(&'a mut Reader, &'a Map),
+    /// Those that have a value go into a map.
+    Write(&'a mut Map),
+}
+
+impl Pass<'_> {
+    /// Passes a field.
+    pub(super) fn field(&mut self, key: &'static str, field: Field) {
+        match self {
+            Pass::Read(reader, map) => reader.field(map, key, field),
+            Pass::Write(map) => {
+                if let Some(value) = field.value() {
+                    map.insert(key, value);
+                }
+            }
+        }
+    }
+
+    /// Passes the fields of a map inside.
+    pub(super) fn group(&mut self, key: &'static str, fields: &mut dyn FnMut(&mut Pass)) {
+        match self {
+            Pass::Read(reader, map) => {
+                let Some(value) = map.get(key).filter(|value| !value.is_null()) else {
+                    return;
+                };
+                let place = reader.enter(key);
+                match value.as_map() {
+                    Some(map) => fields(&mut Pass::Read(reader, map)),
+                    None => reader.refuse("a map", value),
+                }
+                reader.leave(place);
+            }
+            Pass::Write(map) => {
+                let inside = written(fields);
+                if !inside.is_empty() {
+                    map.insert(key, Value::Map(inside));
+                }
+            }
+        }
+    }
+}
+
+/// The fields that have a value, as a map.
+pub(super) fn written(fields: &mut dyn FnMut(&mut Pass)) -> Map {
+    let mut map = Map::new();
+    fields(&mut Pass::Write(&mut map));
+    map
+}
 
 /// Where a value goes, and with that what it may be.
 pub(super) enum Field<'a> {
@@ -45,7 +94,6 @@ pub(super) enum Field<'a> {
         &'static [(&'static str, &'static str)],
         bool,
     ),
-    Group(Fields<'a>),
 }
 
 /// What is read so far, and where the reader is.
@@ -98,12 +146,16 @@ impl Reader {
         self.warnings.push(warning);
     }
 
-    /// Reads those keys of a map that are fields; null says nothing.
-    pub(super) fn fill(&mut self, map: &Map, fields: Fields) {
-        for (key, field) in fields {
-            let Some(value) = map.get(key).filter(|value| !value.is_null()) else {
-                continue;
-            };
+    /// Reads one field of a map.
+    pub(super) fn field(&mut self, map: &Map, key: &str, field: Field) {
+        if let Some(value) = map.get(key) {
+            self.told(key, value, field);
+        }
+    }
+
+    /// Reads a value that has this key; null says nothing.
+    pub(super) fn told(&mut self, key: &str, value: &Value, field: Field) {
+        if !value.is_null() {
             let place = self.enter(key);
             self.take(value, field);
             self.leave(place);
@@ -133,10 +185,6 @@ impl Reader {
             Field::Routes(to) => return self.routes(value, to),
             Field::Rules(to) => return self.rules(value, to),
             Field::Parameters(to, table, _) => return self.parameters(value, to, table),
-            Field::Group(fields) => match value.as_map() {
-                Some(map) => return self.fill(map, fields),
-                None => ("a map", false),
-            },
         };
         if !taken {
             self.refuse(expected, value);
@@ -216,11 +264,11 @@ impl Reader {
     fn route(&mut self, map: &Map) -> Option<Route> {
         let mut to = None;
         let mut route = Route::new(Cidr::UNSPECIFIED, None);
-        self.fill(map, route.fields());
+        route.fields(&mut Pass::Read(self, map));
         if map.get("to").and_then(Value::as_text) == Some("default") {
             to = route.via.map(everywhere);
         } else {
-            self.fill(map, [("to", Field::Network(&mut to))].into());
+            self.field(map, "to", Field::Network(&mut to));
         }
         match to {
             Some(to) => Some(Route { to, ..route }),
@@ -234,7 +282,7 @@ impl Reader {
     fn rules(&mut self, value: &Value, to: &mut Vec<PolicyRule>) {
         for map in self.maps(Some(value)) {
             let mut rule = PolicyRule::default();
-            self.fill(map, rule.fields());
+            rule.fields(&mut Pass::Read(self, map));
             self.push(to, Some(rule));
         }
     }
@@ -268,16 +316,23 @@ impl Reader {
         if matches!(device.kind, Kind::Vlan(None, _) | Kind::Vlan(_, None)) {
             return self.warn("a VLAN's number and link", "one without".to_owned());
         }
-        let room = config.devices.len() < NETWORK_DEVICES_MAX;
-        let mut others = config.devices.iter_mut();
-        match others.find(|other| other.name == device.name) {
-            Some(other) => *other = device,
-            None if room => config.devices.push(device),
-            None => {
-                let expected = format!("at most {NETWORK_DEVICES_MAX} devices");
-                self.warn(&expected, "more".to_owned());
-            }
+        let devices = &mut config.devices;
+        let same = devices.iter().position(|other| other.name == device.name);
+        if let Some(other) = same.and_then(|place| devices.get_mut(place)) {
+            *other = device;
+        } else if self.has_room(devices) {
+            devices.push(device);
         }
+    }
+
+    /// Whether there is room for one more device; warns if not.
+    pub(super) fn has_room(&mut self, devices: &[Device]) -> bool {
+        let room = devices.len() < NETWORK_DEVICES_MAX;
+        if !room {
+            let expected = format!("at most {NETWORK_DEVICES_MAX} devices");
+            self.warn(&expected, "more".to_owned());
+        }
+        room
     }
 }
 
@@ -358,14 +413,6 @@ fn plain(value: &Value, depth: usize) -> bool {
     }
 }
 
-/// The fields that have a value, as a map.
-pub(super) fn written(fields: Fields) -> Map {
-    let values = fields.into_iter();
-    values
-        .filter_map(|(key, field)| Some((key, field.value()?)))
-        .collect()
-}
-
 impl Field<'_> {
     /// The value to write, if there is any.
     fn value(self) -> Option<Value> {
@@ -381,26 +428,21 @@ impl Field<'_> {
             Field::Address(from) => return from.map(|address| address.to_string().into()),
             Field::Network(from) => return from.as_ref().map(Cidr::short),
             Field::Parameters(from, table, one) => {
-                let parameters = from.iter().map(|parameter| parameter.entry(table, one));
-                return some(parameters.collect());
+                let mut map = Map::new();
+                for parameter in from {
+                    let (name, value) = parameter.entry(table, one);
+                    map.insert(name, value);
+                }
+                return (!map.is_empty()).then_some(Value::Map(map));
             }
-            Field::Group(fields) => return some(written(fields)),
             Field::Names(from) => from.iter().map(|name| name.as_str().into()).collect(),
             Field::Addresses(from) => texts(from),
             Field::Networks(from) => texts(from),
             Field::Routes(from) => from.iter_mut().map(Route::value).collect(),
-            Field::Rules(from) => from
-                .iter_mut()
-                .map(|r| written(r.fields()).into())
-                .collect(),
+            Field::Rules(from) => from.iter_mut().map(PolicyRule::value).collect(),
         };
         Some(list).filter(|list| !list.is_empty()).map(Value::List)
     }
-}
-
-/// A map that says something.
-fn some(map: Map) -> Option<Value> {
-    (!map.is_empty()).then_some(Value::Map(map))
 }
 
 /// Values as texts.
@@ -413,32 +455,30 @@ fn texts(values: &[impl ToString]) -> Vec<Value> {
 
 impl Route {
     /// What a route has beside `to`, as version 2 has it.
-    fn fields(&mut self) -> Fields<'_> {
-        [
-            ("via", Field::Address(&mut self.via)),
-            ("metric", Field::Number(&mut self.metric)),
-            ("table", Field::Number(&mut self.table)),
-            ("on-link", Field::Flag(&mut self.on_link)),
-            ("mtu", Field::Number(&mut self.mtu)),
-        ]
-        .into()
+    fn fields(&mut self, pass: &mut Pass) {
+        pass.field("via", Field::Address(&mut self.via));
+        pass.field("metric", Field::Number(&mut self.metric));
+        pass.field("table", Field::Number(&mut self.table));
+        pass.field("on-link", Field::Flag(&mut self.on_link));
+        pass.field("mtu", Field::Number(&mut self.mtu));
     }
 
     fn value(&mut self) -> Value {
-        let mut map = written(self.fields());
-        map.insert("to", self.to.to_string());
+        let mut map = written(&mut |pass| self.fields(pass));
+        map.insert("to", Value::from(self.to.to_string()));
         map.into()
     }
 }
 
 impl PolicyRule {
-    fn fields(&mut self) -> Fields<'_> {
-        [
-            ("from", Field::Network(&mut self.from)),
-            ("to", Field::Network(&mut self.to)),
-            ("table", Field::Number(&mut self.table)),
-            ("priority", Field::Number(&mut self.priority)),
-        ]
-        .into()
+    fn fields(&mut self, pass: &mut Pass) {
+        pass.field("from", Field::Network(&mut self.from));
+        pass.field("to", Field::Network(&mut self.to));
+        pass.field("table", Field::Number(&mut self.table));
+        pass.field("priority", Field::Number(&mut self.priority));
+    }
+
+    fn value(&mut self) -> Value {
+        written(&mut |pass| self.fields(pass)).into()
     }
 }

@@ -16,11 +16,10 @@ use crate::warning::Warning;
 pub fn document(meta_data: &Value, links: &[Link]) -> (Option<Value>, Vec<Warning>) {
     let mut reader = Reader::new("private-networks");
     let mut document = meta_data.get("network-config").cloned();
-    let networks = reader.maps(meta_data.get("private-networks"));
-    let elements = networks
-        .into_iter()
-        .filter_map(|network| element(&mut reader, network, links));
-    let elements: Vec<Value> = elements.collect();
+    let mut elements = Vec::new();
+    for network in reader.maps(meta_data.get("private-networks")) {
+        elements.extend(element(&mut reader, network, links));
+    }
     let key = Value::from("config");
     let config = document
         .as_mut()
@@ -39,19 +38,19 @@ pub fn document(meta_data: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
 /// The element for one private network.
 fn element(reader: &mut Reader, network: &Map, links: &[Link]) -> Option<Value> {
     let mut mac = None;
-    reader.fill(network, [("mac_address", Field::Mac(&mut mac))].into());
+    reader.field(network, "mac_address", Field::Mac(&mut mac));
     let mac = mac?;
     let Some(name) = card::name(links, &mac) else {
         reader.warn("an interface of this machine", mac.as_str().into());
         return None;
     };
-    let subnet: [(&str, Value); 2] = [("ipv4", true.into()), ("type", "dhcp".into())];
-    let subnet = Value::Map(subnet.into_iter().collect());
-    let element: [(&str, Value); 4] = [
-        ("type", "physical".into()),
-        ("mac_address", mac.as_str().into()),
-        ("name", name.as_str().into()),
-        ("subnets", Value::List([subnet].into())),
-    ];
-    Some(Value::Map(element.into_iter().collect()))
+    let mut subnet = Map::new();
+    subnet.insert("ipv4", Value::Bool(true));
+    subnet.insert("type", Value::from("dhcp"));
+    let mut element = Map::new();
+    element.insert("type", Value::from("physical"));
+    element.insert("mac_address", Value::from(mac.as_str()));
+    element.insert("name", Value::from(name.as_str()));
+    element.insert("subnets", Value::List([Value::Map(subnet)].into()));
+    Some(Value::Map(element))
 }

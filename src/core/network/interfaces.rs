@@ -41,9 +41,6 @@ pub fn config(text: &str) -> (Option<Config>, Vec<Warning>) {
     for device in &mut config.devices {
         device.manual = !up.contains(&device.name.as_str());
     }
-    config
-        .devices
-        .sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
     let config = Some(config).filter(|config| !config.devices.is_empty());
     (config, reader.warnings)
 }
@@ -96,18 +93,13 @@ fn finish(reader: &mut Reader, config: &mut Config, stanza: Option<Stanza>) {
     let Some(name) = Name::interface(name) else {
         return reader.refuse("the name of an interface", &head.into());
     };
-    if !config.devices.iter().any(|device| device.name == name) {
-        let name = name.clone();
-        reader.add(
-            config,
-            Device {
-                name,
-                ..Device::default()
-            },
-        );
+    let devices = &mut config.devices;
+    let behind = |device: &Device| device.name.as_str() >= name.as_str();
+    let place = devices.iter().position(behind).unwrap_or(devices.len());
+    if devices.get(place).is_none_or(|device| device.name != name) && reader.has_room(devices) {
+        devices.insert(place, Device::named(name.clone()));
     }
-    let known = config.devices.iter_mut().find(|device| device.name == name);
-    if let Some(device) = known {
+    if let Some(device) = devices.get_mut(place).filter(|device| device.name == name) {
         let place = reader.enter(full);
         take(reader, device, &options, (family, method));
         reader.leave(place);
@@ -116,15 +108,17 @@ fn finish(reader: &mut Reader, config: &mut Config, stanza: Option<Stanza>) {
 
 fn take(reader: &mut Reader, device: &mut Device, options: &Map, how: (&str, &str)) {
     let mut gateway = None;
-    let fields = [
-        ("hwaddress", Field::Mac(&mut device.mac)),
-        ("gateway", Field::Address(&mut gateway)),
-        ("mtu", Field::Number(&mut device.mtu)),
-        ("dns-nameservers", Field::Addresses(&mut device.dns.servers)),
-        ("dns-search", Field::Names(&mut device.dns.search)),
-    ];
-    reader.fill(options, fields.into());
-    device.set_name = device.mac.is_some().then(|| device.name.clone());
+    reader.field(options, "hwaddress", Field::Mac(&mut device.mac));
+    reader.field(options, "gateway", Field::Address(&mut gateway));
+    reader.field(options, "mtu", Field::Number(&mut device.mtu));
+    reader.field(
+        options,
+        "dns-nameservers",
+        Field::Addresses(&mut device.dns.servers),
+    );
+    reader.field(options, "dns-search", Field::Names(&mut device.dns.search));
+    let mac = device.mac.take();
+    device.recognised_by(mac);
     match how {
         ("inet" | "inet6", "static") => match address(options) {
             Some(address) => {

@@ -14,11 +14,8 @@ pub fn config(links: &[Link], virt: &str, arch: &str) -> Option<Config> {
         _ => "eth0",
     };
     let name = card::first(links).map_or(usual, |link| &link.name);
-    let device = Device {
-        name: Name::interface(name)?,
-        dhcp4: Dhcp::new(Method::Dhcp),
-        ..Device::default()
-    };
+    let mut device = Device::named(Name::interface(name)?);
+    device.dhcp4 = Dhcp::new(Method::Dhcp);
     let mut config = Config::new(Dialect::Interfaces);
     config.devices.push(device);
     Some(config)

@@ -27,26 +27,22 @@ pub fn config(
     let mut reader = Reader::new("public_ips");
     let addresses = reader.maps(metadata.get("public_ips"));
     let name = card::first(links).and_then(|link| Name::interface(&link.name));
-    let mut device = Device {
-        name: name.clone().unwrap_or_default(),
-        ..Device::default()
+    let (Some(name), false) = (name, addresses.is_empty()) else {
+        return (None, reader.warnings);
     };
-    for address in &addresses {
+    let mut device = Device::named(name);
+    for address in addresses {
         take(&mut reader, &mut device, address, leased);
     }
     let mut config = Config::new(Dialect::Version2);
     config.devices.push(device);
-    let says_something = name.is_some() && !addresses.is_empty();
-    (Some(config).filter(|_| says_something), reader.warnings)
+    (Some(config), reader.warnings)
 }
 
 fn take(reader: &mut Reader, device: &mut Device, told: &Map, leased: Option<Ipv4Addr>) {
     let (mut address, mut gateway): (Option<IpAddr>, _) = (None, None);
-    let fields = [
-        ("address", Field::Address(&mut address)),
-        ("gateway", Field::Address(&mut gateway)),
-    ];
-    reader.fill(told, fields.into());
+    reader.field(told, "address", Field::Address(&mut address));
+    reader.field(told, "gateway", Field::Address(&mut gateway));
     let Some(address) = address else {
         return;
     };

@@ -36,15 +36,10 @@ pub fn config(facts: &Facts) -> (Option<Config>, Vec<Warning>) {
             reader.add(&mut config, device);
         }
     }
-    let told: [(&str, Value); 2] = [
-        ("resolvers", facts.resolvers.clone()),
-        ("domain", facts.domain.clone()),
-    ];
-    let fields = [
-        ("resolvers", Field::Addresses(&mut config.dns.servers)),
-        ("domain", Field::Names(&mut config.dns.search)),
-    ];
-    reader.fill(&told.into_iter().collect(), fields.into());
+    let servers = Field::Addresses(&mut config.dns.servers);
+    reader.told("resolvers", &facts.resolvers, servers);
+    let search = Field::Names(&mut config.dns.search);
+    reader.told("domain", &facts.domain, search);
     if config.dns.servers.is_empty() {
         config.dns.search.clear();
     }
@@ -58,22 +53,19 @@ fn device(
     routes: &[Route],
     led: &mut [bool; 2],
 ) -> Option<Device> {
-    let (mut name, mut mac): (Option<Name>, Option<Mac>) = (None, None);
-    let mut device = Device::default();
+    let (mut name, mut mac, mut mtu): (Option<Name>, Option<Mac>, _) = (None, None, None);
     let mut gateways: Vec<IpAddr> = Vec::new();
-    let fields = [
-        ("interface", Field::Interface(&mut name)),
-        ("mac", Field::Mac(&mut mac)),
-        ("mtu", Field::Number(&mut device.mtu)),
-        ("gateways", Field::Addresses(&mut gateways)),
-    ];
-    reader.fill(told, fields.into());
+    reader.field(told, "interface", Field::Interface(&mut name));
+    reader.field(told, "mac", Field::Mac(&mut mac));
+    reader.field(told, "mtu", Field::Number(&mut mtu));
+    reader.field(told, "gateways", Field::Addresses(&mut gateways));
     let Some(name) = name else {
         reader.warn("the name of an interface", "none".into());
         return None;
     };
-    device.set_name = mac.is_some().then(|| name.clone());
-    (device.name, device.mac) = (name, mac);
+    let mut device = Device::named(name);
+    device.recognised_by(mac);
+    device.mtu = mtu;
     for ip in reader.elements(told.get("ips").unwrap_or(&Value::Null)) {
         match ip.as_text() {
             Some("dhcp") => device.dhcp4 = Dhcp::new(Method::Dhcp),
@@ -104,11 +96,8 @@ fn routes(reader: &mut Reader, told: &Value) -> Vec<Route> {
     let mut routes = Vec::new();
     for route in reader.maps(Some(told)) {
         let (mut to, mut via) = (None, None);
-        let fields = [
-            ("dst", Field::Network(&mut to)),
-            ("gateway", Field::Address(&mut via)),
-        ];
-        reader.fill(route, fields.into());
+        reader.field(route, "dst", Field::Network(&mut to));
+        reader.field(route, "gateway", Field::Address(&mut via));
         routes.extend(to.map(|to| Route::new(to, via)));
     }
     routes

@@ -3,9 +3,9 @@
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use super::field::{Field, Fields, Reader, written};
+use super::field::{Field, Pass, Reader, written};
 use super::{
     Cidr, Config, Device, Dhcp, Dialect, Dns, Kind, Members, Method, Name, Route, everywhere,
 };
@@ -58,36 +58,30 @@ const METHODS: [(&str, Method); 4] = [
 ];
 
 /// What a device is told beside its subnets.
-fn fields(device: &mut Device) -> Fields<'_> {
-    let mut fields: Fields = [
-        ("mac_address", Field::Mac(&mut device.mac)),
-        ("mtu", Field::Number(&mut device.mtu)),
-        ("accept-ra", Field::Flag(&mut device.accept_ra)),
-        ("optional", Field::Flag(&mut device.optional)),
-        ("keep_configuration", Field::Flag(&mut device.critical)),
-        ("wakeonlan", Field::Flag(&mut device.wake_on_lan)),
-    ]
-    .into();
-    let parameters = |members, table| Field::Parameters(members, table, true);
-    match &mut device.kind {
-        Kind::Card => {
-            let driver = ("driver", Field::Name(&mut device.driver));
-            fields.push(("params", Field::Group([driver].into())));
+fn fields(device: &mut Device, pass: &mut Pass) {
+    pass.field("mac_address", Field::Mac(&mut device.mac));
+    pass.field("mtu", Field::Number(&mut device.mtu));
+    pass.field("accept-ra", Field::Flag(&mut device.accept_ra));
+    pass.field("optional", Field::Flag(&mut device.optional));
+    pass.field("keep_configuration", Field::Flag(&mut device.critical));
+    pass.field("wakeonlan", Field::Flag(&mut device.wake_on_lan));
+    let (key, members, table) = match &mut device.kind {
+        Kind::Bond(bond) => ("bond_interfaces", bond, BOND),
+        Kind::Bridge(bridge) => ("bridge_interfaces", bridge, BRIDGE),
+        Kind::Vlan(id, link) => {
+            pass.field("vlan_id", Field::Number(id));
+            return pass.field("vlan_link", Field::Name(link));
         }
-        Kind::Bond(bond) => fields.extend([
-            ("bond_interfaces", Field::Names(&mut bond.names)),
-            ("params", parameters(&mut bond.parameters, BOND)),
-        ]),
-        Kind::Bridge(bridge) => fields.extend([
-            ("bridge_interfaces", Field::Names(&mut bridge.names)),
-            ("params", parameters(&mut bridge.parameters, BRIDGE)),
-        ]),
-        Kind::Vlan(id, link) => fields.extend([
-            ("vlan_id", Field::Number(id)),
-            ("vlan_link", Field::Name(link)),
-        ]),
-    }
-    fields
+        Kind::Card => {
+            let driver = &mut device.driver;
+            return pass.group("params", &mut |pass| {
+                pass.field("driver", Field::Name(driver))
+            });
+        }
+    };
+    pass.field(key, Field::Names(&mut members.names));
+    let parameters = Field::Parameters(&mut members.parameters, table, true);
+    pass.field("params", parameters);
 }
 
 /// Reads the elements of a document of version 1.
@@ -134,19 +128,17 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
         other => return reader.refuse("a type of version 1", &other.into()),
     };
     let mut name = None;
-    reader.fill(told, [("name", Field::Interface(&mut name))].into());
+    reader.field(told, "name", Field::Interface(&mut name));
     let Some(name) = name else {
         return reader.warn("a device with a name", "one without".to_string());
     };
     let place = reader.enter(name.as_str());
-    let mut device = Device {
-        name,
-        kind,
-        ..Device::default()
-    };
-    reader.fill(told, fields(&mut device));
-    if device.kind == Kind::Card && device.mac.is_some() {
-        device.set_name = Some(device.name.clone());
+    let mut device = Device::named(name);
+    device.kind = kind;
+    fields(&mut device, &mut Pass::Read(reader, told));
+    if device.kind == Kind::Card {
+        let mac = device.mac.take();
+        device.recognised_by(mac);
     }
     for subnet in reader.maps(told.get("subnets")) {
         read_subnet(reader, &mut device, subnet);
@@ -158,16 +150,17 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
 fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
     let place = reader.enter("subnets");
     let (mut kind, mut control, mut mtu, mut metric, mut gateway) = (None, None, None, None, None);
-    let fields = [
-        ("type", Field::Name(&mut kind)),
-        ("control", Field::Name(&mut control)),
-        ("mtu", Field::Number(&mut mtu)),
-        ("metric", Field::Number(&mut metric)),
-        ("gateway", Field::Address(&mut gateway)),
-        ("dns_nameservers", Field::Addresses(&mut device.dns.servers)),
-        ("dns_search", Field::Names(&mut device.dns.search)),
-    ];
-    reader.fill(subnet, fields.into());
+    reader.field(subnet, "type", Field::Name(&mut kind));
+    reader.field(subnet, "control", Field::Name(&mut control));
+    reader.field(subnet, "mtu", Field::Number(&mut mtu));
+    reader.field(subnet, "metric", Field::Number(&mut metric));
+    reader.field(subnet, "gateway", Field::Address(&mut gateway));
+    reader.field(
+        subnet,
+        "dns_nameservers",
+        Field::Addresses(&mut device.dns.servers),
+    );
+    reader.field(subnet, "dns_search", Field::Names(&mut device.dns.search));
     let dhcp = |method, metric| {
         let mut dhcp = Dhcp::new(method);
         dhcp.overrides.route_metric = metric;
@@ -235,44 +228,47 @@ fn network(reader: &mut Reader, map: &Map, keys: [&str; 2]) -> Option<Cidr> {
 fn route(reader: &mut Reader, map: &Map, metric: Option<u32>) -> Option<Route> {
     let mut route = Route::new(network(reader, map, ["destination", "network"])?, None);
     route.metric = metric;
-    let fields = [
-        ("gateway", Field::Address(&mut route.via)),
-        ("metric", Field::Number(&mut route.metric)),
-    ];
-    reader.fill(map, fields.into());
+    reader.field(map, "gateway", Field::Address(&mut route.via));
+    reader.field(map, "metric", Field::Number(&mut route.metric));
     Some(route)
 }
 
 /// Name servers, and the device they are asked through if they belong to one.
 fn nameserver(reader: &mut Reader, map: &Map) -> (Option<Name>, Dns) {
     let (mut device, mut dns) = (None, Dns::default());
-    let fields = [
-        ("interface", Field::Name(&mut device)),
-        ("address", Field::Addresses(&mut dns.servers)),
-        ("search", Field::Names(&mut dns.search)),
-    ];
-    reader.fill(map, fields.into());
+    reader.field(map, "interface", Field::Name(&mut device));
+    reader.field(map, "address", Field::Addresses(&mut dns.servers));
+    reader.field(map, "search", Field::Names(&mut dns.search));
     (device, dns)
 }
 
 /// Writes a document of version 1.
 pub(super) fn write(config: &Config) -> Value {
-    let devices = config.devices.iter();
-    let mut elements: Vec<Value> = devices
-        .map(|device| element(config.dialect, device))
-        .collect();
+    let mut elements: Vec<Value> = Vec::new();
+    for device in &config.devices {
+        elements.push(element(config.dialect, device));
+    }
     for route in &config.routes {
         let mut map = route_map(route, "destination");
-        map.insert("type", "route");
+        map.insert("type", Value::from("route"));
         elements.push(map.into());
     }
     let mut dns = dns_map(&config.dns, "address", "search");
     if !dns.is_empty() {
-        dns.insert("type", "nameserver");
+        dns.insert("type", Value::from("nameserver"));
         elements.push(dns.into());
     }
-    let entries: [(&str, Value); 2] = [("version", 1.into()), ("config", elements.into())];
-    entries.into_iter().collect::<Map>().into()
+    let mut document = Map::new();
+    document.insert("version", Value::Int(1));
+    document.insert("config", Value::List(elements));
+    document.into()
+}
+
+/// A map with its type.
+fn typed(kind: &str) -> Map {
+    let mut map = Map::new();
+    map.insert("type", Value::from(kind));
+    map
 }
 
 fn element(dialect: Dialect, device: &Device) -> Value {
@@ -289,120 +285,113 @@ fn element(dialect: Dialect, device: &Device) -> Value {
         let control = if device.manual { "manual" } else { "auto" };
         let kind = if kind == "loopback" { kind } else { "manual" };
         if subnets.is_empty() && (kind, control) != ("manual", "auto") {
-            subnets.push([("type", kind)].into_iter().collect());
+            subnets.push(typed(kind));
         }
         for subnet in &mut subnets {
-            subnet.insert("control", control);
+            subnet.insert("control", Value::from(control));
         }
     }
-    let subnets: Vec<Value> = subnets.into_iter().map(Value::Map).collect();
-    let mut told = written(fields(&mut device.clone()));
-    told.insert("type", kind);
-    told.insert("name", name.as_str());
-    told.insert("subnets", subnets);
+    let mut copy = device.clone();
+    let mut told = written(&mut |pass| fields(&mut copy, pass));
+    told.insert("type", Value::from(kind));
+    told.insert("name", Value::from(name.as_str()));
+    let subnets = subnets.into_iter().map(Value::Map);
+    told.insert("subnets", Value::List(subnets.collect()));
     told.into()
 }
 
 /// The subnets of a device. Its name servers go to the first static one, or to the first.
 fn subnets(dialect: Dialect, device: &Device) -> Vec<Map> {
-    let dhcp4 = if dialect == Dialect::Interfaces {
-        "dhcp"
-    } else {
-        "dhcp4"
-    };
-    let word = |method| METHODS.iter().find(|(_, known)| *known == method);
-    let methods = [
-        (
-            &device.dhcp4,
-            device
-                .dhcp4
-                .method
-                .filter(|m| *m != Method::Off)
-                .map(|_| dhcp4),
-        ),
-        (
-            &device.dhcp6,
-            device.dhcp6.method.and_then(word).map(|(word, _)| *word),
-        ),
-    ];
-    let dynamic = methods.into_iter().filter_map(|(dhcp, word)| {
-        let mut subnet: Map = [("type", word?)].into_iter().collect();
-        if let Some(metric) = dhcp.overrides.route_metric {
-            subnet.insert("metric", metric);
-        }
-        Some(subnet)
-    });
-    let mut subnets: Vec<Map> = dynamic.collect();
-    let first = if device.addresses.is_empty() {
-        0
-    } else {
-        subnets.len()
-    };
-    let mut gateways = [true, true];
-    for address in &device.addresses {
-        let gateway = gateways.get_mut(usize::from(address.address.is_ipv6()));
-        let gateway = gateway.is_some_and(core::mem::take);
-        subnets.push(fixed(dialect, device, address, gateway));
+    let mut subnets = Vec::new();
+    if device.dhcp4.method == Some(Method::Dhcp) {
+        let interfaces = dialect == Dialect::Interfaces;
+        let kind = if interfaces { "dhcp" } else { "dhcp4" };
+        subnets.push(dynamic(kind, &device.dhcp4));
     }
+    for (kind, method) in METHODS {
+        if device.dhcp6.method == Some(method) {
+            subnets.push(dynamic(kind, &device.dhcp6));
+        }
+    }
+    let first = subnets.len();
+    let mut led = [false; 2];
+    for address in &device.addresses {
+        subnets.push(fixed(dialect, device, address, &mut led));
+    }
+    let first = if first < subnets.len() { first } else { 0 };
     if let Some(subnet) = subnets.get_mut(first) {
-        subnet.extend(dns_map(&device.dns, "dns_nameservers", "dns_search"));
+        for (key, value) in dns_map(&device.dns, "dns_nameservers", "dns_search") {
+            subnet.insert(key, value);
+        }
     }
     subnets
 }
 
+/// A subnet whose addresses are found.
+fn dynamic(kind: &str, dhcp: &Dhcp) -> Map {
+    let mut subnet = typed(kind);
+    if let Some(metric) = dhcp.overrides.route_metric {
+        subnet.insert("metric", Value::from(metric));
+    }
+    subnet
+}
+
 /// A static subnet. The gateway stands with the first address of its family alone, the other routes with every address, as the
-/// original has them.
-fn fixed(dialect: Dialect, device: &Device, address: &Cidr, first: bool) -> Map {
-    let mut subnet: Map = [("type", "static")].into_iter().collect();
+/// original has them; `led` tells which families have had theirs.
+fn fixed(dialect: Dialect, device: &Device, address: &Cidr, led: &mut [bool; 2]) -> Map {
+    let mut subnet = typed("static");
+    let six = address.address.is_ipv6();
     match address.address {
         IpAddr::V4(bare) if dialect == Dialect::Interfaces => {
-            let mask = u32::MAX
-                .checked_shl(32 - u32::from(address.prefix))
-                .unwrap_or(0);
-            subnet.insert("address", bare.to_string());
-            subnet.insert("netmask", core::net::Ipv4Addr::from_bits(mask).to_string());
+            subnet.insert("address", Value::from(bare.to_string()));
+            let mask = Ipv4Addr::from_bits(address.mask4()).to_string();
+            subnet.insert("netmask", Value::from(mask));
         }
         _ => {
-            subnet.insert("address", address.to_string());
+            subnet.insert("address", Value::from(address.to_string()));
         }
     }
-    if let Some(mtu) = device.mtu6.filter(|_| address.address.is_ipv6()) {
-        subnet.insert("mtu", mtu);
+    if let Some(mtu) = device.mtu6.filter(|_| six) {
+        subnet.insert("mtu", Value::from(mtu));
     }
-    let (gateways, routes): (Vec<&Route>, _) = device
-        .routes
-        .iter()
-        .partition(|route| route.to.prefix == 0 && route.metric.is_none() && route.via.is_some());
-    let family = |route: &&&Route| route.to.address.is_ipv4() == address.address.is_ipv4();
-    if let Some(gateway) = gateways.iter().find(family).filter(|_| first) {
-        subnet.insert("gateway", gateway.via.map(|router| router.to_string()));
+    let mut routes: Vec<Value> = Vec::new();
+    for route in &device.routes {
+        match route
+            .via
+            .filter(|_| route.to.prefix == 0 && route.metric.is_none())
+        {
+            None => routes.push(route_map(route, "network").into()),
+            Some(router) => {
+                let Some(led) = led.get_mut(usize::from(six)) else {
+                    continue;
+                };
+                if router.is_ipv6() == six && !*led {
+                    subnet.insert("gateway", Value::from(router.to_string()));
+                    *led = true;
+                }
+            }
+        }
     }
-    let routes: Vec<Value> = routes
-        .into_iter()
-        .map(|r| route_map(r, "network").into())
-        .collect();
     if !routes.is_empty() {
-        subnet.insert("routes", routes);
+        subnet.insert("routes", Value::List(routes));
     }
     subnet
 }
 
 fn route_map(route: &Route, key: &str) -> Map {
     let (mut via, mut metric) = (route.via, route.metric);
-    let fields = [
-        ("gateway", Field::Address(&mut via)),
-        ("metric", Field::Number(&mut metric)),
-    ];
-    let mut map = written(fields.into());
-    map.insert(key, route.to.to_string());
+    let mut map = written(&mut |pass| {
+        pass.field("gateway", Field::Address(&mut via));
+        pass.field("metric", Field::Number(&mut metric));
+    });
+    map.insert(key, Value::from(route.to.to_string()));
     map
 }
 
 fn dns_map(dns: &Dns, servers: &'static str, search: &'static str) -> Map {
     let mut dns = dns.clone();
-    let fields = [
-        (servers, Field::Addresses(&mut dns.servers)),
-        (search, Field::Names(&mut dns.search)),
-    ];
-    written(fields.into())
+    written(&mut |pass| {
+        pass.field(servers, Field::Addresses(&mut dns.servers));
+        pass.field(search, Field::Names(&mut dns.search));
+    })
 }
