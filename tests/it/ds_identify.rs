@@ -16,7 +16,6 @@ use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
 
-use crate::differential::original;
 use crate::fixture::{Fixture, chosen, names, roots};
 use crate::sys::root::Root;
 
@@ -88,7 +87,7 @@ impl Said {
 
 #[test]
 fn every_difference_from_debians_ds_identify_is_deliberate() {
-    let script = adapted(&original().join("root/usr/lib/cloud-init/ds-identify"));
+    let script = adapted(&debians());
     let mut deviations = deviations();
     let mut wrong = Vec::new();
     for name in chosen() {
@@ -238,6 +237,11 @@ fn programs(fixture: &Fixture, virt: &str) -> PathBuf {
         fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
     }
     folder
+}
+
+/// Debian's ds-identify, from the package.
+fn debians() -> PathBuf {
+    crate::differential::original().join("root/usr/lib/cloud-init/ds-identify")
 }
 
 /// A copy of the script that looks nowhere but below `PATH_ROOT`.
