@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::identify::settings::Settings;
 use cloudseed_core::identify::{self, Outcome, log, report};
 use cloudseed_core::json;
 use cloudseed_core::machine::{Files, Kind, Machine};
+use cloudseed_core::platform;
+use cloudseed_core::settings::Settings;
 
 use crate::sys::root::Root;
 
@@ -52,7 +53,7 @@ impl Identify {
             _ => {}
         }
         let machine = Machine::read(&root);
-        let mut settings = Settings::read(&machine);
+        let mut settings = Settings::read(&machine, platform::searched());
         if !self.force {
             settings.notes.splice(0..0, notes);
         }
@@ -93,6 +94,9 @@ impl Identify {
             eprint!("{text}");
             None
         } else {
+            for warning in &settings.warnings {
+                eprintln!("WARN: {warning}");
+            }
             for line in settings.notes.iter().chain(&outcome.notes) {
                 line.told().inspect(|line| eprintln!("{line}"));
             }

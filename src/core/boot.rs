@@ -11,17 +11,16 @@ use crate::compile::{
     self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
 };
 use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
-use crate::identify::settings::{CLOUDSEED_CFG, Settings};
 use crate::identify::{self, Answer};
 use crate::instance::Instance;
 use crate::machine::{Kind, Machine};
 use crate::plan::Plan;
-use crate::platform::Platform;
+use crate::platform::{self, Platform};
+use crate::settings::Settings;
 use crate::userdata::template::{self, Templates};
 use crate::userdata::{self, launch};
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error, Warning};
-use crate::{machine, yaml};
 
 use once::{Kept, Once};
 
@@ -55,7 +54,7 @@ pub fn boot(
 ) -> Booted {
     let mut steps = Steps::probed(outside.now());
     let (settings, found) = steps.run("identify", outside, |_| {
-        let settings = Settings::read(machine);
+        let settings = Settings::read(machine, platform::searched());
         let found = identify::identify(machine, &settings);
         (settings, found)
     });
@@ -67,9 +66,9 @@ pub fn boot(
     let platforms = options
         .platform
         .map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
-    let mut warnings = Vec::new();
+    let mut warnings = settings.warnings.clone();
     let fetched = steps.run("fetch", outside, |outside| {
-        fetch(machine, outside, &platforms, &mut warnings)
+        fetch(machine, &settings, outside, &platforms, &mut warnings)
     });
     let mut kept = Kept::default();
     let decoded = match &fetched {
@@ -114,7 +113,7 @@ pub fn boot(
         system: owners_rules(&settings),
         kernel: &machine.kernel,
         systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
-        handover: options.handover.unwrap_or_else(|| handover(machine)),
+        handover: options.handover.unwrap_or(settings.handover),
     };
     let (mut plan, more) = compile::compile(&outcome);
     kept.put(&mut plan);
@@ -172,14 +171,13 @@ fn micros(time: Duration) -> u64 {
 /// to ask.
 pub fn fetch(
     machine: &Machine,
+    settings: &Settings,
     outside: &mut dyn Outside,
     platforms: &[&'static Platform],
     warnings: &mut Vec<Warning>,
 ) -> Option<Result<Instance, Error>> {
-    let limit = machine
-        .setting("deadline")
-        .and_then(|seconds| seconds.parse().ok());
-    let deadline = outside.now() + Duration::from_secs(limit.unwrap_or(FETCH_SECONDS_MAX));
+    let limit = settings.deadline;
+    let deadline = outside.now() + limit.unwrap_or(Duration::from_secs(FETCH_SECONDS_MAX));
     let mut failed: Option<Error> = None;
     for platform in platforms {
         let mut cloud = Cloud::new(platform.name, machine, outside, deadline);
@@ -226,7 +224,7 @@ pub fn decode(
     .into_iter()
     .filter_map(|(document, bytes)| {
         let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty())?;
-        let word = settings.configured("allow_userdata");
+        let word = settings.configured(&["allow_userdata"]);
         if document == Document::UserData && !vendor::allows_user_data(word) {
             outside.note(format_args!(
                 "decode: user-data is left alone: allow_userdata is false"
@@ -256,7 +254,7 @@ pub fn decode(
         Some(Decoded { document, parts })
     })
     .collect();
-    if includes_lost > 0 && strict_includes(machine) {
+    if includes_lost > 0 && settings.strict_includes {
         let found = format!("{includes_lost} that could not be; nothing is done");
         let expected = "every document to be included";
         warnings.push(Warning::new("decode", "strict_includes", expected, found));
@@ -268,19 +266,8 @@ pub fn decode(
 /// What the system's own configuration says of the operator's documents.
 fn owners_rules(settings: &Settings) -> Value {
     let said = ["vendor_data", "vendor_data2"].into_iter();
-    let said = said.filter_map(|key| Some((key, settings.configured(key)?.clone())));
+    let said = said.filter_map(|key| Some((key, settings.configured(&[key])?.clone())));
     said.collect::<Map>().into()
-}
-
-/// Whether an include that fails ends everything, as in the original: the setting of this name, also in [`CLOUDSEED_CFG`].
-fn strict_includes(machine: &Machine) -> bool {
-    const NAME: &str = "strict_includes";
-    if let Some(word) = machine.setting(NAME) {
-        return matches!(word, "1" | "true" | "yes" | "on");
-    }
-    let file = machine.files.read(CLOUDSEED_CFG, machine::FILE_BYTES_MAX);
-    let settings = file.and_then(|bytes| yaml::read(&bytes).ok());
-    settings.is_some_and(|settings| settings.get(NAME) == Some(&Value::Bool(true)))
 }
 
 /// Renders the parts that are templates, with what this boot will write of the instance.
@@ -300,14 +287,6 @@ fn render(
             Decoded { document, parts }
         })
         .collect()
-}
-
-fn handover(machine: &Machine) -> Handover {
-    match machine.setting("handover") {
-        Some("seed") => Handover::Seed,
-        Some("none") => Handover::None,
-        _ => Handover::Hint,
-    }
 }
 
 /// The boot in one line: what was found where and how long it took, or what went wrong.

@@ -40,7 +40,7 @@ use crate::userdata::Part;
 use crate::value::Value;
 use crate::warning::{Error, Warning};
 
-pub use cloud_init::Handover;
+pub use crate::settings::Handover;
 pub use report::{Identified, Line, Timing};
 
 /// How a boot ended.

@@ -6,26 +6,23 @@
 //! ```
 //! The original decides so, and cloud-init in the real root reads what it wrote: [`Outcome::cloud_cfg`] is the text of
 //! /run/cloud-init/cloud.cfg, [`log::text`] that of ds-identify.log. What is ours: the owner's list of allowed sources
-//! ([`settings::Allowed`]) stands above all of it.
+//! ([`Allowed`]) stands above all of it.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::machine::{Kind, Machine};
+use crate::note::Note;
 use crate::platform::{self, PLATFORMS, Platform};
 use crate::rule::{Inquiry, Verdict};
+use crate::settings::policy::Mode;
+use crate::settings::{Allowed, Settings};
 
 pub mod kin;
 pub mod late;
 pub mod log;
-pub mod policy;
 pub mod report;
-pub mod settings;
-
-use log::Note;
-use policy::Mode;
-use settings::{Allowed, Settings};
 
 /// The fallback datasource, which a list ends with.
 const NONE: &str = "None";
@@ -436,8 +433,8 @@ fn listing(list: &[String], extra: &str, report: bool) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::settings::tests::Tree;
     use super::*;
+    use crate::machine::tree::Tree;
 
     /// Two platforms that a file tells, two that may be wherever the architecture is not x86 and strict_id is not true.
     const BIGSTEP: (&str, &str) = ("/var/lib/cloud/data/seed/bigstep/url", "http://x/");
@@ -447,7 +444,7 @@ mod tests {
     fn outcome(entries: &[(&'static str, &'static str)]) -> Outcome {
         let tree = Tree::of(entries);
         let machine = Machine::read(&tree);
-        identify(&machine, &Settings::read(&machine))
+        identify(&machine, &Settings::read(&machine, platform::searched()))
     }
 
     /// The exit status and the text of cloud.cfg.
@@ -681,7 +678,7 @@ mod tests {
     fn the_log_says_what_the_originals_says() {
         let tree = Tree::of(&[VULTR, ("/proc/cmdline", "quiet\n"), ARM]);
         let machine = Machine::read(&tree);
-        let settings = Settings::read(&machine);
+        let settings = Settings::read(&machine, platform::searched());
         let run = log::Run {
             arguments: &["--force"],
             level: 1,

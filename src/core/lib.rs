@@ -30,7 +30,13 @@ extern crate alloc;
 
 pub mod warning;
 
+pub mod note;
+
+pub mod text;
+
 pub mod machine;
+
+pub mod settings;
 
 pub mod rule;
 

@@ -11,8 +11,9 @@ use core::time::Duration;
 pub mod cmdline;
 pub mod firmware;
 pub mod manager;
-pub mod setting;
 pub mod smbios;
+#[cfg(test)]
+pub mod tree;
 pub mod uevent;
 pub mod virt;
 pub mod volume;
@@ -20,7 +21,6 @@ pub mod volume;
 use cmdline::Cmdline;
 use firmware::{DeviceTree, Hypervisor};
 use manager::Manager;
-use setting::Setting;
 use smbios::Dmi;
 use volume::Volume;
 
@@ -148,8 +148,6 @@ pub struct Machine<'a> {
     pub virt: String,
     /// True in one of the containers ds-identify knows as such.
     pub container: bool,
-    /// Settings of cloudseed on the command line and in firmware, those that count most first.
-    pub settings: Vec<Setting>,
     /// Block devices with the file systems on them.
     pub volumes: Vec<Volume>,
     /// Network interfaces, by index.
@@ -173,12 +171,6 @@ impl<'a> Machine<'a> {
         let virt = virt::detect(files, &signs);
         let container = virt::is_container(&virt);
         let cmdline = Cmdline::read(files, container);
-        let settings = if container {
-            // The firmware and the command line of a container are its host's.
-            Vec::new()
-        } else {
-            setting::read(files, &cmdline, &dmi)
-        };
         let volumes = if container {
             Vec::new()
         } else {
@@ -195,17 +187,10 @@ impl<'a> Machine<'a> {
             cmdline,
             virt,
             container,
-            settings,
             volumes,
             links,
             manager,
         }
-    }
-
-    /// The setting `cloudseed.KEY` that counts.
-    pub fn setting(&self, key: &str) -> Option<&str> {
-        let setting = self.settings.iter().find(|setting| setting.key == key)?;
-        Some(&setting.value)
     }
 
     /// The first volume with one of these labels (its file system's, or a FAT boot sector's).

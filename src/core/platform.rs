@@ -10,6 +10,7 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use crate::fetch::{Cloud, Network};
 use crate::instance::Instance;
 use crate::rule::Rule;
+pub use crate::settings::sources::same;
 use crate::warning::Error;
 
 pub mod akamai;
@@ -101,15 +102,6 @@ pub static PLATFORMS: &[&Platform] = &[
 pub fn named(name: &str) -> Option<&'static Platform> {
     let found = PLATFORMS.iter().find(|platform| same(platform.name, name));
     found.copied()
-}
-
-/// True if both are names of the same platform.
-pub fn same(one: &str, other: &str) -> bool {
-    let plain = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        String::from(name.strip_suffix("-net").unwrap_or(&name))
-    };
-    plain(one) == plain(other)
 }
 
 /// The names that are searched when nothing else is configured: all but the fallback, `None`.

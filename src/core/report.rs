@@ -12,9 +12,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use crate::identify::{self, settings::Settings};
+use crate::identify;
 use crate::machine::smbios::Field;
 use crate::machine::{Disk, Files, Kind, Machine};
+use crate::platform;
+use crate::settings::Settings;
 
 pub mod redact;
 pub mod tar;
@@ -132,7 +134,7 @@ impl Disk for Recorded {
 pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
     let recorder = Recorder::new(files);
     let machine = Machine::read(&recorder);
-    let settings = Settings::read(&machine);
+    let settings = Settings::read(&machine, platform::searched());
     let outcome = identify::identify(&machine, &settings);
     let mut members: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (path, content) in recorder.seen.borrow().iter() {

@@ -9,10 +9,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::identify::log::Note;
-use crate::identify::settings::Settings;
 use crate::machine::smbios::Field;
 use crate::machine::{Kind, Machine};
+use crate::note::Note;
+use crate::settings::Settings;
 
 /// What one platform's rule says of a machine; each carries the reason, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,7 +306,7 @@ fn all(inquiry: &mut Inquiry, rules: &[Rule]) -> Verdict {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::identify::settings::tests::Tree;
+    use crate::machine::tree::Tree;
     use crate::platform::{self, PLATFORMS};
     use alloc::string::ToString;
 
@@ -315,7 +315,7 @@ mod tests {
     fn ask(rule: Rule, entries: &[(&'static str, &'static str)]) -> Verdict {
         let tree = Tree::of(entries);
         let machine = Machine::read(&tree);
-        let settings = Settings::read(&machine);
+        let settings = Settings::read(&machine, platform::searched());
         rule.ask(&mut Inquiry::new(&machine, &settings))
     }
 

@@ -12,6 +12,8 @@ use core::fmt;
 
 use crate::warning::Warning;
 
+pub use crate::text::quote;
+
 /// A value of a document whose shape is not known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Value {
@@ -477,18 +479,6 @@ impl fmt::Display for SyntaxError {
     }
 }
 
-/// Longest quotation in a message, in characters.
-pub const QUOTE_CHARS_MAX: usize = 40;
-
-/// The first words of a text, quoted for a message: one line, printable, no longer than [`QUOTE_CHARS_MAX`].
-pub fn quote(text: &str) -> String {
-    let line = text.trim_start().lines().next().unwrap_or("").trim_end();
-    match line.char_indices().nth(QUOTE_CHARS_MAX) {
-        Some((end, _)) => format!("{:?}…", &line[..end]),
-        None => format!("{line:?}"),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -596,12 +586,5 @@ mod tests {
         ] {
             assert_eq!(float_text(float), text);
         }
-    }
-
-    #[test]
-    fn a_quotation_is_short_and_of_one_line() {
-        assert_eq!(quote("  a\tb \nc"), r#""a\tb""#);
-        assert_eq!(quote(&"é".repeat(41)), format!("\"{}\"…", "é".repeat(40)));
-        assert_eq!(quote(""), r#""""#);
     }
 }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use cloudseed_core::identify::late;
 use cloudseed_core::machine::Machine;
+use cloudseed_core::platform;
+use cloudseed_core::settings::Settings;
 
 use super::root::Root;
 use super::uevent::Uevents;
@@ -20,7 +22,8 @@ pub fn machine(root: &Root) -> Machine<'_> {
     };
     loop {
         let machine = Machine::read(root);
-        let patience = late::patience(&machine);
+        let settings = Settings::read(&machine, platform::searched());
+        let patience = late::patience(&machine, &settings);
         if patience.is_zero() || !uevents.wait_for_block(started + patience) {
             return machine;
         }

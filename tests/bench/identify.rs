@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cloudseed_core::identify::settings::Settings;
 use cloudseed_core::identify::{identify, log, report};
 use cloudseed_core::machine::Machine;
+use cloudseed_core::platform;
+use cloudseed_core::settings::Settings;
 use sys::root::Root;
 
 // Of sys this needs the root alone, and none of its tests.
@@ -101,7 +102,7 @@ fn whole(command: &mut Command) -> Duration {
 fn in_process(root: &Root) -> Duration {
     let start = Instant::now();
     let machine = Machine::read(root);
-    let settings = Settings::read(&machine);
+    let settings = Settings::read(&machine, platform::searched());
     let outcome = identify(&machine, &settings);
     let text = log::text(&machine, &settings, &outcome, &log::Run::default());
     let plan = report::plan(&outcome, Some(text));

@@ -11,9 +11,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use cloudseed_core::identify::settings::Settings;
 use cloudseed_core::identify::{identify, log};
 use cloudseed_core::machine::{Files, Machine};
+use cloudseed_core::platform;
+use cloudseed_core::settings::Settings;
 
 use crate::fixture::{Fixture, names, roots};
 use crate::sys::root::Root;
@@ -149,7 +150,7 @@ fn deviations() -> BTreeMap<String, (String, String)> {
 fn ours(fixture: &Fixture) -> Said {
     let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
-    let settings = Settings::read(&machine);
+    let settings = Settings::read(&machine, platform::searched());
     let outcome = identify(&machine, &settings);
     let mut variables = BTreeMap::from([(String::from("VIRT"), machine.virt.clone())]);
     if settings.disabled.is_none() {

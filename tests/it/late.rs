@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use cloudseed_core::identify::late::{self, ANNOUNCED, ANY};
 use cloudseed_core::machine::Machine;
+use cloudseed_core::platform;
+use cloudseed_core::settings::Settings;
 
 use crate::sys::uevent::Uevents;
 use crate::tree::Tree;
@@ -53,7 +55,8 @@ fn patience(cmdline: &str, change: impl Fn(&mut Tree)) -> Duration {
     tree.put("/sys/class/block/vda/size", b"2048\n");
     tree.put("/dev/vda", &[0; 1 << 20]);
     change(&mut tree);
-    late::patience(&Machine::read(&tree))
+    let machine = Machine::read(&tree);
+    late::patience(&machine, &Settings::read(&machine, platform::searched()))
 }
 
 /// An xfs of this label on the machine's second disk.
@@ -102,7 +105,7 @@ fn an_announced_volume_is_waited_for() {
     );
     assert_eq!(
         patience("ds=nocloud cloudseed.settle=999", |_| {}),
-        Duration::from_secs(60)
+        ANNOUNCED
     );
     assert_eq!(
         patience("ds=nocloud cloudseed.settle=0", |_| {}),

@@ -1,9 +1,11 @@
 //! The facts of a machine from its files: virtualisation, command line, settings.
 
 use std::path::Path;
+use std::time::Duration;
 
 use cloudseed_core::machine::Machine;
-use cloudseed_core::machine::setting::Origin;
+use cloudseed_core::platform;
+use cloudseed_core::settings::{Allowed, Handover, Settings};
 
 use crate::sys::root::Root;
 use crate::tree::Tree;
@@ -209,53 +211,73 @@ fn a_containers_command_line_is_process_ones() {
     assert_eq!(line(&[], "container:lxc"), "unavailable:container");
 }
 
+/// The settings that a machine's owner made.
+fn settings(tree: &Tree) -> Settings {
+    Settings::read(&Machine::read(tree), platform::searched())
+}
+
 #[test]
-fn settings_come_from_the_command_line_before_firmware() {
-    let mut tree = Tree::new(&[
-        (
-            "/proc/cmdline",
-            "cloudseed.deadline=1 cloudseed.allow=\"a b\" cloudseed.deadline=2 cloudseed.strict\n",
-        ),
-        (
-            "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cloudseed/deadline/raw",
-            "3\n",
-        ),
-        (
-            "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cloudseed/platform/raw",
-            "hetzner\0",
-        ),
-        (
-            "/sys/firmware/qemu_fw_cfg/by_name/opt/com.example/platform/raw",
-            "other",
-        ),
-    ]);
-    let table = b"\x0b\x05\0\0\x02cloudseed.platform=ec2\0cloudseed.only=oem\0\0";
+fn settings_come_from_four_places() {
+    const FW_CFG: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt";
+    const LINE: &str =
+        "cloudseed.deadline=1 \"cloudseed.handover=none\" cloudseed.deadline=2 deadline=8\n";
+    let own = |key: &str| format!("{FW_CFG}/org.cloudseed/{key}/raw");
+    let mut tree = Tree::new(&[("/proc/cmdline", LINE)]);
+    tree.put(&own("deadline"), b"3\n");
+    tree.put(&own("settle"), b"4\0");
+    tree.put(&format!("{FW_CFG}/com.example/sources/raw"), b"none");
+    let table = b"\x0b\x05\0\0\x02cloudseed.settle=5\0cloudseed.strict_includes=on\0\0";
     tree.put("/sys/firmware/dmi/tables/DMI", table);
-    tree.set("SYSTEMD_VIRTUALIZATION", "vm:kvm");
-    let machine = Machine::read(&tree);
-    assert_eq!(machine.setting("deadline"), Some("2"));
-    assert_eq!(machine.setting("allow"), Some("a b"));
-    assert_eq!(machine.setting("strict"), Some(""));
-    assert_eq!(machine.setting("platform"), Some("hetzner"));
-    assert_eq!(machine.setting("only"), Some("oem"));
-    assert_eq!(machine.setting("none"), None);
-    let origins: Vec<Origin> = machine
-        .settings
-        .iter()
-        .map(|setting| setting.origin)
-        .collect();
-    assert_eq!(origins[..4], [Origin::CommandLine; 4]);
-    assert_eq!(
-        origins[4..],
-        [
-            Origin::FwCfg,
-            Origin::FwCfg,
-            Origin::OemString,
-            Origin::OemString
-        ]
+    tree.put(
+        "/etc/cloudseed/cloudseed.cfg",
+        b"handover: seed\nstrict_includes: false\nsettle: 6\n",
     );
+    tree.set("SYSTEMD_VIRTUALIZATION", "vm:kvm");
+    let all = settings(&tree);
+    assert_eq!(all.deadline, Some(Duration::from_secs(2)));
+    assert_eq!(all.settle, Some(Duration::from_secs(4)));
+    assert_eq!(all.handover, Handover::None);
+    assert!(all.strict_includes);
+    assert_eq!((all.allowed, all.warnings), (Allowed::All, vec![]));
+    // The firmware and the command line of a container are its host's.
     tree.set("SYSTEMD_VIRTUALIZATION", "container:lxc");
-    assert_eq!(Machine::read(&tree).settings, []);
+    let of_file = settings(&tree);
+    assert_eq!(of_file.deadline, None);
+    assert_eq!(of_file.settle, Some(Duration::from_secs(6)));
+    assert_eq!(of_file.handover, Handover::Seed);
+    assert!(!of_file.strict_includes);
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_told_and_counts_as_not_said() {
+    let mut tree = Tree::new(&[(
+        "/proc/cmdline",
+        "cloudseed.deadlin=10 cloudseed.deadline=18446744073709551615 cloudseed.deadline=7 \
+         cloudseed.settle=61 cloudseed.settle=-1 cloudseed.strict_includes=perhaps cloudseed. \
+         cloudseed.handover=Seed cloudseed.sources=NoClod,Ec2 cloudseed.password=secret",
+    )]);
+    tree.put("/etc/cloudseed/cloudseed.cfg", b"settle: 2.5\n1: x\n");
+    tree.set("SYSTEMD_VIRTUALIZATION", "vm:kvm");
+    let settings = settings(&tree);
+    assert_eq!(settings.deadline, Some(Duration::from_secs(7)));
+    assert_eq!(settings.settle, None);
+    let told: Vec<String> = settings.warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "/etc/cloudseed/cloudseed.cfg, settle: expected a whole number of seconds, 0 to 60, but found float",
+        "/etc/cloudseed/cloudseed.cfg: expected a setting of cloudseed (KEYS), but found \"1\"",
+        "kernel command line: expected a setting of cloudseed (KEYS), but found \"deadlin\" (did you mean deadline?)",
+        "kernel command line, cloudseed.deadline: expected a whole number of seconds, 0 to 3600, but found \"18446744073709551615\"",
+        "kernel command line, cloudseed.settle: expected a whole number of seconds, 0 to 60, but found \"61\"",
+        "kernel command line, cloudseed.settle: expected a whole number of seconds, 0 to 60, but found \"-1\"",
+        "kernel command line, cloudseed.strict_includes: expected true or false, but found \"perhaps\"",
+        "kernel command line: expected a setting of cloudseed (KEYS), but found \"\"",
+        "kernel command line, cloudseed.handover: expected hint, seed or none, but found \"Seed\"",
+        "kernel command line: expected a setting of cloudseed (KEYS), but found \"password\"",
+        "sources: expected names of platforms, but found \"NoClod\" (did you mean NoCloud?)",
+    ];
+    let keys = "sources, deadline, settle, handover, strict_includes";
+    let expected = expected.map(|line| format!("settings: {}", line.replace("KEYS", keys)));
+    assert_eq!(told, expected);
 }
 
 #[test]

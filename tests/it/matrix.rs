@@ -3,11 +3,12 @@
 use std::fs;
 
 use cloudseed_core::identify::identify;
-use cloudseed_core::identify::settings::Settings;
 use cloudseed_core::machine::smbios::Field;
 use cloudseed_core::machine::{Disk, Files, Kind, Machine};
+use cloudseed_core::platform;
 use cloudseed_core::platform::PLATFORMS;
 use cloudseed_core::rule::{Inquiry, Verdict};
+use cloudseed_core::settings::Settings;
 
 use crate::fixture::{Expected, Fixture, names, roots};
 use crate::sys::root::Root;
@@ -15,7 +16,7 @@ use crate::sys::root::Root;
 /// What a machine is taken for.
 fn found(files: &dyn Files) -> Expected {
     let machine = Machine::read(files);
-    let settings = Settings::read(&machine);
+    let settings = Settings::read(&machine, platform::searched());
     let mut expected = Expected {
         found: Vec::new(),
         maybe: Vec::new(),

@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
-use cloudseed_core::identify::{self, settings::Settings};
+use cloudseed_core::identify;
 use cloudseed_core::machine::{Files, Machine};
+use cloudseed_core::platform;
 use cloudseed_core::report;
+use cloudseed_core::settings::Settings;
 
 use crate::fixture::{self, Fixture};
 use crate::sys::root::Root;
@@ -14,7 +16,7 @@ use crate::sys::root::Root;
 /// What identification says of a machine, and its facts.
 fn identified(files: &dyn Files) -> (Vec<String>, Vec<String>) {
     let machine = Machine::read(files);
-    let outcome = identify::identify(&machine, &Settings::read(&machine));
+    let outcome = identify::identify(&machine, &Settings::read(&machine, platform::searched()));
     let volumes = machine.volumes.iter().map(|volume| format!("{volume:?}"));
     let facts = [format!(
         "{} {} {:?}",

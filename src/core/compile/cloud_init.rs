@@ -14,20 +14,9 @@ use alloc::vec::Vec;
 use super::Products;
 use crate::instance::Instance;
 use crate::plan::Mode;
+use crate::settings::Handover;
 use crate::value::{Map, Value};
 use crate::yaml;
-
-/// What stock cloud-init is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Handover {
-    /// Nothing.
-    None,
-    /// Which datasource it is.
-    #[default]
-    Hint,
-    /// The data itself, as if a NoCloud seed had been found.
-    Seed,
-}
 
 /// Adds the two files of `/run/cloud-init`.
 pub fn put(products: &mut Products, instance: &Instance, handover: Handover) {

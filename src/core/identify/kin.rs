@@ -3,9 +3,9 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::log::Note;
 use crate::machine::smbios::Field;
 use crate::machine::{Kind, Machine};
+use crate::note::Note;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
 
 /// The asset tag of every chassis of Azure. Its machines have a drive that looks like OVF's.

@@ -8,42 +8,36 @@
 
 use core::time::Duration;
 
-use super::settings::Settings;
 use super::{Answer, identify};
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::Field;
 use crate::machine::{Machine, virt};
 use crate::platform;
+use crate::settings::Settings;
 
 /// How long a volume is waited for that the owner has announced.
 pub const ANNOUNCED: Duration = Duration::from_secs(5);
 /// How long any block device is waited for where there is none.
 pub const ANY: Duration = Duration::from_secs(2);
-/// The longest that `cloudseed.settle=SECONDS` may ask for, instead of either.
-pub const SETTLE_SECONDS_MAX: u64 = 60;
 
 /// How long after the start of the program block devices are worth waiting for; zero if none is missing.
-pub fn patience(machine: &Machine) -> Duration {
+pub fn patience(machine: &Machine, settings: &Settings) -> Duration {
     if machine.container {
         return Duration::ZERO;
     }
-    let settings = Settings::read(machine);
     let limit = match settings.disabled {
         Some(_) => Duration::ZERO,
-        None if announced(machine, &settings) => ANNOUNCED,
+        None if announced(machine, settings) => ANNOUNCED,
         None if machine.volumes.is_empty()
             && machine.virt != virt::NONE
-            && !found(machine, &settings) =>
+            && !found(machine, settings) =>
         {
             ANY
         }
         None => Duration::ZERO,
     };
-    let asked = machine
-        .setting("settle")
-        .and_then(|text| text.parse::<u64>().ok());
-    match asked {
-        Some(seconds) if !limit.is_zero() => Duration::from_secs(seconds.min(SETTLE_SECONDS_MAX)),
+    match settings.settle {
+        Some(asked) if !limit.is_zero() => asked,
         _ => limit,
     }
 }

@@ -5,47 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Outcome;
-use super::settings::Settings;
 use crate::machine::smbios::Field;
 use crate::machine::{FILE_BYTES_MAX, Machine};
+use crate::note::Note;
+use crate::settings::Settings;
 
 /// What is printed for a fact that cannot be had.
 const UNAVAILABLE: &str = "unavailable";
-
-/// One line said while identifying.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// For the log, from this level of detail on; 1 is the usual one, 2 is more.
-    Debug(u8, String),
-    /// For the log and for people.
-    Warn(String),
-    /// For the log and for people.
-    Error(String),
-    /// For people only.
-    Stderr(String),
-}
-
-impl Note {
-    /// The line as the log has it at `level` of detail; `None` if it stays out.
-    pub fn logged(&self, level: u8) -> Option<String> {
-        match self {
-            Note::Debug(least, _) if *least > level => None,
-            Note::Debug(_, text) => Some(text.clone()),
-            Note::Warn(text) => Some(format!("WARN: {text}")),
-            Note::Error(text) => Some(format!("ERROR: {text}")),
-            Note::Stderr(_) => None,
-        }
-    }
-
-    /// The line as people see it on the console; `None` if they do not.
-    pub fn told(&self) -> Option<String> {
-        match self {
-            Note::Debug(..) => None,
-            Note::Warn(text) | Note::Stderr(text) => Some(format!("WARN: {text}")),
-            Note::Error(text) => Some(format!("ERROR: {text}")),
-        }
-    }
-}
 
 /// What only the program around knows.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +44,12 @@ pub fn text(machine: &Machine, settings: &Settings, outcome: &Outcome, run: &Run
         let call = format!("{} ds-identify {}", up(run.began), run.arguments.join(" "));
         lines.push(call);
     }
+    lines.extend(
+        settings
+            .warnings
+            .iter()
+            .map(|warning| format!("WARN: {warning}")),
+    );
     lines.extend(said(&settings.notes));
     if settings.disabled.is_none() {
         lines.extend(dump(machine, settings, run));

@@ -5,12 +5,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Outcome;
-use super::settings::{Allowed, Settings};
 use crate::machine::smbios::Field;
 use crate::machine::volume::Volume;
 use crate::machine::{Link, Machine};
 use crate::plan::{Mode, Plan, RunPath};
 use crate::rule::Verdict;
+use crate::settings::{Allowed, Settings};
 use crate::value::{Map, Value};
 
 /// The files below /run/cloud-init that cloud-init and its systemd generator read. `log` is the whole log, what earlier runs
@@ -212,8 +212,9 @@ fn printable(line: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::identify;
-    use super::super::settings::tests::Tree;
     use super::*;
+    use crate::machine::tree::Tree;
+    use crate::platform::searched;
 
     const VENDOR: (&str, &str) = ("/sys/class/dmi/id/sys_vendor", "Hetzner\n");
     const NAME: (&str, &str) = ("/sys/class/dmi/id/product_name", "vSer\u{1b}[31mver\n");
@@ -222,7 +223,10 @@ mod tests {
     fn the_document_has_the_facts_and_every_verdict() {
         let tree = Tree::of(&[VENDOR, NAME, ("/proc/cmdline", "quiet")]);
         let machine = Machine::read(&tree);
-        let document = json(&machine, &identify(&machine, &Settings::read(&machine)));
+        let document = json(
+            &machine,
+            &identify(&machine, &Settings::read(&machine, searched())),
+        );
         let at = |path: &[&str]| document.at(path).cloned().unwrap();
         assert_eq!(at(&["result"]), "found".into());
         assert_eq!(at(&["datasources"]), list(["Hetzner", "None"].into_iter()));
@@ -245,7 +249,7 @@ mod tests {
     fn the_table_begins_with_what_is_found_and_obeys_no_stranger() {
         let tree = Tree::of(&[VENDOR, NAME]);
         let machine = Machine::read(&tree);
-        let settings = Settings::read(&machine);
+        let settings = Settings::read(&machine, searched());
         let outcome = identify(&machine, &settings);
         let plain = table(&machine, &settings, &outcome, false);
         let lines: Vec<&str> = plain.lines().collect();
@@ -263,7 +267,7 @@ mod tests {
     fn the_files_are_those_cloud_init_reads() {
         let tree = Tree::of(&[VENDOR]);
         let machine = Machine::read(&tree);
-        let outcome = identify(&machine, &Settings::read(&machine));
+        let outcome = identify(&machine, &Settings::read(&machine, searched()));
         let plan = plan(&outcome, Some(String::from("log\n")));
         let text = |path: &str| {
             plan.get(path)

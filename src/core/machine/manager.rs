@@ -84,7 +84,7 @@ fn known(name: &'static str, because: String) -> Manager {
 mod tests {
     use super::super::Machine;
     use super::*;
-    use crate::identify::settings::tests::Tree;
+    use crate::machine::tree::Tree;
 
     const UUID: &str = "6b175f0c-2d8e-4c3e-9a41-0a1b2c3d4e5f";
 

@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use super::Platform;
 use crate::fetch::{Cloud, Network, Optional, RESPONSE_BYTES_MAX};
-use crate::identify::log::Note;
 use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
+use crate::note::Note;
 use crate::rule::{Inquiry, Rule, Verdict};
 use crate::value::{Map, Value};
 use crate::warning::Error;

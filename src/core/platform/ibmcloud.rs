@@ -6,7 +6,7 @@ use alloc::string::String;
 use super::Platform;
 use crate::fetch::Network;
 use crate::identify::kin;
-use crate::identify::log::Note;
+use crate::note::Note;
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// IBM Cloud, the classic infrastructure.

@@ -74,7 +74,12 @@ fn named(inquiry: &mut Inquiry) -> Verdict {
 
 /// Does cloud-init's configuration carry the data, or say where they are?
 fn configured(inquiry: &mut Inquiry) -> Verdict {
-    let has = |key: &str| inquiry.settings.has(&["datasource", "NoCloud", key]);
+    let has = |key: &str| {
+        inquiry
+            .settings
+            .configured(&["datasource", "NoCloud", key])
+            .is_some()
+    };
     if has("user-data") && has("meta-data") {
         Verdict::Found(String::from(
             "the configuration carries NoCloud's user-data and meta-data",

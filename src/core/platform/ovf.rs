@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 use super::Platform;
 use crate::fetch::Network;
 use crate::identify::kin::AZURE_CHASSIS;
-use crate::identify::log::Note;
 use crate::machine::Disk;
 use crate::machine::volume::Volume;
+use crate::note::Note;
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// A CD-ROM of this size or larger, in bytes, carries something else.

@@ -68,9 +68,8 @@ fn customization(inquiry: &mut Inquiry) -> Verdict {
     };
     let wanted = inquiry
         .settings
-        .values(&["disable_vmware_customization"])
-        .last()
-        .is_some_and(|(_, value)| is_false(value));
+        .configured(&["disable_vmware_customization"])
+        .is_some_and(is_false);
     if wanted {
         Verdict::Found(format!(
             "{plugin} is there and disable_vmware_customization is false"

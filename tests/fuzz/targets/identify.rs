@@ -1,6 +1,6 @@
 //! The whole of identification: no machine makes it panic, write down what is no list, or use a source that is forbidden.
 #![no_main]
-use cloudseed_core::identify::settings::Settings;
+use cloudseed_core::settings::Settings;
 use cloudseed_core::identify::{identify, log, report};
 use cloudseed_core::machine::Machine;
 use cloudseed_core::value::Value;
@@ -48,7 +48,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 /// The datasources; what is written down is the same list, as YAML.
 fn look(paths: &Paths) -> Vec<String> {
     let machine = Machine::read(paths);
-    let settings = Settings::read(&machine);
+    let settings = Settings::read(&machine, platform::searched());
     let outcome = identify(&machine, &settings);
     assert_eq!(outcome.verdicts.len(), platform::PLATFORMS.len());
     assert!(outcome.status <= 2);

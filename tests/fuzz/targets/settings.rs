@@ -1,6 +1,7 @@
 //! What the owner may have configured, in every file and on the command line.
 #![no_main]
-use cloudseed_core::identify::settings::Settings;
+use cloudseed_core::platform;
+use cloudseed_core::settings::Settings;
 use cloudseed_core::machine::Machine;
 use cloudseed_fuzz::paths::Paths;
 
@@ -15,7 +16,7 @@ const PATHS: [&str; 6] = [
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let paths = Paths::new(&PATHS, bytes);
-    let settings = Settings::read(&Machine::read(&paths));
+    let settings = Settings::read(&Machine::read(&paths), platform::searched());
     assert!(!settings.list.is_empty());
     assert!(settings.name.is_none_or(|name| !name.is_empty()));
 });

@@ -10,7 +10,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::log::Note;
+use crate::note::Note;
 
 /// What an identification is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

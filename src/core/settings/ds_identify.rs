@@ -1,0 +1,229 @@
+//! What ds-identify is told: by its own file, by cloud-init's configuration, by the kernel command line.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::cloud_init::Document;
+use super::policy::Policy;
+use super::{Settings, array, document, is_name, names, scalar, unquote};
+use crate::machine::cmdline::Cmdline;
+use crate::machine::{Kind, Machine};
+use crate::note::Note;
+use crate::value::Value;
+
+/// ds-identify's configuration.
+const FILE: &str = "/etc/cloud/ds-identify.cfg";
+/// The file that turns everything off.
+const MARKER: &str = "/etc/cloud/cloud-init.disabled";
+
+/// Reads the policy, the name or the list of datasources, and how sure Ec2 has to be.
+pub(super) fn read(machine: &Machine, settings: &mut Settings, documents: &[Document]) {
+    let file = Lines::read(machine, &mut settings.notes);
+    let policy = machine.cmdline.value("ci.di.policy").map(cut);
+    let policy = policy.or_else(|| file.last("policy")).unwrap_or_default();
+    let (policy, said) = Policy::parse(&policy);
+    settings.policy = policy;
+    settings.notes.extend(said);
+    settings.notes.push(loaded(&policy));
+    settings.name = named(&machine.cmdline)
+        .or_else(|| file.last("datasource"))
+        .filter(|name| is_name(name));
+    read_list(settings, &machine.cmdline, documents);
+    read_strict_id(settings, &machine.cmdline, &file, documents);
+}
+
+fn read_list(settings: &mut Settings, cmdline: &Cmdline, documents: &[Document]) {
+    let on_command_line = cc(cmdline);
+    if !on_command_line.is_empty() {
+        settings.list = on_command_line;
+        return;
+    }
+    let named = settings.name.clone();
+    if let Some(name) = named.filter(|name| settings.allows(name)) {
+        settings.list = alloc::vec![name];
+        return;
+    }
+    let configured = last(documents, &["datasource_list"]);
+    let configured = configured.map(|(path, value)| (path, names(value)));
+    settings.notes.push(match configured {
+        Some((path, list)) if !list.is_empty() => {
+            let what = format!("{path} set datasource_list: [{}]", list.join(", "));
+            settings.list = list;
+            Note::Debug(1, what)
+        }
+        _ => {
+            let list = settings.list.join(" ");
+            Note::Warn(format!("no datasource_list found, using default: {list}"))
+        }
+    });
+}
+
+/// The original's order: command line, cloud-init's configuration, ds-identify.cfg.
+fn read_strict_id(
+    settings: &mut Settings,
+    cmdline: &Cmdline,
+    file: &Lines,
+    documents: &[Document],
+) {
+    const KEY: &str = "ci.datasource.ec2.strict_id";
+    let configured = || {
+        let (path, value) = last(documents, &["datasource", "Ec2", "strict_id"])?;
+        let text = scalar(value)?;
+        let note = format!("{path} set strict_id to {text}");
+        Some((text, Some(note)))
+    };
+    let found = cmdline
+        .value(KEY)
+        .map(|text| (String::from(text), None))
+        .or_else(configured)
+        .or_else(|| Some((file.first(KEY)?, None)));
+    let Some((text, note)) = found.filter(|(text, _)| !text.is_empty()) else {
+        return;
+    };
+    let notes = &mut settings.notes;
+    notes.extend(note.map(|what| Note::Debug(2, what)));
+    if strict_id_is_valid(&text) {
+        settings.strict_id = text;
+    } else {
+        let what = format!(
+            "datasource/Ec2/strict_id was set to invalid '{text}'. using '{}'",
+            settings.strict_id
+        );
+        notes.push(Note::Warn(what));
+    }
+}
+
+/// The value at `path` in the strongest file that has it, and which file that is.
+fn last<'a>(documents: &'a [Document], path: &[&str]) -> Option<(&'a str, &'a Value)> {
+    let (key, path) = path.split_first()?;
+    let files = documents.iter().filter(|document| document.is_file());
+    files
+        .rev()
+        .find_map(|document| Some((document.place.as_str(), document.map.get(key)?.at(path)?)))
+}
+
+fn strict_id_is_valid(text: &str) -> bool {
+    let seconds = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(text, "true" | "false" | "warn") || text.strip_prefix("warn,").is_some_and(seconds)
+}
+
+fn loaded(policy: &Policy) -> Note {
+    Note::Debug(
+        1,
+        format!(
+            "policy loaded: mode={} report=false found={} maybe={} notfound={}",
+            policy.mode.word(),
+            policy.found(),
+            policy.maybe(),
+            policy.notfound()
+        ),
+    )
+}
+
+/// Why nothing is to be done at all.
+pub(super) fn disabled(machine: &Machine) -> Option<&'static str> {
+    const WORD: &str = "cloud-init=disabled";
+    if machine.files.kind(MARKER) == Some(Kind::File) {
+        Some("disabled by marker file /etc/cloud-init.disabled")
+    } else if machine.files.variable("KERNEL_CMDLINE").as_deref() == Some(WORD) {
+        Some("disabled by KERNEL_CMDLINE environment variable")
+    } else if machine.cmdline.as_str().contains(WORD) {
+        Some("disabled by kernel command line cloud-init=disabled")
+    } else {
+        None
+    }
+}
+
+/// What stands before the first semicolon; the rest are arguments of the datasource.
+fn cut(value: &str) -> String {
+    let end = value.find(';').unwrap_or(value.len());
+    String::from(&value[..end])
+}
+
+/// The datasource the command line names; of all spellings the last word counts, even if empty.
+fn named(line: &Cmdline) -> Option<String> {
+    line.words().rev().find_map(|word| {
+        let (key, value) = word.split_once('=')?;
+        matches!(key, "ds" | "ci.ds" | "ci.datasource").then(|| cut(value))
+    })
+}
+
+/// The list in the configuration that the command line carries (`cc:…end_cc`). Where that is no YAML, as the original takes
+/// it: what stands in brackets after the last `datasource_list`.
+fn cc(line: &Cmdline) -> Vec<String> {
+    let list = document(line.cloud_config().as_bytes())
+        .ok()
+        .and_then(|value| value.get("datasource_list").map(names))
+        .unwrap_or_default();
+    if !list.is_empty() {
+        return list;
+    }
+    let inside = || {
+        let (_, rest) = line.as_str().split_once("cc:")?;
+        let (_, tail) = rest.rsplit_once("datasource_list")?;
+        let (_, inside) = tail.split_once(']')?.0.rsplit_once('[')?;
+        Some(array(inside))
+    };
+    let list = inside().unwrap_or_default();
+    list.into_iter().filter(|name| is_name(name)).collect()
+}
+
+/// The lines `key: value` of ds-identify.cfg.
+///
+/// ```text
+/// line = [ key ":" value ] [ "#" comment ]
+/// ```
+/// Space around both is dropped, runs of space inside a value become one, one pair of quotes is dropped.
+struct Lines(Vec<(String, String)>);
+
+impl Lines {
+    fn read(machine: &Machine, notes: &mut Vec<Note>) -> Lines {
+        match machine.files.kind(FILE) {
+            Some(Kind::File) => Lines::parse(&machine.files.text(FILE).unwrap_or_default()),
+            Some(_) => {
+                let what = format!("{FILE} exists but is not a file!");
+                notes.push(Note::Error(what));
+                Lines(Vec::new())
+            }
+            None => Lines(Vec::new()),
+        }
+    }
+
+    fn parse(text: &str) -> Lines {
+        let line = |line: &str| {
+            let line = line.split('#').next()?;
+            let (key, value) = line.split_once(':')?;
+            let words: Vec<&str> = value.split_ascii_whitespace().collect();
+            let value = words.join(" ");
+            Some((String::from(key.trim()), String::from(unquote(&value))))
+        };
+        Lines(text.lines().filter_map(line).collect())
+    }
+
+    fn last(&self, key: &str) -> Option<String> {
+        let found = self.0.iter().rev().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone())
+    }
+
+    fn first(&self, key: &str) -> Option<String> {
+        let found = self.0.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ds_identify_cfg_has_lines_of_keys_and_values() {
+        let lines = Lines::parse(
+            "# datasource: X\n policy :  'search,  found=first' # why\ndatasource: \"Ec2\"\nno colon\ndatasource:GCE",
+        );
+        assert_eq!(lines.last("policy").as_deref(), Some("search, found=first"));
+        assert_eq!(lines.last("datasource").as_deref(), Some("GCE"));
+        assert_eq!(lines.first("datasource").as_deref(), Some("Ec2"));
+        assert_eq!(lines.first("no colon"), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! What the owner tells cloudseed itself, `cloudseed.KEY=VALUE`: in `/etc/cloudseed/cloudseed.cfg` (as YAML, `KEY: VALUE`), in
+//! an SMBIOS OEM string, as a QEMU string, on the kernel command line. Of several words with one key the one said at the last
+//! of these places counts, and at one place the last; only the lists of allowed sources all count.
+//!
+//! A word that cannot be understood is a warning and counts as not said; but a list of sources that cannot be understood
+//! allows none, because its owner meant to forbid something.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::sources::{Allowed, same};
+use super::{Settings, names, scalar};
+use crate::machine::{FILE_BYTES_MAX, Machine};
+use crate::text;
+use crate::value::Value;
+use crate::warning::Warning;
+
+/// cloudseed's own configuration.
+pub const FILE: &str = "/etc/cloudseed/cloudseed.cfg";
+/// Where the kernel shows QEMU's `-fw_cfg name=opt/org.cloudseed/KEY,string=VALUE`.
+const FW_CFG: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cloudseed";
+/// What our parameters and OEM strings begin with.
+const PREFIX: &str = "cloudseed.";
+/// Most words taken from any one place.
+pub const WORDS_MAX: usize = 256;
+/// The longest that `deadline` may ask for.
+pub const DEADLINE_SECONDS_MAX: u64 = 3600;
+/// The longest that `settle` may ask for.
+pub const SETTLE_SECONDS_MAX: u64 = 60;
+
+/// What stock cloud-init, which starts later in the real root, is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handover {
+    /// The name of the datasource.
+    #[default]
+    Hint,
+    /// The name of NoCloud, and the data as its seed.
+    Seed,
+    /// Nothing.
+    None,
+}
+
+/// Who said it: the owner of the initramfs, of the hypervisor, or of the boot loader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    File,
+    OemString,
+    FwCfg,
+    CommandLine,
+}
+
+/// One word.
+struct Said {
+    key: String,
+    value: Value,
+    origin: Origin,
+}
+
+impl Said {
+    /// Where it was said, for a warning; the key is one of [`KEYS`], or left out.
+    fn place(&self, key: &str) -> String {
+        let prefix = if key.is_empty() { "" } else { PREFIX };
+        let (place, prefix) = match self.origin {
+            Origin::File => (FILE, ""),
+            Origin::OemString => ("SMBIOS OEM string", prefix),
+            Origin::FwCfg => ("fw_cfg, opt/org.cloudseed", ""),
+            Origin::CommandLine => ("kernel command line", prefix),
+        };
+        let between = if key.is_empty() { "" } else { ", " };
+        format!("{place}{between}{prefix}{key}")
+    }
+}
+
+/// Puts a word where it belongs; the error is what would have been right.
+type Take = fn(&mut Settings, &Value) -> Result<(), String>;
+
+/// Every key there is.
+const KEYS: [(&str, Take); 5] = [
+    ("sources", take_sources),
+    ("deadline", |settings, value| {
+        seconds(value, DEADLINE_SECONDS_MAX).map(|time| settings.deadline = Some(time))
+    }),
+    ("settle", |settings, value| {
+        seconds(value, SETTLE_SECONDS_MAX).map(|time| settings.settle = Some(time))
+    }),
+    ("handover", |settings, value| {
+        handover(value).map(|handover| settings.handover = handover)
+    }),
+    ("strict_includes", |settings, value| {
+        truth(value).map(|truth| settings.strict_includes = truth)
+    }),
+];
+
+/// Reads every place. `known` are the platforms that a list of sources may name.
+pub(super) fn read(machine: &Machine, settings: &mut Settings, known: &[String]) {
+    let mut said = file(machine, settings);
+    if !machine.container {
+        // The firmware and the command line of a container are its host's.
+        said.extend(oem_strings(machine));
+        said.extend(fw_cfg(machine));
+        said.extend(command_line(machine));
+    }
+    for said in &said {
+        take(settings, said);
+    }
+    if let Allowed::Only(names) = &settings.allowed {
+        let strange = names
+            .iter()
+            .filter(|name| *name != "None" && !known.iter().any(|known| same(known, name)));
+        let warnings = strange.map(|name| {
+            let known = &mut known.iter().map(String::as_str);
+            let found = text::mistyped(name, known);
+            Warning::new("settings", "sources", "names of platforms", found)
+        });
+        settings.warnings.extend(warnings);
+    }
+}
+
+fn take(settings: &mut Settings, said: &Said) {
+    let take = KEYS.iter().find(|(key, _)| *key == said.key);
+    let warning = match take {
+        Some((_, take)) => match take(settings, &said.value) {
+            Ok(()) => return,
+            Err(expected) => {
+                let place = said.place(&said.key);
+                Warning::new("settings", place, expected, shown(&said.value))
+            }
+        },
+        None => {
+            let keys = || KEYS.iter().map(|(key, _)| *key);
+            let names: Vec<&str> = keys().collect();
+            let expected = format!("a setting of cloudseed ({})", names.join(", "));
+            let found = text::mistyped(&said.key, &mut keys());
+            Warning::new("settings", said.place(""), expected, found)
+        }
+    };
+    settings.warnings.push(warning);
+}
+
+/// A value for a message.
+fn shown(value: &Value) -> String {
+    match scalar(value) {
+        Some(text) => text::quote(&text),
+        None => String::from(value.kind()),
+    }
+}
+
+fn take_sources(settings: &mut Settings, value: &Value) -> Result<(), String> {
+    let allowed = match value {
+        Value::Text(text) if !text.trim().is_empty() => Ok(Allowed::parse(text)),
+        Value::List(_) => Ok(Allowed::Only(names(value))),
+        _ => Err(String::from(
+            "a list of platforms, all or none (no source is allowed now)",
+        )),
+    };
+    let (allowed, result) = match allowed {
+        Ok(allowed) => (allowed, Ok(())),
+        Err(expected) => (Allowed::Only(Vec::new()), Err(expected)),
+    };
+    settings.allowed = core::mem::take(&mut settings.allowed).and(allowed);
+    result
+}
+
+fn seconds(value: &Value, max: u64) -> Result<Duration, String> {
+    let number = scalar(value).and_then(|text| text.parse::<u64>().ok());
+    match number {
+        Some(seconds) if seconds <= max => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("a whole number of seconds, 0 to {max}")),
+    }
+}
+
+fn handover(value: &Value) -> Result<Handover, String> {
+    match value.as_text() {
+        Some("hint") => Ok(Handover::Hint),
+        Some("seed") => Ok(Handover::Seed),
+        Some("none") => Ok(Handover::None),
+        _ => Err(String::from("hint, seed or none")),
+    }
+}
+
+fn truth(value: &Value) -> Result<bool, String> {
+    let text = scalar(value).unwrap_or_default().to_ascii_lowercase();
+    match text.as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(String::from("true or false")),
+    }
+}
+
+/// The file's words. One that is there and cannot be read forbids every source.
+fn file(machine: &Machine, settings: &mut Settings) -> Vec<Said> {
+    if machine.files.kind(FILE).is_none() {
+        return Vec::new();
+    }
+    let read = machine.files.read(FILE, FILE_BYTES_MAX);
+    let found = match read.as_deref().map(super::document) {
+        None => String::from("one that cannot be read"),
+        Some(Err(found)) => found,
+        Some(Ok(Value::Null)) => return Vec::new(),
+        Some(Ok(Value::Map(map))) => {
+            let said = map.into_iter().take(WORDS_MAX);
+            return said
+                .map(|(key, value)| Said {
+                    key: key.to_text().unwrap_or_else(|| String::from(key.kind())),
+                    value,
+                    origin: Origin::File,
+                })
+                .collect();
+        }
+        Some(Ok(other)) => String::from(other.kind()),
+    };
+    let expected = "a mapping of settings in YAML (no source is allowed now)";
+    let warning = Warning::new("settings", FILE, expected, found);
+    settings.warnings.push(warning);
+    settings.allowed = Allowed::Only(Vec::new());
+    Vec::new()
+}
+
+fn oem_strings<'a>(machine: &'a Machine) -> impl Iterator<Item = Said> + 'a {
+    let ours = machine.dmi.oem_strings.iter().filter_map(|string| {
+        let string = string.strip_prefix(PREFIX)?;
+        let (key, value) = string.split_once('=').unwrap_or((string, ""));
+        Some(word(key, value, Origin::OemString))
+    });
+    ours.take(WORDS_MAX)
+}
+
+fn fw_cfg<'a>(machine: &'a Machine) -> impl Iterator<Item = Said> + 'a {
+    let keys = machine.files.list(FW_CFG).into_iter().take(WORDS_MAX);
+    keys.filter_map(|key| {
+        let path = format!("{FW_CFG}/{key}/raw");
+        let bytes = machine.files.read(&path, FILE_BYTES_MAX)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let value = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
+        Some(word(&key, value, Origin::FwCfg))
+    })
+}
+
+fn command_line<'a>(machine: &'a Machine) -> impl Iterator<Item = Said> + 'a {
+    let ours = machine.cmdline.parameters().filter_map(|(key, value)| {
+        let key = key.strip_prefix(PREFIX)?;
+        Some(word(key, value.unwrap_or_default(), Origin::CommandLine))
+    });
+    ours.take(WORDS_MAX)
+}
+
+fn word(key: &str, value: &str, origin: Origin) -> Said {
+    Said {
+        key: String::from(key),
+        value: Value::from(value),
+        origin,
+    }
+}

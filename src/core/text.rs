@@ -1,0 +1,128 @@
+//! Text for people: quotations in messages, and the word that was meant.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Longest quotation in a message, in characters.
+pub const QUOTE_CHARS_MAX: usize = 40;
+
+/// The first words of a text, quoted for a message: one line, printable, no longer than [`QUOTE_CHARS_MAX`].
+pub fn quote(text: &str) -> String {
+    let line = text.trim_start().lines().next().unwrap_or("").trim_end();
+    match line.char_indices().nth(QUOTE_CHARS_MAX) {
+        Some((end, _)) => format!("{:?}…", &line[..end]),
+        None => format!("{line:?}"),
+    }
+}
+
+/// Longest word for which a nearest one is looked for, in bytes.
+const WORD_BYTES_MAX: usize = 64;
+
+/// The candidate that is most like a mistyped word: differing in at most a third of its letters (at least one may differ)
+/// by letters that are wrong, missing, too many or swapped with their neighbour. Case does not count; of two that are as
+/// near the first is taken.
+pub fn nearest<'a>(word: &str, candidates: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = candidates.filter_map(|candidate| {
+        let limit = (candidate.len() / 3).max(1);
+        let distance = distance(word, candidate).filter(|distance| *distance <= limit)?;
+        Some((distance, candidate))
+    });
+    near.min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A mistyped word for a message, with the one that was probably meant: `"deadlin" (did you mean deadline?)`.
+pub fn mistyped(word: &str, candidates: &mut dyn Iterator<Item = &str>) -> String {
+    let quoted = quote(word);
+    match nearest(word, candidates) {
+        Some(meant) => format!("{quoted} (did you mean {meant}?)"),
+        None => quoted,
+    }
+}
+
+/// How many letters have to be put in, taken out, exchanged for another or swapped with their neighbour to make one word
+/// the other (Damerau and Levenshtein's distance, no letter edited twice); `None` for words that are too long.
+fn distance(one: &str, other: &str) -> Option<usize> {
+    if one.len().max(other.len()) > WORD_BYTES_MAX {
+        return None;
+    }
+    let one: Vec<u8> = one.bytes().map(|byte| byte.to_ascii_lowercase()).collect();
+    let other: Vec<u8> = other
+        .bytes()
+        .map(|byte| byte.to_ascii_lowercase())
+        .collect();
+    let get = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX / 2);
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.iter().enumerate() {
+        let mut row = alloc::vec![i + 1];
+        for (j, with) in other.iter().enumerate() {
+            let changed = get(&above, j) + usize::from(letter != with);
+            let edited = get(&above, j + 1).min(get(&row, j)) + 1;
+            let swapped =
+                i > 0 && j > 0 && one.get(i - 1) == Some(with) && other.get(j - 1) == Some(letter);
+            let swapped = if swapped {
+                get(&before, j - 1) + 1
+            } else {
+                usize::MAX
+            };
+            row.push(changed.min(edited).min(swapped));
+        }
+        before = core::mem::replace(&mut above, row);
+    }
+    above.last().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quotation_is_short_and_of_one_line() {
+        assert_eq!(quote("  a\tb \nc"), r#""a\tb""#);
+        assert_eq!(quote(&"é".repeat(41)), format!("\"{}\"…", "é".repeat(40)));
+        assert_eq!(quote(""), r#""""#);
+    }
+
+    #[test]
+    fn a_mistyped_word_has_a_nearest_one() {
+        const WORDS: [&str; 5] = [
+            "deadline",
+            "settle",
+            "sources",
+            "handover",
+            "strict_includes",
+        ];
+        for (word, expected) in [
+            ("deadlin", Some("deadline")),
+            ("daedline", Some("deadline")),
+            ("Deadline", Some("deadline")),
+            ("dead", None),
+            ("source", Some("sources")),
+            ("soruces", Some("sources")),
+            ("strict-include", Some("strict_includes")),
+            ("", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(word, &mut WORDS.into_iter()), expected, "{word}");
+        }
+        assert_eq!(nearest(&"a".repeat(1 << 20), &mut ["aa"].into_iter()), None);
+        assert_eq!(nearest("ab", &mut ["ac", "ad"].into_iter()), Some("ac"));
+    }
+
+    #[test]
+    fn the_distance_counts_letters() {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("abc", "acb", 1),
+            ("kitten", "sitting", 3),
+            ("ca", "abc", 3),
+        ] {
+            assert_eq!(distance(one, other), Some(expected), "{one} {other}");
+            assert_eq!(distance(other, one), Some(expected), "{other} {one}");
+        }
+    }
+}
