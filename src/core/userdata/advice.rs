@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 
 use super::part_type::PartType;
 use super::{Flaw, Part, gzip, sniff};
+use crate::text::{self, quote};
+use crate::value::SyntaxError;
 use crate::yaml;
 
 /// What becomes of one part.
@@ -232,6 +234,7 @@ fn on_script(content: &[u8], does: &str) -> Advice {
             "CR LF, which is converted",
         ));
     }
+    doubts.extend(on_braces(content, false));
     Advice { does, doubts }
 }
 
@@ -308,15 +311,7 @@ const UNKNOWN_KEYS_MAX: usize = 64;
 
 fn on_cloud_config(content: &[u8]) -> Advice {
     let mut doubts = Vec::new();
-    let tab = content
-        .split(|byte| *byte == b'\n')
-        .position(|line| line.starts_with(b"\t"));
-    if let Some(line) = tab {
-        doubts.push(Flaw::new(
-            "blanks as indentation",
-            format!("a tab in line {}", line + 1),
-        ));
-    }
+    doubts.extend(yaml::oddities(content).into_iter().map(at));
     if !first_line(content.trim_ascii_start())
         .to_lowercase()
         .starts_with(PartType::CloudConfig.start_line())
@@ -326,15 +321,10 @@ fn on_cloud_config(content: &[u8]) -> Advice {
             format!("{:?}", first_line(content)),
         ));
     }
+    doubts.extend(on_braces(content, true));
     let keys = match yaml::read(content) {
         Err(error) => {
-            doubts.push(Flaw::new(
-                error.expected.clone(),
-                format!(
-                    "{} in line {}, column {}",
-                    error.found, error.line, error.column
-                ),
-            ));
+            doubts.push(at(error));
             return Advice {
                 does: "is left out of the configuration".to_string(),
                 doubts,
@@ -365,36 +355,85 @@ fn on_cloud_config(content: &[u8]) -> Advice {
 }
 
 fn unknown_key(key: &str) -> Flaw {
-    let near = KEYS.iter().map(|known| (distance(key, known), known)).min();
-    match near {
-        Some((distance, known)) if distance <= 1 + key.len() / 4 => Flaw::new(
-            format!("a key that cloud-config has, perhaps {known:?}"),
-            format!("{key:?}"),
-        ),
-        _ => Flaw::new("a key that cloud-config has", format!("{key:?}")),
-    }
+    let found = text::mistyped(key, &mut KEYS.iter().copied());
+    Flaw::new("a key that cloud-config has", found)
 }
 
-/// How many letters have to be added, removed or replaced to make one word of another (Levenshtein); at most 64 letters count.
-fn distance(one: &str, other: &str) -> usize {
-    let one: Vec<char> = one.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=one.len()).collect();
-    for (line, letter) in other.chars().take(64).enumerate() {
-        let mut diagonal = line;
-        let mut left = line + 1;
-        for (known, above) in one.iter().zip(row.iter_mut().skip(1)) {
-            let cost = (diagonal + usize::from(*known != letter))
-                .min(*above + 1)
-                .min(left + 1);
-            diagonal = *above;
-            *above = cost;
-            left = cost;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
+/// What is wrong with a document at a place of it.
+fn at(error: SyntaxError) -> Flaw {
+    let found = format!(
+        "{} in line {}, column {}",
+        error.found, error.line, error.column
+    );
+    Flaw::new(error.expected, found)
+}
+
+/// The variables of instance data that a template begins an expression with.
+const VARIABLES: &[&str] = &[
+    "availability_zone",
+    "cloud_id",
+    "cloud_name",
+    "distro",
+    "distro_release",
+    "distro_version",
+    "ds",
+    "instance_id",
+    "kernel_release",
+    "local_hostname",
+    "merged_cfg",
+    "public_ssh_keys",
+    "python_version",
+    "region",
+    "subplatform",
+    "sys_info",
+    "system_platform",
+    "userdata",
+    "v1",
+    "variant",
+    "vendordata",
+];
+
+/// The words that begin a statement of a template.
+const STATEMENTS: &[&str] = &[
+    "block", "do", "elif", "else", "endfor", "endif", "extends", "filter", "for", "if", "import",
+    "include", "macro", "raw", "set", "with",
+];
+
+/// `{{ variable … }}` and `{% statement … %}` in a part that is no template: the line, from 1, and the words. What is on the top
+/// level of cloud-config (`hostname: "{{ name }}"`) can only be meant for us; elsewhere braces may be for other programs, so
+/// that only our variables count there.
+fn braces(content: &[u8], is_config: bool) -> Option<(usize, String)> {
+    let text = String::from_utf8_lossy(content);
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with('#'))
+    {
+        let ours = is_config && !line.starts_with([' ', '\t', '-']);
+        for (open, words, close) in [("{{", VARIABLES, "}}"), ("{%", STATEMENTS, "%}")] {
+            for (at, _) in line.match_indices(open) {
+                let inside = line.get(at + open.len()..).unwrap_or_default();
+                let inside = inside.trim_start_matches(['-', '+', ' ']);
+                let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+                let word = inside.split(end).next().unwrap_or_default();
+                let known = words.contains(&word) || (ours && open == "{{" && !word.is_empty());
+                if known && inside.contains(close) {
+                    let shown = line.get(at..).unwrap_or_default();
+                    return Some((number + 1, quote(shown)));
+                }
+            }
         }
     }
-    row.last().copied().unwrap_or_default()
+    None
+}
+
+/// The doubt about [`braces`].
+fn on_braces(content: &[u8], is_config: bool) -> Option<Flaw> {
+    let (line, words) = braces(content, is_config)?;
+    Some(Flaw::new(
+        "\"## template: jinja\" as the first line of a part with variables (nothing fills them in without it)",
+        format!("{words} in line {line}"),
+    ))
 }
 
 /// The first line as text, its end removed, at most 80 bytes of it.
@@ -427,7 +466,7 @@ mod tests {
 
     #[test]
     fn keys_are_compared_with_the_known_ones() {
-        let expected = "a key that cloud-config has, perhaps \"packages\"|\"package\"";
+        let expected = "a key that cloud-config has|\"package\" (did you mean packages?)";
         assert_eq!(
             doubts(
                 "text/cloud-config",
@@ -440,9 +479,6 @@ mod tests {
             doubts("text/cloud-config", "#cloud-config\nxyzzy: 1\n"),
             [expected]
         );
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
     }
 
     #[test]
@@ -474,10 +510,65 @@ mod tests {
 
     #[test]
     fn tabs_are_named() {
-        assert!(
-            doubts("text/cloud-config", "#cloud-config\na:\n\tb: c\n")[0]
-                .ends_with("a tab in line 3")
-        );
+        for (document, line) in [
+            ("#cloud-config\na:\n\tb: c\n", 3),
+            ("#cloud-config\nusers:\n-\tname: x\n", 3),
+        ] {
+            let doubts = doubts("text/cloud-config", document);
+            assert!(
+                doubts[0].contains(&format!("in line {line}, column")),
+                "{doubts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn braces_without_a_template_line() {
+        for (content_type, content, is_doubt) in [
+            (
+                "text/cloud-config",
+                "#cloud-config\nhostname: '{{ name }}'\n",
+                true,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\nruncmd:\n- echo '{{ v1.region }}'\n",
+                true,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\nruncmd:\n- echo '{% if a %}'\n",
+                true,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\nruncmd:\n- docker ps -f '{{.Names}} {{json .}}'\n",
+                false,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\n# {{ v1.region }}\nruncmd: []\n",
+                false,
+            ),
+            (
+                "text/x-shellscript",
+                "#!/bin/sh\necho {{ ds.meta_data.x }}\n",
+                true,
+            ),
+            (
+                "text/x-shellscript",
+                "#!/bin/sh\nhelm template '{{ .Values.v1 }}' {{ region\n",
+                false,
+            ),
+            (
+                "text/jinja2",
+                "## template: jinja\n#cloud-config\nhostname: '{{ name }}'\n",
+                false,
+            ),
+        ] {
+            let doubts = doubts(content_type, content);
+            assert_eq!(!doubts.is_empty(), is_doubt, "{content}: {doubts:?}");
+        }
     }
 
     #[test]
