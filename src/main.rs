@@ -22,6 +22,7 @@ use command::identify::Identify;
 use command::plan::Plan;
 use command::query::Query;
 use command::status::Status;
+use command::words;
 #[cfg(feature = "tools")]
 use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
@@ -90,7 +91,7 @@ fn main() -> ExitCode {
             pcap: None,
             trace: false,
         }),
-        _ => argh::from_env::<Arguments>().command,
+        _ => words::read::<Arguments>().command,
     };
     match command {
         Command::Boot(boot) => boot.run(),

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use argh::FromArgs;
 use cloudseed_core::userdata::{self, Flaw, Includes, advice};
 
-use super::decode::{Files, printable, read};
+use super::decode::printable;
+use super::document::{Files, read};
 
 /// say what each part of user-data would do, and what looks like a mistake
 #[derive(FromArgs)]
@@ -42,7 +43,7 @@ impl Check {
 /// ```text
 /// 1 text/cloud-config "part-001"
 ///   configures package
-///   ! expected a key that cloud-config has, perhaps "packages", but found "package"
+///   ! expected a key that cloud-config has, but found "package" (did you mean packages?)
 /// ```
 pub fn report(
     document: &[u8],
