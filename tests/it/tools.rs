@@ -9,7 +9,7 @@ use cloudseed_core::userdata::Includes;
 use cloudseed_core::value::Value;
 use cloudseed_core::warning::{Blame, Error};
 
-use crate::command::check::Check;
+use crate::command::check::{Check, report};
 use crate::command::decode::Decode;
 use crate::command::make_mime::MakeMime;
 use crate::command::{document, words};
@@ -177,6 +177,49 @@ fn check_says_what_parts_do_and_what_looks_wrong() {
     ] {
         assert!(report.contains(line), "{line:?} is not in\n{report}");
     }
+}
+
+/// What check says of a document.
+fn checked(document: &[u8]) -> String {
+    let mut out = Vec::new();
+    report(document, &mut Nowhere, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn check_says_what_a_boot_would_say_when_it_merges() {
+    for (document, doubt) in [
+        (
+            "#cloud-config\nmerge_how: nonsense\nruncmd: []\n",
+            "a merger like dict(replace), but found \"nonsense\"",
+        ),
+        (
+            "#cloud-config\nmerge_how: 3\nruncmd: []\n",
+            "mergers as text or a list",
+        ),
+        (
+            "#cloud-config\nmerge_type: dict(replace)+set()\nruncmd: []\n",
+            "a merger dict, list or str",
+        ),
+        (
+            "#cloud-config-jsonp\n[{\"op\": \"remove\", \"path\": \"/x\"}]\n",
+            "a place \"/x\"",
+        ),
+        ("#cloud-config-jsonp\n[{]\n", "a key in double quotes"),
+        ("#cloud-config\n# nothing\n", "a map"),
+    ] {
+        let said = checked(document.as_bytes());
+        assert!(
+            said.contains(&format!("expected {doubt}")),
+            "{document}: {said}"
+        );
+        let lines = said.lines().filter(|line| line.contains("! "));
+        assert_eq!(lines.count(), 1, "{said}");
+    }
+    assert!(
+        !checked(b"#cloud-config\nmerge_how: list(append)+dict()+str()\nruncmd: []\n")
+            .contains("! ")
+    );
 }
 
 /// The program's words as `main` has them: two commands suffice.
