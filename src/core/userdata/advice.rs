@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::part_type::PartType;
-use super::{Flaw, Part, gzip, sniff};
+use super::{Flaw, Part, gzip, launch, sniff, transfer};
 use crate::text::{self, quote};
 use crate::value::SyntaxError;
 use crate::yaml;
@@ -187,6 +187,49 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
 
 /// What a part will do and what looks like a mistake in it.
 pub fn on_part(part: &Part) -> Advice {
+    let mut advice = on_type(part);
+    advice.doubts.extend(disguise(&part.content));
+    let mut headers = part.headers.iter();
+    let index = headers.find(|(name, _)| name.eq_ignore_ascii_case("Launch-Index"));
+    if let Some((_, index)) = index
+        && launch::whole_number(index).is_none()
+    {
+        let flaw = Flaw::new("a whole number as Launch-Index", quote(index));
+        advice.doubts.push(flaw);
+    }
+    advice
+}
+
+/// How much of base 64 is decoded to see what it holds, in characters: whole groups of four.
+const BASE64_CHARACTERS: usize = 64;
+
+/// What is packed once more than anybody unpacks: gzip, or base 64 of something that has a known beginning.
+fn disguise(content: &[u8]) -> Option<Flaw> {
+    let expected = "content as it is, which nothing unpacks any more";
+    if gzip::is_gzip(content) {
+        return Some(Flaw::new(expected, "gzip"));
+    }
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let mut letters = content.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let start: Vec<u8> = letters.clone().take(BASE64_CHARACTERS).copied().collect();
+    if start.len() < 8 || !letters.all(is_base64) {
+        return None;
+    }
+    let inside = transfer::base64(&start).0;
+    let mail = |name: &str| {
+        let start = inside.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let what = match sniff::sniff(&inside) {
+        Some(known) => known.to_string(),
+        None if gzip::is_gzip(&inside) => "gzip".to_string(),
+        None if mail("Content-Type:") || mail("MIME-Version:") => "MIME".to_string(),
+        None => return None,
+    };
+    Some(Flaw::new(expected, format!("base 64 of {what}")))
+}
+
+fn on_type(part: &Part) -> Advice {
     let content = part.content.as_slice();
     match &part.content_type {
         PartType::CloudConfig => on_cloud_config(content),
@@ -520,6 +563,37 @@ mod tests {
                 "{doubts:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_packed_once_more_is_named() {
+        for (content, found) in [
+            (
+                "I2Nsb3VkLWNvbmZpZwpydW5jbWQ6IFtdCg==",
+                "base 64 of text/cloud-config",
+            ),
+            (
+                "IyEvYmluL3NoCmVjaG8g\naGVsbG8K\n",
+                "base 64 of text/x-shellscript",
+            ),
+            (
+                "H4sIAAAAAAAAA1NWTM/JT0rVTc7PS8tM5wIAKOBxlQ4AAAA=",
+                "base 64 of gzip",
+            ),
+            (
+                "Q29udGVudC1UeXBlOiBtdWx0aXBhcnQvbWl4ZWQ=",
+                "base 64 of MIME",
+            ),
+            ("\u{1f}\u{8b}", ""),
+            ("deadbeefdeadbeef", ""),
+            ("words and words", ""),
+        ] {
+            let expected = "content as it is, which nothing unpacks any more|";
+            let doubts = doubts("text/plain", content);
+            let told = doubts.iter().find_map(|doubt| doubt.strip_prefix(expected));
+            assert_eq!(told.unwrap_or(""), found, "{content}");
+        }
+        assert!(disguise(b"\x1f\x8b\x08").is_some());
     }
 
     #[test]
