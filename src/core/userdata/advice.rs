@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::part_type::PartType;
-use super::{Flaw, Part, gzip, launch, sniff, transfer};
+use super::{DOCUMENT_BYTES_MAX, Flaw, Part, gzip, launch, mime, sniff, transfer};
 use crate::text::{self, quote};
 use crate::value::SyntaxError;
 use crate::yaml;
@@ -165,6 +165,9 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
     if text.trim_start().starts_with("content-type:") && !text.starts_with("content-type:") {
         doubts.push(Flaw::new("headers in the first line", "blanks before them"));
     }
+    if text.contains("mime-version:") {
+        doubts.extend(unclosed(document));
+    }
     let too_large: Vec<String> = LIMITS
         .iter()
         .filter(|(_, limit)| document.len() > *limit)
@@ -185,10 +188,32 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
     doubts
 }
 
+/// Most multiparts of which the end is looked for.
+const MULTIPARTS_MAX: usize = 16;
+
+/// The multiparts of mail that have no end.
+fn unclosed(document: &[u8]) -> Vec<Flaw> {
+    let boundaries = mime::Reader::new(document).filter_map(|event| match event {
+        mime::Event::Open(head) => head.headers.parameter("Content-Type", "boundary"),
+        _ => None,
+    });
+    let ends = boundaries.map(|boundary| format!("--{}--", boundary.trim_end()));
+    ends.take(MULTIPARTS_MAX)
+        .filter(|end| memchr::memmem::find(document, end.as_bytes()).is_none())
+        .map(|end| Flaw::new(format!("a line {end:?} at the end"), "none"))
+        .collect()
+}
+
 /// What a part will do and what looks like a mistake in it.
 pub fn on_part(part: &Part) -> Advice {
     let mut advice = on_type(part);
     advice.doubts.extend(disguise(&part.content));
+    if let PartType::CloudConfig | PartType::ConfigPatch | PartType::PartHandler = part.content_type
+        && let Some(sniffed) = sniff::sniff(&part.content).filter(|own| *own != part.content_type)
+    {
+        let expected = format!("the type {sniffed}, as its first line says");
+        advice.doubts.push(Flaw::new(expected, &part.content_type));
+    }
     let mut headers = part.headers.iter();
     let index = headers.find(|(name, _)| name.eq_ignore_ascii_case("Launch-Index"));
     if let Some((_, index)) = index
@@ -207,6 +232,8 @@ const BASE64_CHARACTERS: usize = 64;
 fn disguise(content: &[u8]) -> Option<Flaw> {
     let expected = "content as it is, which nothing unpacks any more";
     if gzip::is_gzip(content) {
+        // What is damaged is told by whoever tried to unpack it.
+        gzip::gunzip(content, DOCUMENT_BYTES_MAX).ok()?;
         return Some(Flaw::new(expected, "gzip"));
     }
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
@@ -264,10 +291,7 @@ fn on_script(content: &[u8], does: &str) -> Advice {
     let does = match first.strip_prefix("#!") {
         Some(interpreter) => format!("{does}, by {}", interpreter.trim()),
         None => {
-            doubts.push(Flaw::new(
-                "a script that begins with #!",
-                format!("{first:?}"),
-            ));
+            doubts.push(Flaw::new("a script that begins with #!", instead(content)));
             does.to_string()
         }
     };
@@ -279,6 +303,21 @@ fn on_script(content: &[u8], does: &str) -> Advice {
     }
     doubts.extend(on_braces(content, false));
     Advice { does, doubts }
+}
+
+/// What a script begins with in place of `#!`, and where that is if it is further down.
+fn instead(content: &[u8]) -> String {
+    let first = first_line(content);
+    let lines = content.split(|byte| *byte == b'\n').take(16);
+    let found = lines.map(|line| line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
+    let at = found
+        .map(<[u8]>::trim_ascii_start)
+        .position(|line| line.starts_with(b"#!"));
+    match at {
+        Some(0) => format!("{first:?}, with something before it"),
+        Some(line) => format!("{first:?}; #! is in line {}", line + 1),
+        None => format!("{first:?}"),
+    }
 }
 
 fn on_boothook(content: &[u8]) -> Advice {
@@ -355,15 +394,6 @@ const UNKNOWN_KEYS_MAX: usize = 64;
 fn on_cloud_config(content: &[u8]) -> Advice {
     let mut doubts = Vec::new();
     doubts.extend(yaml::oddities(content).into_iter().map(at));
-    if !first_line(content.trim_ascii_start())
-        .to_lowercase()
-        .starts_with(PartType::CloudConfig.start_line())
-    {
-        doubts.push(Flaw::new(
-            "#cloud-config in the first line",
-            format!("{:?}", first_line(content)),
-        ));
-    }
     doubts.extend(on_braces(content, true));
     let keys = match yaml::read(content) {
         Err(error) => {
@@ -489,6 +519,7 @@ fn first_line(content: &[u8]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -535,6 +566,14 @@ mod tests {
         assert_eq!(
             doubts("text/x-shellscript", "echo\n"),
             ["a script that begins with #!|\"echo\""]
+        );
+        assert_eq!(
+            doubts("text/x-shellscript", "\n#!/bin/sh\n"),
+            ["a script that begins with #!|\"\"; #! is in line 2"]
+        );
+        assert_eq!(
+            doubts("text/cloud-config", "#!/bin/sh\n")[0],
+            "a map|NoneType"
         );
         assert_eq!(
             doubts("text/cloud-boothook", "#cloud-boothook\n#!/bin/sh\n"),
@@ -593,7 +632,9 @@ mod tests {
             let told = doubts.iter().find_map(|doubt| doubt.strip_prefix(expected));
             assert_eq!(told.unwrap_or(""), found, "{content}");
         }
-        assert!(disguise(b"\x1f\x8b\x08").is_some());
+        let gzip = include_bytes!("../../../tests/userdata/gzip/in");
+        assert_eq!(disguise(gzip).unwrap().found, "gzip");
+        assert_eq!(disguise(&gzip[..20]), None);
     }
 
     #[test]
@@ -657,6 +698,9 @@ mod tests {
             on_document(b"\nContent-Type: multipart/mixed\nMIME-Version: 1.0\n").len(),
             1
         );
+        let open = b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nx\n";
+        assert_eq!(on_document(open)[0].expected, "a line \"--B--\" at the end");
+        assert_eq!(on_document(&[&open[..], b"--B--\n"].concat()), []);
         assert!(on_document(&[b'x'; 20 << 10])[0].expected.contains("Ec2"));
     }
 }
