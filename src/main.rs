@@ -24,6 +24,7 @@ use command::identify::Identify;
 use command::plan::Plan;
 use command::query::Query;
 use command::status::Status;
+use command::words;
 #[cfg(feature = "tools")]
 use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
@@ -96,7 +97,7 @@ fn main() -> ExitCode {
             pcap: None,
             trace: false,
         })),
-        _ => match argh::from_env::<Arguments>() {
+        _ => match words::read::<Arguments>() {
             Arguments { version: true, .. } => return tell(Ok(version())),
             arguments => arguments.command,
         },

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::config::cloud_config;
 use cloudseed_core::text::printable;
 use cloudseed_core::userdata::{self, Flaw, Includes, advice};
 
-use super::decode::{Files, read};
+use super::document::{Files, read};
 
 /// say what each part of user-data would do, and what looks like a mistake
 #[derive(FromArgs)]
@@ -43,7 +44,7 @@ impl Check {
 /// ```text
 /// 1 text/cloud-config "part-001"
 ///   configures package
-///   ! expected a key that cloud-config has, perhaps "packages", but found "package"
+///   ! expected a key that cloud-config has, but found "package" (did you mean packages?)
 /// ```
 pub fn report(
     document: &[u8],
@@ -52,6 +53,7 @@ pub fn report(
 ) -> io::Result<usize> {
     let decoded = userdata::take_apart(document, "user-data", includes);
     let mut doubts = 0;
+    let mut told = Vec::new();
     for part in &decoded.parts {
         let advice = advice::on_part(part);
         writeln!(
@@ -71,11 +73,17 @@ pub fn report(
             )?;
         }
         doubts += advice.doubts.len();
+        told.extend(advice.doubts.into_iter().map(|flaw| flaw.expected));
     }
     let of_document = advice::on_document(document)
         .into_iter()
         .map(|flaw| flaw.at("user-data"));
-    for warning in of_document.chain(decoded.warnings) {
+    // What a boot would say when it merges the parts, unless it is told of the part already.
+    let merged = cloud_config::merge_parts(&decoded.parts)
+        .warnings
+        .into_iter();
+    let merged = merged.filter(|warning| !told.contains(&warning.expected));
+    for warning in of_document.chain(decoded.warnings).chain(merged) {
         writeln!(out, "! {}", printable(&warning.to_string()))?;
         doubts += 1;
     }

@@ -1,7 +1,7 @@
 //! `cloudseed decode`: user-data taken apart, offline: what is inside what.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,10 +12,8 @@ use cloudseed_core::text::printable;
 use cloudseed_core::userdata::filename::file_name;
 use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part, launch};
 use cloudseed_core::value::{Map, Value};
-use cloudseed_core::warning::{Blame, Error};
 
-/// Most bytes of a document or of an included file that are read.
-const FILE_BYTES_MAX: u64 = userdata::DOCUMENT_BYTES_MAX as u64 + 1;
+use super::document::{Files, read};
 
 /// take user-data apart, offline: the parts, what is inside what, and what is wrong with it
 #[derive(FromArgs)]
@@ -66,58 +64,6 @@ impl Decode {
             eprintln!("{}", printable(&warning.to_string()));
         }
         Ok(ExitCode::from(u8::from(!decoded.warnings.is_empty())))
-    }
-}
-
-/// A document: a file, or standard input.
-pub fn read(file: &str) -> io::Result<Vec<u8>> {
-    let mut document = Vec::new();
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
-    match file {
-        "-" => io::stdin()
-            .take(FILE_BYTES_MAX)
-            .read_to_end(&mut document)?,
-        _ => {
-            let file = fs::File::open(file).map_err(named)?;
-            let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-            // One byte more, so that the end is found without growing.
-            document.reserve_exact(bytes.min(FILE_BYTES_MAX) as usize + 1);
-            file.take(FILE_BYTES_MAX)
-                .read_to_end(&mut document)
-                .map_err(named)?
-        }
-    };
-    Ok(document)
-}
-
-/// Included files, below a prefix; anything else comes from the web, if that is wanted.
-pub struct Files<'a> {
-    /// The prefix.
-    pub root: &'a Path,
-    /// The web.
-    pub web: Option<&'a mut dyn Includes>,
-}
-
-impl Includes for Files<'_> {
-    fn get(&mut self, url: &str, once: bool) -> Result<Vec<u8>, Error> {
-        let local = match url.get(..7) {
-            Some(scheme) if scheme.eq_ignore_ascii_case("file://") => url.get(7..),
-            _ => Some(url).filter(|url| url.starts_with('/')),
-        };
-        let wanted = |found: String| Error::new(Blame::Broken, "decode", url, "a document", found);
-        match (local, &mut self.web) {
-            (Some(path), _) => {
-                let path = self.root.join(path.trim_start_matches('/'));
-                let file = fs::File::open(path).map_err(|error| wanted(error.to_string()))?;
-                let mut document = Vec::new();
-                let mut file = file.take(FILE_BYTES_MAX);
-                file.read_to_end(&mut document)
-                    .map_err(|error| wanted(error.to_string()))?;
-                Ok(document)
-            }
-            (None, Some(web)) => web.get(url, once),
-            (None, None) => Err(wanted("none, because --include was not given".to_string())),
-        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! - a value inside itself (`&a [*a]`) is an error;
 //! - `=` and `<<` as values are text, for which PyYAML finds no constructor.
 
+use alloc::borrow::Cow;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -18,6 +19,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use crate::value::{Map, SyntaxError, Value, quote};
 
 mod scalar;
+mod strict;
 mod write;
 
 pub use write::{write, write_document};
@@ -44,9 +46,20 @@ const READ_AGAIN_BYTES_MAX: usize = 512 << 10;
 /// YAML 1.2 wants the lines of a flow collection and of a quoted scalar indented as deep as the block around them; 1.1
 /// does not, and there indentation means nothing. So where the parser misses it, the line gets it, and is read again.
 pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
+    read_text(document).map(|(value, _)| value)
+}
+
+/// What PyYAML, and with it stock cloud-init, refuses of a document that [`read`] takes, and keys that occur twice. Nothing of a
+/// document that [`read`] refuses.
+pub fn oddities(document: &[u8]) -> Vec<SyntaxError> {
+    read_text(document).map_or_else(|_| Vec::new(), |(_, text)| strict::oddities(&text))
+}
+
+/// The value of a document, and its text with the indentation that the parser missed.
+fn read_text(document: &[u8]) -> Result<(Value, Cow<'_, str>), SyntaxError> {
     let text = check(document)?;
     let (first, mut from) = match attempt(text) {
-        Ok(value) => return Ok(value),
+        Ok(value) => return Ok((value, Cow::Borrowed(text))),
         Err((error, Some(from))) => (error, from),
         Err((error, None)) => return Err(error),
     };
@@ -60,8 +73,9 @@ pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
         };
         indented.insert(place);
         lines[place].insert_str(0, &" ".repeat(YAML_DEPTH_MAX));
-        match attempt(&lines.join("\n")) {
-            Ok(value) => return Ok(value),
+        let text = lines.join("\n");
+        match attempt(&text) {
+            Ok(value) => return Ok((value, Cow::Owned(text))),
             Err((_, Some(next))) => from = next,
             Err((_, None)) => break,
         }

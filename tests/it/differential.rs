@@ -20,7 +20,7 @@ use cloudseed_core::json;
 use cloudseed_core::userdata::{self, Includes, Part, launch, template};
 use cloudseed_core::value::Value;
 
-use crate::command::decode::Files;
+use crate::command::document::Files;
 use crate::formats::Folder;
 use crate::sys::template::Jinja;
 use crate::yaml::typed;

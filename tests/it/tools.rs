@@ -9,9 +9,10 @@ use cloudseed_core::userdata::Includes;
 use cloudseed_core::value::Value;
 use cloudseed_core::warning::{Blame, Error};
 
-use crate::command::check::Check;
+use crate::command::check::{Check, report};
 use crate::command::decode::Decode;
 use crate::command::make_mime::MakeMime;
+use crate::command::{document, words};
 use crate::compile::Scratch;
 
 /// A web without pages.
@@ -171,9 +172,126 @@ fn check_says_what_parts_do_and_what_looks_wrong() {
     assert!(!success);
     for line in [
         "1 text/x-shellscript \"../a b.sh\"\n  runs once per instance, late in the boot, by /bin/sh\n",
-        "  ! expected a key that cloud-config has, perhaps \"packages\", but found \"package\"\n",
+        "  ! expected a key that cloud-config has, but found \"package\" (did you mean packages?)\n",
         "! decode: /included: expected a document, but found ",
     ] {
         assert!(report.contains(line), "{line:?} is not in\n{report}");
     }
+}
+
+/// What check says of a document.
+fn checked(document: &[u8]) -> String {
+    let mut out = Vec::new();
+    report(document, &mut Nowhere, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn check_says_what_a_boot_would_say_when_it_merges() {
+    for (document, doubt) in [
+        (
+            "#cloud-config\nmerge_how: nonsense\nruncmd: []\n",
+            "a merger like dict(replace), but found \"nonsense\"",
+        ),
+        (
+            "#cloud-config\nmerge_how: 3\nruncmd: []\n",
+            "mergers as text or a list",
+        ),
+        (
+            "#cloud-config\nmerge_type: dict(replace)+set()\nruncmd: []\n",
+            "a merger dict, list or str",
+        ),
+        (
+            "#cloud-config-jsonp\n[{\"op\": \"remove\", \"path\": \"/x\"}]\n",
+            "a place \"/x\"",
+        ),
+        ("#cloud-config-jsonp\n[{]\n", "a key in double quotes"),
+        ("#cloud-config\n# nothing\n", "a map"),
+    ] {
+        let said = checked(document.as_bytes());
+        assert!(
+            said.contains(&format!("expected {doubt}")),
+            "{document}: {said}"
+        );
+        let lines = said.lines().filter(|line| line.contains("! "));
+        assert_eq!(lines.count(), 1, "{said}");
+    }
+    assert!(
+        !checked(b"#cloud-config\nmerge_how: list(append)+dict()+str()\nruncmd: []\n")
+            .contains("! ")
+    );
+}
+
+/// The program's words as `main` has them: two commands suffice.
+/// tools
+#[derive(FromArgs, Debug)]
+struct Tools {
+    #[argh(subcommand)]
+    tool: Tool,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Tool {
+    Check(Check),
+    MakeMime(MakeMime),
+}
+
+impl std::fmt::Debug for Tool {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Tool::Check(_) => "check",
+            Tool::MakeMime(_) => "make-mime",
+        })
+    }
+}
+
+#[test]
+fn a_mistyped_word_is_answered_with_the_nearest_right_one() {
+    for (words, meant) in [
+        (&["chekc", "x"][..], Some("check")),
+        (&["makemime"], Some("make-mime")),
+        (&["check", "x", "--inclued"], Some("--include")),
+        (&["check", "--root=/x"], Some("--root /x")),
+        (&["make-mime", "--atach", "x:y"], Some("--attach")),
+        (&["xyzzy"], None),
+        (&["check", "--xyzzy"], None),
+    ] {
+        let refused = words::parse::<Tools>("cloudseed", words).unwrap_err();
+        assert!(refused.status.is_err());
+        let hint = meant.map(|meant| format!("did you mean `{meant}`?\n"));
+        let hint = hint.unwrap_or_default();
+        assert!(
+            refused.output.starts_with("Unrecognized argument: "),
+            "{words:?}"
+        );
+        let second = refused.output.split_once('\n').unwrap().1;
+        assert_eq!(second, hint, "{words:?}");
+    }
+    let help = words::parse::<Tools>("cloudseed", &["check", "--help"]).unwrap_err();
+    assert!(help.status.is_ok() && help.output.contains("--include"));
+}
+
+#[test]
+fn a_hyphen_alone_is_a_file() {
+    for arguments in [
+        &["check", "-"][..],
+        &["check", "-", "--include"],
+        &["check", "--root", "-", "-"],
+        &["make-mime", "-a", "-:x-shellscript"],
+    ] {
+        assert!(
+            words::parse::<Tools>("cloudseed", arguments).is_ok(),
+            "{arguments:?}"
+        );
+    }
+    assert!(words::parse::<Tools>("cloudseed", &["make-mime", "-"]).is_err());
+}
+
+#[test]
+fn a_file_that_is_missing_is_said_plainly() {
+    let missing = document::read("/nonexistent/x").unwrap_err().to_string();
+    assert_eq!(missing, "/nonexistent/x: there is no such file");
+    let directory = document::read("/").unwrap_err().to_string();
+    assert_eq!(directory, "/: this is a directory, not a file");
 }

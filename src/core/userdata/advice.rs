@@ -5,7 +5,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::part_type::PartType;
-use super::{Flaw, Part, gzip, sniff};
+use super::{DOCUMENT_BYTES_MAX, Flaw, Part, gzip, launch, mime, sniff, transfer};
+use crate::text::{self, quote};
+use crate::value::SyntaxError;
 use crate::yaml;
 
 /// What becomes of one part.
@@ -163,6 +165,9 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
     if text.trim_start().starts_with("content-type:") && !text.starts_with("content-type:") {
         doubts.push(Flaw::new("headers in the first line", "blanks before them"));
     }
+    if text.contains("mime-version:") {
+        doubts.extend(unclosed(document));
+    }
     let too_large: Vec<String> = LIMITS
         .iter()
         .filter(|(_, limit)| document.len() > *limit)
@@ -183,8 +188,75 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
     doubts
 }
 
+/// Most multiparts of which the end is looked for.
+const MULTIPARTS_MAX: usize = 16;
+
+/// The multiparts of mail that have no end.
+fn unclosed(document: &[u8]) -> Vec<Flaw> {
+    let boundaries = mime::Reader::new(document).filter_map(|event| match event {
+        mime::Event::Open(head) => head.headers.parameter("Content-Type", "boundary"),
+        _ => None,
+    });
+    let ends = boundaries.map(|boundary| format!("--{}--", boundary.trim_end()));
+    ends.take(MULTIPARTS_MAX)
+        .filter(|end| memchr::memmem::find(document, end.as_bytes()).is_none())
+        .map(|end| Flaw::new(format!("a line {end:?} at the end"), "none"))
+        .collect()
+}
+
 /// What a part will do and what looks like a mistake in it.
 pub fn on_part(part: &Part) -> Advice {
+    let mut advice = on_type(part);
+    advice.doubts.extend(disguise(&part.content));
+    if let PartType::CloudConfig | PartType::ConfigPatch | PartType::PartHandler = part.content_type
+        && let Some(sniffed) = sniff::sniff(&part.content).filter(|own| *own != part.content_type)
+    {
+        let expected = format!("the type {sniffed}, as its first line says");
+        advice.doubts.push(Flaw::new(expected, &part.content_type));
+    }
+    let mut headers = part.headers.iter();
+    let index = headers.find(|(name, _)| name.eq_ignore_ascii_case("Launch-Index"));
+    if let Some((_, index)) = index
+        && launch::whole_number(index).is_none()
+    {
+        let flaw = Flaw::new("a whole number as Launch-Index", quote(index));
+        advice.doubts.push(flaw);
+    }
+    advice
+}
+
+/// How much of base 64 is decoded to see what it holds, in characters: whole groups of four.
+const BASE64_CHARACTERS: usize = 64;
+
+/// What is packed once more than anybody unpacks: gzip, or base 64 of something that has a known beginning.
+fn disguise(content: &[u8]) -> Option<Flaw> {
+    let expected = "content as it is, which nothing unpacks any more";
+    if gzip::is_gzip(content) {
+        // What is damaged is told by whoever tried to unpack it.
+        gzip::gunzip(content, DOCUMENT_BYTES_MAX).ok()?;
+        return Some(Flaw::new(expected, "gzip"));
+    }
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let mut letters = content.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let start: Vec<u8> = letters.clone().take(BASE64_CHARACTERS).copied().collect();
+    if start.len() < 8 || !letters.all(is_base64) {
+        return None;
+    }
+    let inside = transfer::base64(&start).0;
+    let mail = |name: &str| {
+        let start = inside.get(..name.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let what = match sniff::sniff(&inside) {
+        Some(known) => known.to_string(),
+        None if gzip::is_gzip(&inside) => "gzip".to_string(),
+        None if mail("Content-Type:") || mail("MIME-Version:") => "MIME".to_string(),
+        None => return None,
+    };
+    Some(Flaw::new(expected, format!("base 64 of {what}")))
+}
+
+fn on_type(part: &Part) -> Advice {
     let content = part.content.as_slice();
     match &part.content_type {
         PartType::CloudConfig => on_cloud_config(content),
@@ -219,10 +291,7 @@ fn on_script(content: &[u8], does: &str) -> Advice {
     let does = match first.strip_prefix("#!") {
         Some(interpreter) => format!("{does}, by {}", interpreter.trim()),
         None => {
-            doubts.push(Flaw::new(
-                "a script that begins with #!",
-                format!("{first:?}"),
-            ));
+            doubts.push(Flaw::new("a script that begins with #!", instead(content)));
             does.to_string()
         }
     };
@@ -232,7 +301,23 @@ fn on_script(content: &[u8], does: &str) -> Advice {
             "CR LF, which is converted",
         ));
     }
+    doubts.extend(on_braces(content, false));
     Advice { does, doubts }
+}
+
+/// What a script begins with in place of `#!`, and where that is if it is further down.
+fn instead(content: &[u8]) -> String {
+    let first = first_line(content);
+    let lines = content.split(|byte| *byte == b'\n').take(16);
+    let found = lines.map(|line| line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line));
+    let at = found
+        .map(<[u8]>::trim_ascii_start)
+        .position(|line| line.starts_with(b"#!"));
+    match at {
+        Some(0) => format!("{first:?}, with something before it"),
+        Some(line) => format!("{first:?}; #! is in line {}", line + 1),
+        None => format!("{first:?}"),
+    }
 }
 
 fn on_boothook(content: &[u8]) -> Advice {
@@ -308,33 +393,11 @@ const UNKNOWN_KEYS_MAX: usize = 64;
 
 fn on_cloud_config(content: &[u8]) -> Advice {
     let mut doubts = Vec::new();
-    let tab = content
-        .split(|byte| *byte == b'\n')
-        .position(|line| line.starts_with(b"\t"));
-    if let Some(line) = tab {
-        doubts.push(Flaw::new(
-            "blanks as indentation",
-            format!("a tab in line {}", line + 1),
-        ));
-    }
-    if !first_line(content.trim_ascii_start())
-        .to_lowercase()
-        .starts_with(PartType::CloudConfig.start_line())
-    {
-        doubts.push(Flaw::new(
-            "#cloud-config in the first line",
-            format!("{:?}", first_line(content)),
-        ));
-    }
+    doubts.extend(yaml::oddities(content).into_iter().map(at));
+    doubts.extend(on_braces(content, true));
     let keys = match yaml::read(content) {
         Err(error) => {
-            doubts.push(Flaw::new(
-                error.expected.clone(),
-                format!(
-                    "{} in line {}, column {}",
-                    error.found, error.line, error.column
-                ),
-            ));
+            doubts.push(at(error));
             return Advice {
                 does: "is left out of the configuration".to_string(),
                 doubts,
@@ -365,36 +428,85 @@ fn on_cloud_config(content: &[u8]) -> Advice {
 }
 
 fn unknown_key(key: &str) -> Flaw {
-    let near = KEYS.iter().map(|known| (distance(key, known), known)).min();
-    match near {
-        Some((distance, known)) if distance <= 1 + key.len() / 4 => Flaw::new(
-            format!("a key that cloud-config has, perhaps {known:?}"),
-            format!("{key:?}"),
-        ),
-        _ => Flaw::new("a key that cloud-config has", format!("{key:?}")),
-    }
+    let found = text::mistyped(key, &mut KEYS.iter().copied());
+    Flaw::new("a key that cloud-config has", found)
 }
 
-/// How many letters have to be added, removed or replaced to make one word of another (Levenshtein); at most 64 letters count.
-fn distance(one: &str, other: &str) -> usize {
-    let one: Vec<char> = one.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=one.len()).collect();
-    for (line, letter) in other.chars().take(64).enumerate() {
-        let mut diagonal = line;
-        let mut left = line + 1;
-        for (known, above) in one.iter().zip(row.iter_mut().skip(1)) {
-            let cost = (diagonal + usize::from(*known != letter))
-                .min(*above + 1)
-                .min(left + 1);
-            diagonal = *above;
-            *above = cost;
-            left = cost;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
+/// What is wrong with a document at a place of it.
+fn at(error: SyntaxError) -> Flaw {
+    let found = format!(
+        "{} in line {}, column {}",
+        error.found, error.line, error.column
+    );
+    Flaw::new(error.expected, found)
+}
+
+/// The variables of instance data that a template begins an expression with.
+const VARIABLES: &[&str] = &[
+    "availability_zone",
+    "cloud_id",
+    "cloud_name",
+    "distro",
+    "distro_release",
+    "distro_version",
+    "ds",
+    "instance_id",
+    "kernel_release",
+    "local_hostname",
+    "merged_cfg",
+    "public_ssh_keys",
+    "python_version",
+    "region",
+    "subplatform",
+    "sys_info",
+    "system_platform",
+    "userdata",
+    "v1",
+    "variant",
+    "vendordata",
+];
+
+/// The words that begin a statement of a template.
+const STATEMENTS: &[&str] = &[
+    "block", "do", "elif", "else", "endfor", "endif", "extends", "filter", "for", "if", "import",
+    "include", "macro", "raw", "set", "with",
+];
+
+/// `{{ variable … }}` and `{% statement … %}` in a part that is no template: the line, from 1, and the words. What is on the top
+/// level of cloud-config (`hostname: "{{ name }}"`) can only be meant for us; elsewhere braces may be for other programs, so
+/// that only our variables count there.
+fn braces(content: &[u8], is_config: bool) -> Option<(usize, String)> {
+    let text = String::from_utf8_lossy(content);
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with('#'))
+    {
+        let ours = is_config && !line.starts_with([' ', '\t', '-']);
+        for (open, words, close) in [("{{", VARIABLES, "}}"), ("{%", STATEMENTS, "%}")] {
+            for (at, _) in line.match_indices(open) {
+                let inside = line.get(at + open.len()..).unwrap_or_default();
+                let inside = inside.trim_start_matches(['-', '+', ' ']);
+                let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+                let word = inside.split(end).next().unwrap_or_default();
+                let known = words.contains(&word) || (ours && open == "{{" && !word.is_empty());
+                if known && inside.contains(close) {
+                    let shown = line.get(at..).unwrap_or_default();
+                    return Some((number + 1, quote(shown)));
+                }
+            }
         }
     }
-    row.last().copied().unwrap_or_default()
+    None
+}
+
+/// The doubt about [`braces`].
+fn on_braces(content: &[u8], is_config: bool) -> Option<Flaw> {
+    let (line, words) = braces(content, is_config)?;
+    Some(Flaw::new(
+        "\"## template: jinja\" as the first line of a part with variables (nothing fills them in without it)",
+        format!("{words} in line {line}"),
+    ))
 }
 
 /// The first line as text, its end removed, at most 80 bytes of it.
@@ -407,6 +519,7 @@ fn first_line(content: &[u8]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -427,7 +540,7 @@ mod tests {
 
     #[test]
     fn keys_are_compared_with_the_known_ones() {
-        let expected = "a key that cloud-config has, perhaps \"packages\"|\"package\"";
+        let expected = "a key that cloud-config has|\"package\" (did you mean packages?)";
         assert_eq!(
             doubts(
                 "text/cloud-config",
@@ -440,9 +553,6 @@ mod tests {
             doubts("text/cloud-config", "#cloud-config\nxyzzy: 1\n"),
             [expected]
         );
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
     }
 
     #[test]
@@ -456,6 +566,14 @@ mod tests {
         assert_eq!(
             doubts("text/x-shellscript", "echo\n"),
             ["a script that begins with #!|\"echo\""]
+        );
+        assert_eq!(
+            doubts("text/x-shellscript", "\n#!/bin/sh\n"),
+            ["a script that begins with #!|\"\"; #! is in line 2"]
+        );
+        assert_eq!(
+            doubts("text/cloud-config", "#!/bin/sh\n")[0],
+            "a map|NoneType"
         );
         assert_eq!(
             doubts("text/cloud-boothook", "#cloud-boothook\n#!/bin/sh\n"),
@@ -474,10 +592,98 @@ mod tests {
 
     #[test]
     fn tabs_are_named() {
-        assert!(
-            doubts("text/cloud-config", "#cloud-config\na:\n\tb: c\n")[0]
-                .ends_with("a tab in line 3")
-        );
+        for (document, line) in [
+            ("#cloud-config\na:\n\tb: c\n", 3),
+            ("#cloud-config\nusers:\n-\tname: x\n", 3),
+        ] {
+            let doubts = doubts("text/cloud-config", document);
+            assert!(
+                doubts[0].contains(&format!("in line {line}, column")),
+                "{doubts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_packed_once_more_is_named() {
+        for (content, found) in [
+            (
+                "I2Nsb3VkLWNvbmZpZwpydW5jbWQ6IFtdCg==",
+                "base 64 of text/cloud-config",
+            ),
+            (
+                "IyEvYmluL3NoCmVjaG8g\naGVsbG8K\n",
+                "base 64 of text/x-shellscript",
+            ),
+            (
+                "H4sIAAAAAAAAA1NWTM/JT0rVTc7PS8tM5wIAKOBxlQ4AAAA=",
+                "base 64 of gzip",
+            ),
+            (
+                "Q29udGVudC1UeXBlOiBtdWx0aXBhcnQvbWl4ZWQ=",
+                "base 64 of MIME",
+            ),
+            ("\u{1f}\u{8b}", ""),
+            ("deadbeefdeadbeef", ""),
+            ("words and words", ""),
+        ] {
+            let expected = "content as it is, which nothing unpacks any more|";
+            let doubts = doubts("text/plain", content);
+            let told = doubts.iter().find_map(|doubt| doubt.strip_prefix(expected));
+            assert_eq!(told.unwrap_or(""), found, "{content}");
+        }
+        let gzip = include_bytes!("../../../tests/userdata/gzip/in");
+        assert_eq!(disguise(gzip).unwrap().found, "gzip");
+        assert_eq!(disguise(&gzip[..20]), None);
+    }
+
+    #[test]
+    fn braces_without_a_template_line() {
+        for (content_type, content, is_doubt) in [
+            (
+                "text/cloud-config",
+                "#cloud-config\nhostname: '{{ name }}'\n",
+                true,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\nruncmd:\n- echo '{{ v1.region }}'\n",
+                true,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\nruncmd:\n- echo '{% if a %}'\n",
+                true,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\nruncmd:\n- docker ps -f '{{.Names}} {{json .}}'\n",
+                false,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\n# {{ v1.region }}\nruncmd: []\n",
+                false,
+            ),
+            (
+                "text/x-shellscript",
+                "#!/bin/sh\necho {{ ds.meta_data.x }}\n",
+                true,
+            ),
+            (
+                "text/x-shellscript",
+                "#!/bin/sh\nhelm template '{{ .Values.v1 }}' {{ region\n",
+                false,
+            ),
+            (
+                "text/jinja2",
+                "## template: jinja\n#cloud-config\nhostname: '{{ name }}'\n",
+                false,
+            ),
+        ] {
+            let doubts = doubts(content_type, content);
+            assert_eq!(!doubts.is_empty(), is_doubt, "{content}: {doubts:?}");
+        }
     }
 
     #[test]
@@ -492,6 +698,9 @@ mod tests {
             on_document(b"\nContent-Type: multipart/mixed\nMIME-Version: 1.0\n").len(),
             1
         );
+        let open = b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nx\n";
+        assert_eq!(on_document(open)[0].expected, "a line \"--B--\" at the end");
+        assert_eq!(on_document(&[&open[..], b"--B--\n"].concat()), []);
         assert!(on_document(&[b'x'; 20 << 10])[0].expected.contains("Ec2"));
     }
 }

@@ -278,6 +278,10 @@ impl<'i> Decoder<'i> {
                 &excerpt(url),
             );
         }
+        if !include::is_address(url) {
+            let expected = "an address (http://, https://, file:// or /path) alone on its line";
+            return refuse(expected.to_string(), &format!("{:?}", excerpt(url)));
+        }
         if self.chain.iter().any(|outer| outer == url) {
             return refuse("documents that do not include themselves".to_string(), url);
         }

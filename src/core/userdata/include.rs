@@ -52,6 +52,18 @@ pub fn includes(document: &[u8]) -> impl Iterator<Item = Include> {
     })
 }
 
+/// Whether a line is an address: `http://host…`, `https://host…`, `file://…` or an absolute path.
+pub fn is_address(url: &str) -> bool {
+    let behind = |scheme: &str| {
+        let (start, rest) = url.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let host = behind("http://").or_else(|| behind("https://"));
+    url.starts_with('/')
+        || behind("file://").is_some()
+        || host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#']))
+}
+
 /// `[mode *blank]`: what follows it, and whether it means once.
 fn mode(line: &str) -> (&str, Option<bool>) {
     let mut mode = alt((
@@ -98,6 +110,26 @@ mod tests {
             urls(document),
             expected.map(|(url, once)| (url.to_string(), once))
         );
+    }
+
+    #[test]
+    fn addresses() {
+        for url in ["http://a", "HTTPS://a/b?c", "file:///a", "FILE://a", "/a"] {
+            assert!(is_address(url), "{url}");
+        }
+        for url in [
+            "",
+            "http:a/b",
+            "http://",
+            "http:///a",
+            "./a",
+            "a",
+            "ftp://a",
+            "\"file:///a\"",
+            "- http://a",
+        ] {
+            assert!(!is_address(url), "{url}");
+        }
     }
 
     #[test]

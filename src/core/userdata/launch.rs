@@ -41,7 +41,7 @@ fn index_given(part: &Part) -> Option<String> {
 }
 
 /// A number as Python's `int` reads it: signs, blanks around, underscores between digits.
-fn whole_number(text: &str) -> Option<i64> {
+pub fn whole_number(text: &str) -> Option<i64> {
     let text = text.trim_matches(is_blank);
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let is_number =

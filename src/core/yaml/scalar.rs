@@ -107,6 +107,23 @@ pub fn is_plain_text(text: &str) -> bool {
     matches!(implicit(text), Scalar::Is(Value::Text(_))) && text != "=" && !is_date(text)
 }
 
+/// What PyYAML expects of a scalar that [`resolve`] takes and for which it finds no value.
+pub fn refused(text: &str, plain: bool, tag: Option<&str>) -> Option<&'static str> {
+    const DATE: &str = "a date and a time that exist";
+    match tag.map(|tag| tag.strip_prefix(YAML)) {
+        Some(Some("timestamp")) => (!is_date(text) || !exists(text)).then_some(DATE),
+        None if !plain => None,
+        None | Some(None) if is_date(text) && !exists(text) => Some(DATE),
+        None | Some(None) => {
+            let digits = unsigned(text).0.strip_prefix(['0']);
+            let digits = digits.and_then(|rest| rest.strip_prefix(['b', 'x']));
+            let none = |digits: &str| !digits.is_empty() && digits.chars().all(|c| c == '_');
+            digits.is_some_and(none).then_some("digits of a number")
+        }
+        _ => None,
+    }
+}
+
 /// `yes | Yes | YES | no | No | NO | true | … | off | Off | OFF`: all small, all big, or the first big.
 fn one_case(text: &str) -> Option<String> {
     let rest = text.get(1..)?;
@@ -353,4 +370,38 @@ fn is_date(text: &str) -> bool {
         all_consuming(instant).map(|_| ()),
     ));
     date.parse(text).is_ok()
+}
+
+/// Whether a text that [`is_date`] is a day, a time and a zone that Python knows.
+fn exists(date: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> {
+        let digits = text.split(|c: char| !c.is_ascii_digit());
+        digits.filter_map(|number| number.parse().ok()).collect()
+    };
+    let (day, time) = date.split_at(date.find(['T', 't', ' ', '\t']).unwrap_or(date.len()));
+    let (time, zone) = time.split_at(time.find(['+', '-']).unwrap_or(time.len()));
+    let (day, time, zone) = (numbers(day), numbers(time), numbers(zone));
+    let [year, month, day] = day[..] else {
+        return false;
+    };
+    let days = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    };
+    let limits = [24, 60, 60];
+    year > 0
+        && (1..=12).contains(&month)
+        && (1..=days).contains(&day)
+        && time
+            .iter()
+            .zip(limits)
+            .all(|(number, limit)| *number < limit)
+        && zone
+            .iter()
+            .zip([60, 1])
+            .map(|(number, minutes)| number * minutes)
+            .sum::<u32>()
+            < 24 * 60
 }
