@@ -103,10 +103,10 @@ impl Config {
     }
 
     /// The configuration as cloud-init reads it.
-    pub fn write(&self) -> Value {
+    pub fn write(mut self) -> Value {
         match self.dialect {
-            Dialect::Interfaces | Dialect::Version1 => version1::write(self),
-            Dialect::Version2 => version2::write(self),
+            Dialect::Interfaces | Dialect::Version1 => version1::write(&mut self),
+            Dialect::Version2 => version2::write(&mut self),
         }
     }
 

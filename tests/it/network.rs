@@ -323,9 +323,9 @@ fn what_is_made_of_others_keeps_its_words_in_both_versions() {
     let (config, warnings) = Config::read(&document);
     let mut config = config.unwrap();
     assert_eq!(warnings, []);
-    assert_eq!(config.write(), document);
+    assert_eq!(config.clone().write(), document);
     config.dialect = Dialect::Version2;
-    let (again, _) = Config::read(&config.write());
+    let (again, _) = Config::read(&config.clone().write());
     assert_eq!(again.unwrap().write(), config.write());
 }
 

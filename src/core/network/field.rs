@@ -170,7 +170,7 @@ impl Reader {
             Field::Method(to) => ("true or false", set(to, flag(text).map(Method::dhcp))),
             Field::Number(to) => ("a whole number", set(to, text.parse().ok())),
             Field::Name(to) => ("a name", set(to, Name::new(text))),
-            Field::Choice(to) => ("a word", set(to, Name::new(&text.to_lowercase()))),
+            Field::Choice(to) => ("a name", set(to, Name::new(&text.to_lowercase()))),
             Field::Interface(to) => ("the name of an interface", set(to, Name::interface(text))),
             Field::Mac(to) => ("a hardware address in quotes", set(to, Mac::new(text))),
             Field::Address(to) => ("an IP address", set(to, text.parse().ok())),
@@ -372,6 +372,7 @@ impl Parameter {
 }
 
 /// Takes what was read, if it could be.
+#[inline(never)]
 fn set<T>(to: &mut Option<T>, value: Option<T>) -> bool {
     let taken = value.is_some();
     if taken {

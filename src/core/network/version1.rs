@@ -243,9 +243,9 @@ fn nameserver(reader: &mut Reader, map: &Map) -> (Option<Name>, Dns) {
 }
 
 /// Writes a document of version 1.
-pub(super) fn write(config: &Config) -> Value {
+pub(super) fn write(config: &mut Config) -> Value {
     let mut elements: Vec<Value> = Vec::new();
-    for device in &config.devices {
+    for device in &mut config.devices {
         elements.push(element(config.dialect, device));
     }
     for route in &config.routes {
@@ -253,7 +253,7 @@ pub(super) fn write(config: &Config) -> Value {
         map.insert("type", Value::from("route"));
         elements.push(map.into());
     }
-    let mut dns = dns_map(&config.dns, "address", "search");
+    let mut dns = dns_map(&mut config.dns, "address", "search");
     if !dns.is_empty() {
         dns.insert("type", Value::from("nameserver"));
         elements.push(dns.into());
@@ -271,10 +271,11 @@ fn typed(kind: &str) -> Map {
     map
 }
 
-fn element(dialect: Dialect, device: &Device) -> Value {
-    let name = device.set_name.as_ref().unwrap_or(&device.name);
+fn element(dialect: Dialect, device: &mut Device) -> Value {
+    let name = device.set_name.as_ref().unwrap_or(&device.name).as_str();
+    let name = Value::from(name);
     let kind = match &device.kind {
-        Kind::Card if name.as_str() == "lo" => "loopback",
+        Kind::Card if name.as_text() == Some("lo") => "loopback",
         Kind::Card => "physical",
         Kind::Bond(_) => "bond",
         Kind::Bridge(_) => "bridge",
@@ -291,17 +292,16 @@ fn element(dialect: Dialect, device: &Device) -> Value {
             subnet.insert("control", Value::from(control));
         }
     }
-    let mut copy = device.clone();
-    let mut told = written(&mut |pass| fields(&mut copy, pass));
+    let mut told = written(&mut |pass| fields(device, pass));
     told.insert("type", Value::from(kind));
-    told.insert("name", Value::from(name.as_str()));
+    told.insert("name", name);
     let subnets = subnets.into_iter().map(Value::Map);
     told.insert("subnets", Value::List(subnets.collect()));
     told.into()
 }
 
 /// The subnets of a device. Its name servers go to the first static one, or to the first.
-fn subnets(dialect: Dialect, device: &Device) -> Vec<Map> {
+fn subnets(dialect: Dialect, device: &mut Device) -> Vec<Map> {
     let mut subnets = Vec::new();
     if device.dhcp4.method == Some(Method::Dhcp) {
         let interfaces = dialect == Dialect::Interfaces;
@@ -320,7 +320,7 @@ fn subnets(dialect: Dialect, device: &Device) -> Vec<Map> {
     }
     let first = if first < subnets.len() { first } else { 0 };
     if let Some(subnet) = subnets.get_mut(first) {
-        for (key, value) in dns_map(&device.dns, "dns_nameservers", "dns_search") {
+        for (key, value) in dns_map(&mut device.dns, "dns_nameservers", "dns_search") {
             subnet.insert(key, value);
         }
     }
@@ -388,8 +388,7 @@ fn route_map(route: &Route, key: &str) -> Map {
     map
 }
 
-fn dns_map(dns: &Dns, servers: &'static str, search: &'static str) -> Map {
-    let mut dns = dns.clone();
+fn dns_map(dns: &mut Dns, servers: &'static str, search: &'static str) -> Map {
     written(&mut |pass| {
         pass.field(servers, Field::Addresses(&mut dns.servers));
         pass.field(search, Field::Names(&mut dns.search));

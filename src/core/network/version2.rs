@@ -139,15 +139,14 @@ fn gateways(reader: &mut Reader, told: &Map, routes: &mut Vec<Route>) {
 
 /// Writes a document of version 2. Name servers that belong to no device go to those with addresses and without servers of
 /// their own, as in the original; routes that belong to none have no place in it.
-pub(super) fn write(config: &Config) -> Value {
+pub(super) fn write(config: &mut Config) -> Value {
     let mut document = Map::new();
     document.insert("version", Value::Int(2));
-    for device in &config.devices {
-        let mut device = device.clone();
+    for device in &mut config.devices {
         if device.dns == Dns::default() && !device.addresses.is_empty() {
             device.dns = config.dns.clone();
         }
-        let mut told = written(&mut |pass| fields(&mut device, pass));
+        let mut told = written(&mut |pass| fields(device, pass));
         if device.manual {
             told.insert("activation-mode", Value::from("manual"));
         }
