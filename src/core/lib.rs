@@ -50,6 +50,9 @@ pub mod json;
 
 pub mod yaml;
 
+#[cfg(feature = "jinja")]
+pub mod jinja;
+
 pub mod instance;
 
 pub mod userdata;
