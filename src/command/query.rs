@@ -89,7 +89,8 @@ impl Query {
 /// A template with the values filled in, with the other names of the variables as in user-data.
 fn rendered(format: &str, data: Map, templates: &mut dyn Templates) -> Result<String, String> {
     let variables = template::variables(&Value::Map(data));
-    templates.render(format, &variables).map_err(|broken| {
+    let rendered = templates.render(format, &variables);
+    rendered.map(|rendered| rendered.text).map_err(|broken| {
         let line = broken.line.map(|line| format!(" in line {line}"));
         let (reason, line) = (broken.reason, line.unwrap_or_default());
         format!(

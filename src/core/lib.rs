@@ -44,6 +44,9 @@ pub mod json;
 
 pub mod yaml;
 
+#[cfg(feature = "jinja")]
+pub mod jinja;
+
 pub mod pem;
 
 pub mod note;

@@ -1,6 +1,6 @@
 //! Template, in a build without the engine: says so.
 
-use cloudseed_core::userdata::template::{Broken, Templates};
+use cloudseed_core::userdata::template::{Broken, Rendered, Templates};
 use cloudseed_core::value::Value;
 
 /// The engine that is not there.
@@ -8,7 +8,7 @@ use cloudseed_core::value::Value;
 pub struct Jinja;
 
 impl Templates for Jinja {
-    fn render(&mut self, _: &str, _: &Value) -> Result<String, Broken> {
+    fn render(&mut self, _: &str, _: &Value) -> Result<Rendered, Broken> {
         Err(Broken {
             line: None,
             reason: String::from(

@@ -1,7 +1,8 @@
 //! Every user-data format: documents in `tests/userdata/NAME/in`, what becomes of them in `expect.txt`.
 //!
 //! `UPDATE=1 cargo test formats` writes `expect.txt` anew; the diff is the review. A document that includes others finds them in
-//! `NAME/include/`, under their URL with each `/` written as `_`.
+//! `NAME/include/`, under their URL with each `/` written as `_`. What is a template, or has some among its parts, is rendered as well,
+//! with `instance-data.json`: `rendered.txt` has its parts and warnings.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,14 @@ use std::time::Instant;
 use std::{env, fs};
 
 use base64::Engine as _;
+use cloudseed_core::json;
+use cloudseed_core::userdata::part_type::PartType;
+use cloudseed_core::userdata::template;
 use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part};
 use cloudseed_core::warning::{Blame, Error};
 use sha2::{Digest, Sha256};
+
+use crate::sys::template::Jinja;
 
 /// The documents a fixture's includes lead to.
 pub struct Folder(pub PathBuf);
@@ -55,8 +61,46 @@ fn every_fixture_is_decoded_as_expected() {
 }
 
 #[test]
-fn every_prefix_and_every_flipped_byte_is_survived() {
+fn every_template_is_rendered_as_expected() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/userdata");
+    let instance_data = json::read(&fs::read(folder.join("instance-data.json")).unwrap()).unwrap();
+    let mut wrong = Vec::new();
     for fixture in fixtures() {
+        let document = fs::read(fixture.join("in")).unwrap();
+        let parts = take_apart(&fixture, &document).parts;
+        if !parts
+            .iter()
+            .any(|part| part.content_type == PartType::Jinja)
+        {
+            continue;
+        }
+        let (parts, warnings) = template::render_parts(parts, &instance_data, &mut Jinja);
+        let mut found = String::new();
+        for part in &parts {
+            let text = std::str::from_utf8(&part.content).unwrap();
+            writeln!(found, "{} {}\n{text}\n", part.number, part.content_type).unwrap();
+        }
+        for warning in warnings {
+            writeln!(found, "warning: {warning}").unwrap();
+        }
+        let expect = fixture.join("rendered.txt");
+        if env::var_os("UPDATE").is_some() {
+            fs::write(expect, found).unwrap();
+        } else if fs::read_to_string(expect).unwrap_or_default() != found {
+            wrong.push(format!("{}:\n{found}", fixture.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_prefix_and_every_flipped_byte_is_survived() {
+    // What is inside a template is one text here.
+    let is_template = |fixture: &PathBuf| fixture.to_string_lossy().contains("/template-");
+    for fixture in fixtures()
+        .into_iter()
+        .filter(|fixture| !is_template(fixture))
+    {
         let document = fs::read(fixture.join("in")).unwrap();
         assert!(
             document.len() <= 8192,

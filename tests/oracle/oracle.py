@@ -3,11 +3,13 @@
     oracle.py ROOT FOLDER generate SEED COUNT     documents from the grammar in grammar.py
     oracle.py ROOT FOLDER corpus TESTS            the fixtures below TESTS
     oracle.py ROOT FOLDER merge SEED COUNT        parts of cloud-config from the grammar in merging.py
+    oracle.py ROOT FOLDER template SEED COUNT TESTS     the templates among the fixtures, and others from the grammar in templates.py
 
 ROOT holds cloud-init and its modules, unpacked; FOLDER is scratch space for included files. Each line has the document, what the
 original makes of it (`pure`), and what it makes of it with our deliberate deviations built in (`patched`, and the names of those
 that made a difference in `deviations`). After each line it waits for one. tests/it/differential.rs compares `patched` with ours. With `merge` a line has the document and
-the `merged` cloud-config.
+the `merged` cloud-config, with `template` the `rendered` text or the error, and where random
+numbers start.
 """
 
 import base64
@@ -29,6 +31,7 @@ from cloudinit.filters import launch_index  # noqa: E402
 import deviations  # noqa: E402
 import grammar  # noqa: E402
 import merging  # noqa: E402
+import templates  # noqa: E402
 
 LAUNCH_INDEX = 2
 # Headers that belong to the envelope, not to the part.
@@ -85,6 +88,8 @@ def main():
     url_helper.readurl = no_network
     if sys.argv[3] == "merge":
         return merge(int(sys.argv[4]), int(sys.argv[5]))
+    if sys.argv[3] == "template":
+        return template(int(sys.argv[4]), int(sys.argv[5]), sys.argv[6])
     if sys.argv[3] == "generate":
         documents = grammar.documents(int(sys.argv[4]), int(sys.argv[5]), FOLDER)
     else:
@@ -109,6 +114,13 @@ def merge(seed, count):
     for name, document in merging.documents(seed, count):
         line = {"name": name, "document": base64.b64encode(document).decode(), "merged": merging.merged(document, FOLDER)}
         print(json.dumps(line), flush=True)
+        sys.stdin.readline()
+
+
+def template(seed, count, fixtures):
+    for name, text in templates.templates(seed, count, fixtures):
+        document = base64.b64encode(text.encode()).decode()
+        print(json.dumps({"name": name, "document": document, "seed": templates.SEED, "rendered": templates.rendered(text)}), flush=True)
         sys.stdin.readline()
 
 

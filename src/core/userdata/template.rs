@@ -33,7 +33,25 @@ const NAMES_MAX: usize = 16;
 pub trait Templates {
     /// Renders a template, which is [`TEMPLATE_BYTES_MAX`] bytes at most; the text is [`RENDERED_BYTES_MAX`] at most.
     /// `variables` is a map. A missing variable is rendered as [`MISSING`] and its name.
-    fn render(&mut self, template: &str, variables: &Value) -> Result<String, Broken>;
+    fn render(&mut self, template: &str, variables: &Value) -> Result<Rendered, Broken>;
+}
+
+/// What a template became.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text.
+    pub text: String,
+    /// What there is to say of the variables that were missing, in the order of their names in the text.
+    pub absent: Vec<Absent>,
+}
+
+/// A missing variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// The name that the text has for it.
+    pub name: String,
+    /// Its whole path, and what may be meant.
+    pub words: String,
 }
 
 /// Why a template could not be rendered.
@@ -65,14 +83,14 @@ pub fn render_parts(
             return Some(part);
         }
         let place = format!("template {} of {}", part.filename, part.origin);
-        let text = match rendered(&part.content, &variables, templates) {
-            Ok(text) => text,
+        let Rendered { text, absent } = match rendered(&part.content, &variables, templates) {
+            Ok(rendered) => rendered,
             Err(flaw) => {
                 warnings.push(flaw.at(place));
                 return None;
             }
         };
-        if let Some(names) = missing(&text) {
+        if let Some(names) = missing(&text, absent) {
             warnings.push(Flaw::new("variables that exist", names).at(&place));
         }
         match handled(&text) {
@@ -96,7 +114,7 @@ fn rendered(
     content: &[u8],
     variables: &Value,
     templates: &mut dyn Templates,
-) -> Result<String, Flaw> {
+) -> Result<Rendered, Flaw> {
     if content.len() > TEMPLATE_BYTES_MAX {
         let expected = format!("at most {TEMPLATE_BYTES_MAX} bytes");
         return Err(Flaw::new(expected, content.len()));
@@ -127,14 +145,20 @@ fn body(text: &str) -> Result<&str, Flaw> {
     }
 }
 
-/// The names of the variables that were missing, as the original finds them in the text.
-fn missing(text: &str) -> Option<String> {
+/// The names of the variables that were missing, as the original finds them in the text, and what the engine says of them.
+fn missing(text: &str, mut absent: Vec<Absent>) -> Option<String> {
     let words = text.split(char::is_whitespace);
     let after = |word: &'_ str| word.find(MISSING).map(|at| at + MISSING.len());
     let names = words.filter_map(|word| word.get(after(word)?..));
     let names: Vec<String> = names
         .filter(|name| !name.is_empty())
-        .map(|name| format!("no {}", name.replace(MISSING, "")))
+        .map(|name| {
+            let known = absent.iter().position(|absent| absent.name == name);
+            match known.map(|place| absent.remove(place)) {
+                Some(absent) => format!("no {}", absent.words),
+                None => format!("no {}", name.replace(MISSING, "")),
+            }
+        })
         .take(NAMES_MAX)
         .collect();
     (!names.is_empty()).then(|| names.join(", "))
@@ -241,7 +265,7 @@ mod tests {
     struct Dollars;
 
     impl Templates for Dollars {
-        fn render(&mut self, template: &str, variables: &Value) -> Result<String, Broken> {
+        fn render(&mut self, template: &str, variables: &Value) -> Result<Rendered, Broken> {
             if let Some(before) = template.find("BROKEN") {
                 let line = template[..before].matches('\n').count() + 1;
                 let reason = "syntax".to_string();
@@ -258,7 +282,10 @@ mod tests {
                 text += &value.unwrap_or_else(|| format!("{MISSING}{name}"));
                 text += rest;
             }
-            Ok(text)
+            Ok(Rendered {
+                text,
+                absent: Vec::new(),
+            })
         }
     }
 

@@ -15,8 +15,8 @@ pub const CPU_SECONDS_MAX: u64 = 5;
 /// Most time of the clock, in seconds.
 pub const SECONDS_MAX: u32 = 8;
 
-/// Longest answer read, in bytes: a letter before the text.
-const ANSWER_BYTES_MAX: u64 = RENDERED_BYTES_MAX as u64 + 1;
+/// Longest answer read, in bytes: the text, and before it what there is to say of missing variables.
+const ANSWER_BYTES_MAX: u64 = RENDERED_BYTES_MAX as u64 + (1 << 20);
 
 /// Runs `work` in a child and gives its answer; the error says what went wrong, in words.
 pub fn run(work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
