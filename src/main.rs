@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
-use cloudseed_core::fetch::{FETCH_SECONDS_MAX, Web};
+use cloudseed_core::fetch::FETCH_SECONDS_MAX;
+use cloudseed_core::fetch::web::Web;
+use cloudseed_core::journal::Journal;
 use cloudseed_core::platform::Platform;
 
 mod command;
@@ -26,18 +28,22 @@ use command::words;
 #[cfg(feature = "tools")]
 use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
+use sys::kernel::Kernel;
 use sys::probe;
 use sys::root::Root;
+use sys::stream::Started;
 use sys::template::Jinja;
-use sys::tls::Tls;
 use sys::watch::Watch;
-use sys::world::{self, Journal, Kernel};
+use sys::world;
 
 /// cloud-init's data, before the root file system, with nothing left behind.
 #[derive(FromArgs)]
 struct Arguments {
+    /// say which commit this is, with which features, and how it was built
+    #[argh(switch)]
+    version: bool,
     #[argh(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(FromArgs)]
@@ -84,14 +90,20 @@ struct Boot {
 
 fn main() -> ExitCode {
     let command = match std::env::args_os().len() {
-        1 if in_initramfs() => Command::Boot(Boot {
+        1 if in_initramfs() => Some(Command::Boot(Boot {
             root: PathBuf::from("/"),
             platform: None,
             strict: false,
             pcap: None,
             trace: false,
-        }),
-        _ => words::read::<Arguments>().command,
+        })),
+        _ => match words::read::<Arguments>() {
+            Arguments { version: true, .. } => return tell(Ok(version())),
+            arguments => arguments.command,
+        },
+    };
+    let Some(command) = command else {
+        return tell(Err(help()));
     };
     match command {
         Command::Boot(boot) => boot.run(),
@@ -124,6 +136,32 @@ fn main() -> ExitCode {
     }
 }
 
+/// What distinguishes this binary from others. initramfs/build passes the commit, with a `+` if the source was changed
+/// since, and its route.
+fn version() -> String {
+    let features = [
+        ("jinja", cfg!(feature = "jinja")),
+        ("simd", cfg!(feature = "simd")),
+        ("tls", cfg!(feature = "tls")),
+        ("tools", cfg!(feature = "tools")),
+    ];
+    let mut text = concat!("cloudseed ", env!("CARGO_PKG_VERSION"), "\ncommit:  ").to_string();
+    text += option_env!("CLOUDSEED_COMMIT").unwrap_or("unknown");
+    text += "\nfeatures:";
+    for (name, _) in features.iter().filter(|(_, on)| *on) {
+        text += " ";
+        text += name;
+    }
+    text += "\nroute:   ";
+    text + option_env!("CLOUDSEED_ROUTE").unwrap_or("cargo build")
+}
+
+/// What `--help` prints.
+fn help() -> String {
+    Arguments::from_args(&["cloudseed"], &["--help"])
+        .map_or_else(|exit| exit.output, |_| String::new())
+}
+
 /// True in an initramfs of systemd or dracut, which have this file for exactly this question.
 fn in_initramfs() -> bool {
     Path::new("/etc/initrd-release").exists()
@@ -154,30 +192,33 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 /// Runs a command that may read documents from the web, over the kernel's sockets: this is no boot.
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
     let files = Root::new(Path::new("/"));
-    let mut kernel = Kernel::new(Journal::new(), Tls::default(), files.clone());
+    let journal = Journal::new();
+    let settings = world::Settings::without_network(&files);
+    let mut kernel = Kernel::new(&settings, journal.clone(), Started::now());
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {
         files: &files,
         outside: &mut kernel,
+        journal,
         deadline,
     }))
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
 fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> Booted {
-    let journal = Journal::new();
+    let (journal, started) = (Journal::new(), Started::now());
     let root = Root::new(root);
     let machine = probe::machine(&root);
     let settings = match root.is_real() {
-        true => world::Settings::of(&machine, watch),
-        false => world::Settings::default(),
+        true => world::Settings::of(&machine, &root, watch),
+        false => world::Settings::without_network(&root),
     };
-    let mut outside = world::open(settings, journal);
+    let mut outside = world::open(settings, journal.clone(), started);
     let options = Options {
         platform,
         handover: None,
     };
-    boot::boot(&machine, &mut *outside, &mut Jinja, options)
+    boot::boot(&machine, &mut *outside, &journal, &mut Jinja, options)
 }
 
 impl Boot {

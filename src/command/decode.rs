@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::compile::parts::{clean_name, sha256};
+use cloudseed_core::digest::sha256;
 use cloudseed_core::json;
+use cloudseed_core::text::printable;
+use cloudseed_core::userdata::filename::file_name;
 use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part, launch};
 use cloudseed_core::value::{Map, Value};
 
 use super::document::{Files, read};
-
-/// Most bytes of a part's own name in the name of its file.
-const NAME_BYTES_MAX: usize = 200;
 
 /// take user-data apart, offline: the parts, what is inside what, and what is wrong with it
 #[derive(FromArgs)]
@@ -56,9 +55,10 @@ impl Decode {
         if let Some(directory) = &self.output {
             write_parts(directory, &decoded)?;
         }
-        match self.json {
-            true => writeln!(out, "{}", json::write_indented(&as_value(&decoded, true)))?,
-            false => out.write_all(tree(bytes, &decoded).as_bytes())?,
+        if self.json {
+            writeln!(out, "{}", json::write_indented(&as_value(&decoded, true)))?;
+        } else {
+            out.write_all(tree(bytes, &decoded).as_bytes())?;
         }
         for warning in &decoded.warnings {
             eprintln!("{}", printable(&warning.to_string()));
@@ -116,12 +116,8 @@ fn base64(bytes: &[u8]) -> String {
 fn write_parts(directory: &Path, decoded: &Decoded) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     for part in &decoded.parts {
-        let mut name = clean_name(&part.filename);
-        name.truncate(NAME_BYTES_MAX);
-        fs::write(
-            directory.join(format!("{:03}-{name}", part.number)),
-            &part.content,
-        )?;
+        let name = file_name(part.number, &part.filename);
+        fs::write(directory.join(name), &part.content)?;
     }
     let list = json::write_indented(&as_value(decoded, false));
     fs::write(directory.join("parts.json"), list + "\n")
@@ -178,17 +174,4 @@ fn label(item: &Item, parts: &[Part]) -> Option<String> {
             ))
         }
     }
-}
-
-/// Text without what a terminal would obey.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use argh::FromArgs;
-use cloudseed_core::instance::Instance;
+use cloudseed_core::instance::{Document, Instance};
 use cloudseed_core::json;
 use cloudseed_core::platform::Platform;
 use cloudseed_core::value::{Map, Value};
@@ -32,17 +32,14 @@ impl Fetch {
             .map(|key| key.as_str().into())
             .collect();
         let hostname = instance.hostname.as_ref().map(|name| name.as_str());
-        let documents = &instance.documents;
-        let bytes = |document: &Option<Vec<u8>>| {
-            let bytes = document
-                .as_ref()
-                .map(|bytes| i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-            Value::from(bytes)
+        let bytes = |document| {
+            let bytes = instance.documents.get(document);
+            Value::from(bytes.map(|bytes| i64::try_from(bytes.len()).unwrap_or(i64::MAX)))
         };
         let facts: [(&str, Value); 13] = [
             ("platform", instance.platform.into()),
             ("cloud_name", instance.cloud_name.as_str().into()),
-            ("source", instance.source.as_str().into()),
+            ("source", instance.source.place.as_str().into()),
             ("instance_id", instance.instance_id.as_str().into()),
             ("hostname", hostname.into()),
             ("region", instance.region.as_deref().into()),
@@ -52,10 +49,10 @@ impl Fetch {
             ),
             ("launch_index", instance.launch_index.into()),
             ("ssh_keys", keys.into()),
-            ("user_data_bytes", bytes(&documents.user_data)),
-            ("vendor_data_bytes", bytes(&documents.vendor_data)),
-            ("vendor_data2_bytes", bytes(&documents.vendor_data2)),
-            ("network_config_bytes", bytes(&documents.network_config)),
+            ("user_data_bytes", bytes(Document::UserData)),
+            ("vendor_data_bytes", bytes(Document::VendorData)),
+            ("vendor_data2_bytes", bytes(Document::VendorData2)),
+            ("network_config_bytes", bytes(Document::NetworkConfig)),
         ];
         if self.json {
             let mut tree = Map::from_iter(facts);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use argh::FromArgs;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cloudseed_core::compile::parts::sha256;
+use cloudseed_core::digest::sha256;
 use cloudseed_core::json;
 use cloudseed_core::plan::{Mode, Plan as Files};
 use cloudseed_core::platform::Platform;
@@ -58,7 +58,7 @@ impl Plan {
                 let text = text.trim_end();
                 let line = format!(
                     "{:04o} {:>8} /run/{}",
-                    octal(mode),
+                    mode.file(),
                     bytes.len(),
                     path.as_str()
                 );
@@ -73,13 +73,6 @@ impl Plan {
     }
 }
 
-fn octal(mode: Mode) -> u32 {
-    match mode {
-        Mode::Private => 0o600,
-        Mode::Public => 0o644,
-    }
-}
-
 fn described(path: &str, mode: Mode, bytes: &[u8]) -> Value {
     let content = match std::str::from_utf8(bytes) {
         Ok(text) => ("content", Value::from(text)),
@@ -87,7 +80,7 @@ fn described(path: &str, mode: Mode, bytes: &[u8]) -> Value {
     };
     Value::Map(Map::from_iter([
         ("path", Value::from(format!("/run/{path}"))),
-        ("mode", format!("{:04o}", octal(mode)).into()),
+        ("mode", format!("{:04o}", mode.file()).into()),
         (
             "bytes",
             i64::try_from(bytes.len()).unwrap_or(i64::MAX).into(),

@@ -1,9 +1,9 @@
-//! `cloudseed platforms`: how each platform is known, what network it needs, what is asked; from the static records.
+//! `cloudseed platforms`: how each platform is known, what that takes, what is asked; from the static records.
 
 use argh::FromArgs;
-use cloudseed_core::fetch::Network;
 use cloudseed_core::json;
-use cloudseed_core::platform::{PLATFORMS, Platform, named};
+use cloudseed_core::outside::Network;
+use cloudseed_core::platform::{Needs, PLATFORMS, Platform, Way, named};
 use cloudseed_core::value::{Map, Value};
 
 /// How each platform is known, what network it needs, what is asked.
@@ -40,39 +40,47 @@ impl Platforms {
 }
 
 fn described(platform: &Platform) -> String {
-    let mut lines = format!("{}\n  known by  {}\n", platform.name, platform.rule);
-    lines += &match platform.fetch {
-        Some(_) => format!("  needs     {}\n", needs(platform.network)),
-        None => String::from("  fetched   by cloud-init, which is told the name\n"),
-    };
-    for ask in platform.asks {
-        lines += &format!("  asked     {ask}\n");
+    let mut lines = format!("{}\n", platform.name);
+    for way in platform.ways {
+        lines += &format!("  known by  {}\n", way.sign);
+        lines += &match way.read {
+            Some(_) => format!("  needs     {}\n", needs(way.needs)),
+            None => String::from("  read      by cloud-init, which is told the name\n"),
+        };
+        for ask in way.asks {
+            lines += &format!("  asked     {ask}\n");
+        }
     }
     lines
 }
 
 fn record(platform: &Platform) -> Value {
-    let mut record = Map::new();
-    record.insert("name", platform.name);
-    record.insert("rule", platform.rule.to_string());
-    record.insert("network", needs(platform.network));
-    record.insert(
-        "asks",
-        platform
-            .asks
-            .iter()
-            .map(|ask| Value::from(*ask))
-            .collect::<Vec<_>>(),
-    );
-    record.insert("fetched", platform.fetch.is_some());
-    record.into()
+    let ways: Vec<Value> = platform.ways.iter().map(way).collect();
+    Map::from_iter([
+        ("name", Value::from(platform.name)),
+        ("fetched", platform.is_read().into()),
+        ("ways", ways.into()),
+    ])
+    .into()
 }
 
-fn needs(network: Network) -> &'static str {
-    match network {
-        Network::None => "no network",
-        Network::LinkLocal4 => "an IPv4 link-local address",
-        Network::Dhcp4 => "IPv4 by DHCP, else link-local",
-        Network::Any => "IPv4 by DHCP, else link-local, or IPv6",
+fn way(way: &Way) -> Value {
+    let asks: Vec<Value> = way.asks.iter().map(|ask| Value::from(*ask)).collect();
+    Map::from_iter([
+        ("sign", Value::from(way.sign.to_string())),
+        ("needs", needs(way.needs).into()),
+        ("asks", asks.into()),
+        ("read", way.read.is_some().into()),
+    ])
+    .into()
+}
+
+fn needs(needs: Needs) -> &'static str {
+    match needs {
+        Needs::Nothing | Needs::Network(Network::None) => "no network",
+        Needs::Port => "no network, but a port to the host",
+        Needs::Network(Network::LinkLocal4) => "an IPv4 link-local address",
+        Needs::Network(Network::Dhcp4) => "IPv4 by DHCP, else link-local",
+        Needs::Network(Network::Any) => "IPv4 by DHCP, else link-local, or IPv6",
     }
 }

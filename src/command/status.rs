@@ -32,13 +32,16 @@ impl Status {
     /// Prints the status; fails if the boot or a script failed, or if there was no boot.
     pub fn run(&self) -> ExitCode {
         let (said, well) = self.answer(&Root::new(&self.root));
-        match (self.json || well, said.trim_end()) {
-            (true, said) => println!("{said}"),
-            (false, said) => eprintln!("{said}"),
+        let said = said.trim_end();
+        if self.json || well {
+            println!("{said}");
+        } else {
+            eprintln!("{said}");
         }
-        match well {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
+        if well {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
         }
     }
 
@@ -81,12 +84,14 @@ fn word(map: &Map, key: &str) -> String {
 }
 
 fn in_words(result: &Map, stages: &[(&str, String)]) -> String {
-    let mut lines = match (word(result, "status"), word(result, "platform")) {
-        (status, platform) if platform.is_empty() => status,
-        (status, platform) => {
-            let (id, source) = (word(result, "instance_id"), word(result, "source"));
-            format!("{status}: {platform}, instance {id}, from {source}")
-        }
+    let [status, platform, id, source] =
+        ["status", "platform", "instance_id", "source"].map(|key| word(result, key));
+    let mut lines = if platform.is_empty() {
+        status
+    } else if id.is_empty() {
+        format!("{status}: {platform}")
+    } else {
+        format!("{status}: {platform}, instance {id}, from {source}")
     };
     let told = result.get("error").into_iter();
     let told = told.chain(

@@ -1,5 +1,11 @@
-//! Boot: the six steps in their order, over the seams.
+//! Boot: the verbs in their order, over the seams.
+//!
+//! ```text
+//!   identify ─► fetch ─► decode ─► merge ─► compile
+//! ```
+//! [`Boot`] is one boot under way: what each step works with, and what they all add to (warnings, timings).
 
+pub mod fetch;
 mod once;
 
 use alloc::format;
@@ -7,21 +13,26 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::compile::{
-    self, Decoded, Document, Ending, Handover, Identified, Outcome, Timing, instance_data, vendor,
-};
-use crate::fetch::{Cloud, FETCH_SECONDS_MAX, Outside};
+use crate::compile::instance_data::InstanceData;
+use crate::compile::{self, Ending, Found, Identified, Outcome, Timing};
+use crate::config::{self, Config, Parts, vendor};
+use crate::fetch::FETCH_SECONDS_MAX;
+use crate::fetch::web::Web;
 use crate::identify::{self, Answer};
-use crate::instance::Instance;
+use crate::instance::{Document, Instance};
+use crate::journal::Journal;
 use crate::machine::{Kind, Machine};
+use crate::outside::Outside;
+use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
-use crate::settings::Settings;
+use crate::settings::{Handover, Settings};
 use crate::userdata::template::{self, Templates};
 use crate::userdata::{self, launch};
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error, Warning};
+use crate::warning::Warning;
 
+use fetch::{Candidates, Fetched};
 use once::{Kept, Once};
 
 /// What whoever starts a boot may choose.
@@ -45,115 +56,99 @@ pub struct Booted {
     pub well: bool,
 }
 
-/// Runs identify, fetch, decode and compile on a machine that was probed since the program started.
+/// One boot of a machine that was probed since the program started.
+pub struct Boot<'a> {
+    machine: &'a Machine<'a>,
+    settings: Settings,
+    outside: &'a mut dyn Outside,
+    journal: &'a Journal,
+    templates: &'a mut dyn Templates,
+    options: Options,
+    warnings: Vec<Warning>,
+    timings: Vec<Timing>,
+    kept: Kept,
+}
+
+/// Boots: all the verbs, one after the other.
 pub fn boot(
     machine: &Machine,
     outside: &mut dyn Outside,
+    journal: &Journal,
     templates: &mut dyn Templates,
     options: Options,
 ) -> Booted {
-    let mut steps = Steps::probed(outside.now());
-    let (settings, found) = steps.run("identify", outside, |_| {
-        let settings = Settings::read(machine, platform::searched());
-        let found = identify::identify(machine, &settings);
-        (settings, found)
-    });
-    for (name, verdict) in &found.verdicts {
-        if !matches!(verdict, crate::rule::Verdict::No(_)) {
-            outside.note(format_args!("identify: {name}: {}", verdict.because()));
-        }
-    }
-    let platforms = options
-        .platform
-        .map_or(found.platforms.clone(), |platform| alloc::vec![platform]);
-    let mut warnings = settings.warnings.clone();
-    let fetched = steps.run("fetch", outside, |outside| {
-        fetch(machine, &settings, outside, &platforms, &mut warnings)
-    });
-    let mut kept = Kept::default();
-    let decoded = match &fetched {
-        Some(Ok(instance)) => steps.run("decode", outside, |outside| {
-            let decoded = decode(
-                machine,
-                &settings,
-                outside,
-                instance,
-                &mut kept,
-                &mut warnings,
-            );
-            render(machine, instance, decoded, templates, &mut warnings)
-        }),
-        _ => Vec::new(),
-    };
-    for warning in &warnings {
-        outside.note(format_args!("{warning}"));
-    }
-    let ending = match &fetched {
-        Some(Ok(instance)) => Ending::Found(instance),
-        Some(Err(error)) => Ending::Failed(error),
-        None if found.answer == Answer::Disabled => Ending::Disabled,
-        None => Ending::None,
-    };
-    let so_far = line(&ending, &decoded, &warnings, outside.now());
-    outside.note(format_args!("{so_far}"));
-    let log = outside.lines();
-    let maybe: Vec<String> = found.maybe.iter().map(|name| String::from(*name)).collect();
-    let outcome = Outcome {
-        ending,
-        identified: Identified {
-            result: found.answer.word(),
-            datasources: &found.datasources,
-            maybe: &maybe,
-        },
-        decoded: &decoded,
-        warnings: &warnings,
-        log: &log,
-        timings: &steps.timings,
-        network: outside.learnt(),
-        system: owners_rules(&settings),
-        kernel: &machine.kernel,
-        systemd: machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
-        handover: options.handover.unwrap_or(settings.handover),
-    };
-    let (mut plan, more) = compile::compile(&outcome);
-    kept.put(&mut plan);
-    warnings.extend(more);
-    let line = line(&ending, &decoded, &warnings, outside.now());
-    let well = !matches!(fetched, Some(Err(_)));
-    Booted {
-        plan,
-        line,
-        instance: fetched.and_then(Result::ok),
-        well,
-    }
+    Boot::new(machine, outside, journal, templates, options).run()
 }
 
-/// Measures the steps.
-struct Steps {
-    timings: Vec<Timing>,
-}
-
-impl Steps {
-    fn probed(took: Duration) -> Steps {
+impl<'a> Boot<'a> {
+    fn new(
+        machine: &'a Machine<'a>,
+        outside: &'a mut dyn Outside,
+        journal: &'a Journal,
+        templates: &'a mut dyn Templates,
+        options: Options,
+    ) -> Boot<'a> {
         let probe = Timing {
             step: "probe",
             start_micros: 0,
-            micros: micros(took),
+            micros: micros(outside.now()),
         };
-        Steps {
+        let settings = Settings::read(machine, platform::searched());
+        Boot {
+            machine,
+            warnings: settings.warnings.clone(),
+            settings,
+            outside,
+            journal,
+            templates,
+            options,
             timings: alloc::vec![probe],
+            kept: Kept::default(),
         }
     }
 
-    fn run<T>(
-        &mut self,
-        step: &'static str,
-        outside: &mut dyn Outside,
-        run: impl FnOnce(&mut dyn Outside) -> T,
-    ) -> T {
-        let start = outside.now();
-        let value = run(outside);
-        let took = outside.now().saturating_sub(start);
+    fn run(mut self) -> Booted {
+        let identified = self.timed("identify", Boot::identify);
+        let fetched = self.timed("fetch", |boot| boot.fetch(&identified));
+        let meant = match &fetched {
+            Fetched::Instance(instance) => {
+                let data = InstanceData::new(instance, &self.machine.kernel);
+                let parts = self.timed("decode", |boot| boot.decode(instance, &data));
+                let config = self.timed("merge", |boot| boot.merge(parts));
+                Some((data, config))
+            }
+            _ => None,
+        };
+        let ending = match (&fetched, &meant) {
+            (Fetched::Instance(instance), Some((data, config))) => Ending::Found(Found {
+                instance,
+                data,
+                config,
+            }),
+            (Fetched::Named(name), _) => Ending::Named(name),
+            (Fetched::Failed(error), _) => Ending::Failed(error),
+            _ if identified.answer == Answer::Disabled => Ending::Disabled,
+            _ => Ending::None,
+        };
+        let (plan, line) = self.compile(ending, &identified);
+        let well = !matches!(fetched, Fetched::Failed(_));
+        let instance = match fetched {
+            Fetched::Instance(instance) => Some(instance),
+            _ => None,
+        };
+        Booted {
+            plan,
+            line,
+            instance,
+            well,
+        }
+    }
+
+    /// Runs a step, and measures it.
+    fn timed<T>(&mut self, step: &'static str, run: impl FnOnce(&mut Boot<'a>) -> T) -> T {
+        let start = self.outside.now();
+        let value = run(self);
+        let took = self.outside.now().saturating_sub(start);
         self.timings.push(Timing {
             step,
             start_micros: micros(start),
@@ -161,145 +156,185 @@ impl Steps {
         });
         value
     }
+
+    fn note(&self, line: core::fmt::Arguments) {
+        self.journal.note(self.outside.now(), line);
+    }
+
+    /// Which platforms it may be.
+    fn identify(&mut self) -> identify::Outcome {
+        let found = identify::identify(self.machine, &self.settings);
+        for (name, verdict) in &found.verdicts {
+            if !verdict.is_no() {
+                self.note(format_args!("identify: {name}: {}", verdict.because()));
+            }
+        }
+        found
+    }
+
+    /// What they have.
+    fn fetch(&mut self, found: &identify::Outcome) -> Fetched {
+        let chosen = self.options.platform.as_slice();
+        let candidates = Candidates {
+            platforms: if chosen.is_empty() {
+                &found.platforms
+            } else {
+                chosen
+            },
+            named: found.named || !chosen.is_empty(),
+        };
+        let limit = self.settings.deadline;
+        let limit = limit.unwrap_or(Duration::from_secs(FETCH_SECONDS_MAX));
+        let deadline = self.outside.now().saturating_add(limit);
+        fetch::fetch(
+            self.machine,
+            &self.settings,
+            self.outside,
+            self.journal,
+            &candidates,
+            deadline,
+            &mut self.warnings,
+        )
+    }
+
+    /// Takes the documents apart, user-data first, then what the operator of the cloud added, and renders the templates. Where
+    /// includes are strict, one that fails leaves nothing of any document.
+    fn decode(&mut self, instance: &Instance, data: &InstanceData) -> Vec<Parts> {
+        let limit = Duration::from_secs(FETCH_SECONDS_MAX);
+        let deadline = self.outside.now().saturating_add(limit);
+        let (mut decoded, mut includes_lost) = (Vec::new(), 0);
+        for document in [
+            Document::UserData,
+            Document::VendorData,
+            Document::VendorData2,
+        ] {
+            let bytes = instance.documents.get(document);
+            let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
+                continue;
+            };
+            let word = self.settings.configured(&["allow_userdata"]);
+            if document == Document::UserData && !vendor::allows_user_data(word) {
+                self.note(format_args!(
+                    "decode: user-data is left alone: allow_userdata is false"
+                ));
+                continue;
+            }
+            let found = self.take_apart(instance, document, bytes, deadline);
+            self.warnings.extend(found.warnings);
+            includes_lost += found.includes_lost;
+            // The operator's documents are for every machine; only the owner's may single one out.
+            let parts = match (document, instance.launch_index) {
+                (Document::UserData, Some(index)) => launch::for_launch_index(found.parts, index),
+                _ => found.parts,
+            };
+            decoded.push(Parts { document, parts });
+        }
+        if includes_lost > 0 && self.settings.strict_includes {
+            let found = format!("{includes_lost} that could not be; nothing is done");
+            let expected = "every document to be included";
+            let warning = Warning::new("decode", "strict_includes", expected, found);
+            self.warnings.push(warning);
+            return Vec::new();
+        }
+        self.render(data, decoded)
+    }
+
+    fn take_apart(
+        &mut self,
+        instance: &Instance,
+        document: Document,
+        bytes: &[u8],
+        deadline: Duration,
+    ) -> userdata::Decoded {
+        let mut web = Web {
+            files: self.machine.files,
+            outside: self.outside,
+            journal: self.journal.clone(),
+            deadline,
+        };
+        let mut once = Once {
+            web: &mut web,
+            files: self.machine.files,
+            instance_id: instance.instance_id.as_str(),
+            kept: &mut self.kept,
+        };
+        userdata::take_apart(bytes, document.name(), &mut once)
+    }
+
+    /// Renders the parts that are templates, with what this boot will write of the instance.
+    fn render(&mut self, data: &InstanceData, decoded: Vec<Parts>) -> Vec<Parts> {
+        let render = |Parts { document, parts }| {
+            let (parts, found) = template::render_parts(parts, data.as_value(), self.templates);
+            self.warnings.extend(found);
+            Parts { document, parts }
+        };
+        decoded.into_iter().map(render).collect()
+    }
+
+    /// What the parts mean under the owner's rules. What those leave out is no warning, for the owner wants it so.
+    fn merge(&mut self, parts: Vec<Parts>) -> Config {
+        let said = ["vendor_data", "vendor_data2"].into_iter();
+        let said = said.filter_map(|key| Some((key, self.settings.configured(&[key])?.clone())));
+        let (config, warnings) = config::merge(parts, &said.collect::<Map>().into());
+        self.warnings.extend(warnings);
+        for numbered in &config.parts {
+            if let Some(why) = numbered.forbidden {
+                let (number, name) = (numbered.number, &numbered.part.filename);
+                let document = numbered.document.name();
+                self.note(format_args!(
+                    "merge: part {number} ({name}) of {document} is left out: {why}"
+                ));
+            }
+        }
+        config
+    }
+
+    /// The files, and the line for the console.
+    fn compile(&mut self, ending: Ending, identified: &identify::Outcome) -> (Plan, String) {
+        for warning in &self.warnings {
+            self.note(format_args!("{warning}"));
+        }
+        let so_far = line(&ending, &self.warnings, self.outside.now());
+        self.note(format_args!("{so_far}"));
+        let maybe: Vec<String> = identified.maybe.iter().map(|name| (*name).into()).collect();
+        let learnt = self.outside.learnt();
+        let network: Vec<Value> = learnt.iter().map(Learnt::value).collect();
+        let outcome = Outcome {
+            ending,
+            identified: Identified {
+                result: identified.answer.word(),
+                datasources: &identified.datasources,
+                maybe: &maybe,
+            },
+            warnings: &self.warnings,
+            log: &self.journal.lines(),
+            timings: &self.timings,
+            network: network.into(),
+            systemd: self.machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
+            handover: self.options.handover.unwrap_or(self.settings.handover),
+        };
+        let (mut plan, more) = compile::compile(&outcome);
+        core::mem::take(&mut self.kept).put(&mut plan);
+        self.warnings.extend(more);
+        (plan, line(&ending, &self.warnings, self.outside.now()))
+    }
 }
 
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Fetches from the first platform that has something; what the others said becomes a warning. `None` if there is nobody
-/// to ask.
-pub fn fetch(
-    machine: &Machine,
-    settings: &Settings,
-    outside: &mut dyn Outside,
-    platforms: &[&'static Platform],
-    warnings: &mut Vec<Warning>,
-) -> Option<Result<Instance, Error>> {
-    let limit = settings.deadline;
-    let deadline = outside.now() + limit.unwrap_or(Duration::from_secs(FETCH_SECONDS_MAX));
-    let mut failed: Option<Error> = None;
-    for platform in platforms {
-        let mut cloud = Cloud::new(platform.name, machine, outside, deadline);
-        let fetched = match platform.fetch {
-            Some(fetch) => fetch(&mut cloud),
-            None => Err(Error::new(
-                Blame::Unable,
-                "fetch",
-                platform.name,
-                "a platform that cloudseed can ask",
-                "one that it can only name to cloud-init",
-            )),
-        };
-        warnings.append(&mut cloud.warnings);
-        match fetched {
-            Ok(instance) => {
-                warnings.extend(failed.map(|error| error.what));
-                return Some(Ok(instance));
-            }
-            Err(error) => warnings.extend(failed.replace(error).map(|error| error.what)),
-        }
-    }
-    failed.map(Err)
-}
-
-/// Takes the documents apart: user-data, unless the system's configuration forbids it, then what the operator of the cloud
-/// added. Where includes are strict, one that fails leaves nothing of any document.
-pub fn decode(
-    machine: &Machine,
-    settings: &Settings,
-    outside: &mut dyn Outside,
-    instance: &Instance,
-    kept: &mut Kept,
-    warnings: &mut Vec<Warning>,
-) -> Vec<Decoded> {
-    let mut includes_lost = 0;
-    let deadline = outside.now() + Duration::from_secs(FETCH_SECONDS_MAX);
-    let documents = &instance.documents;
-    let decoded = [
-        (Document::UserData, &documents.user_data),
-        (Document::VendorData, &documents.vendor_data),
-        (Document::VendorData2, &documents.vendor_data2),
-    ]
-    .into_iter()
-    .filter_map(|(document, bytes)| {
-        let bytes = bytes.as_deref().filter(|bytes| !bytes.is_empty())?;
-        let word = settings.configured(&["allow_userdata"]);
-        if document == Document::UserData && !vendor::allows_user_data(word) {
-            outside.note(format_args!(
-                "decode: user-data is left alone: allow_userdata is false"
-            ));
-            return None;
-        }
-        let mut web = crate::fetch::Web {
-            files: machine.files,
-            outside,
-            deadline,
-        };
-        let mut once = Once {
-            web: &mut web,
-            files: machine.files,
-            instance_id: instance.instance_id.as_str(),
-            kept,
-        };
-        let decoded = userdata::take_apart(bytes, document.name(), &mut once);
-        warnings.extend(decoded.warnings);
-        includes_lost += decoded.includes_lost;
-        let parts = decoded.parts;
-        // The operator's documents are for every machine; only the owner's may single one out.
-        let parts = match (document, instance.launch_index) {
-            (Document::UserData, Some(index)) => launch::for_launch_index(parts, index),
-            _ => parts,
-        };
-        Some(Decoded { document, parts })
-    })
-    .collect();
-    if includes_lost > 0 && settings.strict_includes {
-        let found = format!("{includes_lost} that could not be; nothing is done");
-        let expected = "every document to be included";
-        warnings.push(Warning::new("decode", "strict_includes", expected, found));
-        return Vec::new();
-    }
-    decoded
-}
-
-/// What the system's own configuration says of the operator's documents.
-fn owners_rules(settings: &Settings) -> Value {
-    let said = ["vendor_data", "vendor_data2"].into_iter();
-    let said = said.filter_map(|key| Some((key, settings.configured(&[key])?.clone())));
-    said.collect::<Map>().into()
-}
-
-/// Renders the parts that are templates, with what this boot will write of the instance.
-fn render(
-    machine: &Machine,
-    instance: &Instance,
-    decoded: Vec<Decoded>,
-    templates: &mut dyn Templates,
-    warnings: &mut Vec<Warning>,
-) -> Vec<Decoded> {
-    let data = instance_data::sensitive(instance, &machine.kernel);
-    decoded
-        .into_iter()
-        .map(|Decoded { document, parts }| {
-            let (parts, found) = template::render_parts(parts, &data, templates);
-            warnings.extend(found);
-            Decoded { document, parts }
-        })
-        .collect()
-}
-
 /// The boot in one line: what was found where and how long it took, or what went wrong.
-fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duration) -> String {
+fn line(ending: &Ending, warnings: &[Warning], now: Duration) -> String {
     let millis = now.as_micros() as f64 / 1000.0;
     match ending {
-        Ending::Found(instance) => {
-            let parts: usize = decoded.iter().map(|decoded| decoded.parts.len()).sum();
+        Ending::Found(found) => {
+            let (instance, parts) = (found.instance, found.config.parts.len());
             let what = format!(
                 "{} {} from {}, {parts} parts, {millis:.1} ms",
                 instance.platform,
                 instance.instance_id.as_str(),
-                instance.source
+                instance.source.place
             );
             match warnings {
                 [] => format!("found: {what}"),
@@ -309,6 +344,7 @@ fn line(ending: &Ending, decoded: &[Decoded], warnings: &[Warning], now: Duratio
                 }
             }
         }
+        Ending::Named(name) => format!("named: {name} (known, but not read here; {millis:.1} ms)"),
         Ending::Failed(error) => format!("failed: {error}"),
         Ending::None => format!("none: no platform, no volume, no argument ({millis:.1} ms)"),
         Ending::Disabled => format!("disabled ({millis:.1} ms)"),

@@ -1,23 +1,8 @@
 //! Compile: what a boot found, as the files its real root will find under /run.
 //!
-//! ```text
-//!   /run/cloudseed/          0700
-//!     result.json  status  log                  how it went                      report.rs
-//!     metadata.env                              the facts, for shells            environment.rs
-//!     instance-data.json  …-sensitive.json      the facts, cloud-init's layout   instance_data.rs
-//!     meta-data  user-data  vendor-data  …      the documents as fetched         documents.rs
-//!     parts/  parts.json                        what they hold                   parts.rs
-//!     cloud-config.yaml  vendor-…               their cloud-config, merged       cloud_config.rs
-//!     run  plan/                                what to execute, and with what   script.rs, run.sh,
-//!                                                                                handlers.rs, handlers.py,
-//!                                                                                vendor.rs
-//!   /run/cloud-init/                            for stock cloud-init             cloud_init.rs
-//!   /run/systemd/system/                        for a systemd without us         systemd.rs
-//! ```
-//!
-//! A product takes what it needs of the [`Outcome`] and puts its files; none reads another's.
+//! What there is to print was decided before, in [`crate::config`]. A product takes what it needs of the [`Outcome`] and prints
+//! its files; [`PRODUCTS`] says which these are and who may read them. None reads another's.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
@@ -31,23 +16,26 @@ pub mod parts;
 pub mod report;
 pub mod script;
 pub mod systemd;
-pub mod vendor;
 
+use crate::config::Config;
 use crate::instance::Instance;
-use crate::machine::Kernel;
+use crate::journal::Line;
 use crate::plan::{Mode, Plan, RunPath};
-use crate::userdata::Part;
 use crate::value::Value;
 use crate::warning::{Error, Warning};
 
+use instance_data::InstanceData;
+
 pub use crate::settings::Handover;
-pub use report::{Identified, Line, Timing};
+pub use report::{Identified, Timing};
 
 /// How a boot ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Ending<'a> {
     /// There is an instance.
-    Found(&'a Instance),
+    Found(Found<'a>),
+    /// There is a platform of this name, which this program knows but does not read: stock cloud-init does.
+    Named(&'static str),
     /// This machine is no cloud's.
     None,
     /// Somebody switched the program off.
@@ -56,35 +44,15 @@ pub enum Ending<'a> {
     Failed(&'a Error),
 }
 
-/// Where a part came from first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Document {
-    /// From the owner of the machine.
-    UserData,
-    /// From the operator of the cloud.
-    VendorData,
-    /// From the operator of the cloud too.
-    VendorData2,
-}
-
-impl Document {
-    /// Its name, and the name of its file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Document::UserData => "user-data",
-            Document::VendorData => "vendor-data",
-            Document::VendorData2 => "vendor-data2",
-        }
-    }
-}
-
-/// The parts of one document.
-#[derive(Clone, Debug)]
-pub struct Decoded {
-    /// Which one.
-    pub document: Document,
-    /// Its parts, in order.
-    pub parts: Vec<Part>,
+/// An instance with all that was made of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// What the cloud says.
+    pub instance: &'a Instance,
+    /// The same in cloud-init's layout.
+    pub data: &'a InstanceData,
+    /// What the parts mean.
+    pub config: &'a Config,
 }
 
 /// All that is told of a boot.
@@ -94,8 +62,6 @@ pub struct Outcome<'a> {
     pub ending: Ending<'a>,
     /// What the identify step said.
     pub identified: Identified<'a>,
-    /// The documents that were taken apart, in the order of [`Document`].
-    pub decoded: &'a [Decoded],
     /// What was not as expected, in order.
     pub warnings: &'a [Warning],
     /// The log so far.
@@ -104,29 +70,128 @@ pub struct Outcome<'a> {
     pub timings: &'a [Timing],
     /// The interface and the lease that carried the fetch, as a tree; null if there was none.
     pub network: Value,
-    /// What the system's own configuration says of vendor-data, under its keys.
-    pub system: Value,
-    /// The kernel that runs.
-    pub kernel: &'a Kernel,
     /// What stock cloud-init is told.
     pub handover: Handover,
     /// True if systemd is known to run the real root, as when it runs this initramfs.
     pub systemd: bool,
 }
 
+/// One thing that is made of a boot.
+pub struct Product {
+    /// Its files, each by its path below /run, in which a `*` at the end stands for any name, and who may read it.
+    pub files: &'static [(&'static str, Mode)],
+    /// When it is made, and what prints it.
+    print: Print,
+}
+
+/// When a product is made, and what prints it; it may print less than its files, or nothing.
+enum Print {
+    /// After every boot.
+    Always(fn(&mut Products, &Outcome)),
+    /// Where there is an instance.
+    Found(fn(&mut Products, &Outcome, &Found)),
+}
+
+/// Everything that is made, in order. The reports come last, for they tell the warnings of all others.
+#[rustfmt::skip]
+pub static PRODUCTS: [Product; 13] = [
+    Product {
+        files: &[
+            ("cloudseed/meta-data", Mode::Private),
+            ("cloudseed/user-data", Mode::Private),
+            ("cloudseed/vendor-data", Mode::Private),
+            ("cloudseed/vendor-data2", Mode::Private),
+            ("cloudseed/network-config", Mode::Private),
+        ],
+        print: Print::Found(documents::print),
+    },
+    Product {
+        files: &[("cloudseed/parts.json", Mode::Private), ("cloudseed/parts/*", Mode::Private)],
+        print: Print::Found(parts::print),
+    },
+    Product {
+        files: &[
+            ("cloudseed/instance-data.json", Mode::Public),
+            ("cloudseed/instance-data-sensitive.json", Mode::Private),
+        ],
+        print: Print::Found(instance_data::print),
+    },
+    Product {
+        files: &[
+            ("cloudseed/cloud-config.yaml", Mode::Private),
+            ("cloudseed/vendor-cloud-config.yaml", Mode::Private),
+            ("cloudseed/vendor2-cloud-config.yaml", Mode::Private),
+        ],
+        print: Print::Found(cloud_config::print),
+    },
+    Product {
+        files: &[("cloudseed/plan/*", Mode::Private)],
+        print: Print::Found(script::print),
+    },
+    Product {
+        files: &[
+            ("cloudseed/plan/handlers.json", Mode::Private),
+            ("cloudseed/plan/handlers.py", Mode::Private),
+        ],
+        print: Print::Found(handlers::print),
+    },
+    Product {
+        files: &[("cloudseed/run", Mode::Private)],
+        print: Print::Always(script::print_run),
+    },
+    Product {
+        files: &[("cloudseed/plan/units/*", Mode::Public), ("systemd/system/*", Mode::Public)],
+        print: Print::Found(systemd::print),
+    },
+    Product {
+        files: &[("cloud-init/cloud.cfg", Mode::Public), ("cloud-init/.ds-identify.result", Mode::Public)],
+        print: Print::Always(cloud_init::print_hint),
+    },
+    Product {
+        files: &[("cloud-init/cloud.cfg", Mode::Private), ("cloud-init/.ds-identify.result", Mode::Public)],
+        print: Print::Found(cloud_init::print_seed),
+    },
+    Product {
+        files: &[("cloudseed/metadata.env", Mode::Public)],
+        print: Print::Always(environment::print),
+    },
+    Product {
+        files: &[("cloudseed/status", Mode::Public)],
+        print: Print::Always(report::print_status),
+    },
+    Product {
+        files: &[("cloudseed/result.json", Mode::Private), ("cloudseed/log", Mode::Private)],
+        print: Print::Always(report::print),
+    },
+];
+
+impl Product {
+    /// Who may read the file at this path, if it is one of this product's.
+    fn mode(&self, path: &str) -> Option<Mode> {
+        let is_it = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(folder) => path.starts_with(folder),
+            None => path == pattern,
+        };
+        let (_, mode) = self.files.iter().find(|(pattern, _)| is_it(pattern))?;
+        Some(*mode)
+    }
+}
+
 /// The files being made, and what was not as expected meanwhile.
-#[derive(Debug, Default)]
 pub struct Products {
     plan: Plan,
     warnings: Vec<Warning>,
+    /// The one that is being printed.
+    product: &'static Product,
 }
 
 impl Products {
-    /// Adds a file by its path below /run. A path that is none costs this file, and a warning says so.
-    fn put(&mut self, path: &str, mode: Mode, bytes: impl Into<Vec<u8>>) {
-        match RunPath::new(path) {
-            Some(path) => self.plan.put(path, mode, bytes),
-            None => self.warn(path, "the path of a file below /run", "this one"),
+    /// Adds a file by its path below /run, to be read by whom its product says. A path that is none, or none of this product's,
+    /// costs this file, and a warning says so.
+    fn put(&mut self, path: &str, bytes: impl Into<Vec<u8>>) {
+        match (RunPath::new(path), self.product.mode(path)) {
+            (Some(path), Some(mode)) => self.plan.put(path, mode, bytes),
+            _ => self.warn(path, "the path of a file below /run", "this one"),
         }
     }
 
@@ -135,67 +200,48 @@ impl Products {
         self.warnings
             .push(Warning::new("compile", place, expected, found));
     }
+
+    /// The boot in one word. An instance with a warning is `degraded`: something was asked for that nobody gets.
+    fn status(&self, outcome: &Outcome) -> &'static str {
+        let well = outcome.warnings.is_empty() && self.warnings.is_empty();
+        match outcome.ending {
+            Ending::Found(_) if well => "found",
+            Ending::Found(_) => "degraded",
+            Ending::Named(_) => "named",
+            Ending::None => "none",
+            Ending::Disabled => "disabled",
+            Ending::Failed(_) => "failed",
+        }
+    }
 }
 
 /// Makes the plan, and tells what was not as expected; `result.json` holds these warnings too.
 pub fn compile(outcome: &Outcome) -> (Plan, Vec<Warning>) {
-    let mut products = Products::default();
-    if let Ending::Found(instance) = outcome.ending {
-        found(&mut products, outcome, instance);
+    let mut products = Products {
+        plan: Plan::default(),
+        warnings: Vec::new(),
+        product: &PRODUCTS[0],
+    };
+    for product in &PRODUCTS {
+        products.product = product;
+        match (&product.print, outcome.ending) {
+            (Print::Always(print), _) => print(&mut products, outcome),
+            (Print::Found(print), Ending::Found(found)) => print(&mut products, outcome, &found),
+            (Print::Found(_), _) => {}
+        }
     }
-    products.put("cloudseed/run", Mode::Private, script::RUN);
-    report::put(&mut products, outcome);
     (products.plan, products.warnings)
 }
 
-fn found(products: &mut Products, outcome: &Outcome, instance: &Instance) {
-    let mut parts = numbered(outcome.decoded);
-    documents::put(products, &instance.documents);
-    parts::put(products, &parts);
-    instance_data::put(products, instance, outcome.kernel);
-    let config = cloud_config::put(products, Document::UserData, &parts);
-    let prefix = vendor::restrict(products, &mut parts, &config, &outcome.system);
-    cloud_config::put(products, Document::VendorData, &parts);
-    cloud_config::put(products, Document::VendorData2, &parts);
-    script::put(products, &instance.instance_id, &parts, &prefix);
-    handlers::put(products, instance, &parts);
-    cloud_init::put(products, instance, outcome.handover);
-    systemd::put(products, outcome.systemd);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A part with its number among the parts of all documents and its file in `parts/`.
-#[derive(Clone, Debug)]
-struct Numbered<'a> {
-    number: u32,
-    document: Document,
-    file: String,
-    part: &'a Part,
-}
-
-/// The parts of all documents; those of user-data, the first, keep their own numbers.
-fn numbered(decoded: &[Decoded]) -> Vec<Numbered<'_>> {
-    let mut all: Vec<Numbered> = Vec::new();
-    for Decoded { document, parts } in decoded {
-        let before = all.last().map_or(0, |last| last.number);
-        all.extend(parts.iter().map(|part| {
-            let number = before.saturating_add(part.number);
-            Numbered {
-                number,
-                document: *document,
-                file: parts::file_name(number, &part.filename),
-                part,
-            }
-        }));
+    #[test]
+    fn every_product_stays_in_a_room_of_the_plan() {
+        let files = PRODUCTS.iter().flat_map(|product| product.files);
+        for (path, _) in files {
+            assert!(RunPath::new(&path.replace('*', "x")).is_some(), "{path}");
+        }
     }
-    all
-}
-
-/// The beginning of a text for a message: its first line, at most 40 bytes of it, quoted.
-fn beginning(content: &[u8]) -> String {
-    let line = content
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line = line.get(..40).unwrap_or(line);
-    alloc::format!("{:?}", String::from_utf8_lossy(line))
 }

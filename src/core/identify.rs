@@ -19,7 +19,6 @@ use crate::rule::{Inquiry, Verdict};
 use crate::settings::policy::Mode;
 use crate::settings::{Allowed, Settings};
 
-pub mod kin;
 pub mod late;
 pub mod log;
 pub mod report;
@@ -64,6 +63,8 @@ pub struct Outcome {
     pub maybe: Vec<&'static str>,
     /// The platforms to fetch from, first choice first.
     pub platforms: Vec<&'static Platform>,
+    /// True if the owner chose them, so that no rule was asked.
+    pub named: bool,
     /// What was said of each platform, in the order of [`PLATFORMS`].
     pub verdicts: Vec<(&'static str, Verdict)>,
     /// The text of /run/cloud-init/cloud.cfg; `None` if none is to be written.
@@ -189,6 +190,7 @@ impl<'a> Draft<'a> {
             datasources,
             maybe: Vec::new(),
             platforms: Vec::new(),
+            named: false,
             verdicts: unasked(|_| None, because),
             cloud_cfg,
             notes: self.notes,
@@ -221,9 +223,8 @@ impl<'a> Draft<'a> {
     }
 
     fn chosen(self, name: &str, list: Vec<String>, because: &str) -> Outcome {
-        let reason = |platform: &str| {
-            platform::same(platform, name).then(|| Verdict::Found(String::from(because)))
-        };
+        let reason =
+            |platform: &str| platform::same(platform, name).then(|| Verdict::found(because));
         let report = self.settings.policy.mode == Mode::Report;
         let chosen = platform::named(name).filter(|_| !report);
         Outcome {
@@ -233,6 +234,7 @@ impl<'a> Draft<'a> {
             datasources: list,
             maybe: Vec::new(),
             platforms: chosen.into_iter().collect(),
+            named: true,
             verdicts: unasked(reason, &format!("not asked: the datasource is {name}")),
             notes: self.notes,
         }
@@ -324,7 +326,7 @@ impl<'a> Draft<'a> {
             return Verdict::No(format!("not asked: the owner allows {only}"));
         }
         let mut inquiry = Inquiry::new(machine, self.settings);
-        let verdict = platform.rule.ask(&mut inquiry);
+        let verdict = platform.ask(&mut inquiry);
         self.notes.append(&mut inquiry.notes);
         match &verdict {
             Verdict::Found(_) => {
@@ -356,6 +358,7 @@ impl<'a> Draft<'a> {
             datasources,
             maybe: said.maybe.iter().map(|platform| platform.name).collect(),
             platforms: if report { Vec::new() } else { platforms },
+            named: false,
             verdicts: said.verdicts,
             notes: self.notes,
         }
@@ -388,6 +391,7 @@ impl<'a> Draft<'a> {
             datasources,
             maybe: said.maybe.iter().map(|platform| platform.name).collect(),
             platforms: Vec::new(),
+            named: false,
             verdicts: said.verdicts,
             cloud_cfg: Some(restricted.unwrap_or(report)),
             notes: self.notes,

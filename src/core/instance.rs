@@ -1,27 +1,33 @@
 //! Instance: what a cloud says of one machine, and the newtypes that cannot be wrong.
+//!
+//! A recipe tells all of it as it came ([`Told`]); [`Instance::new`] makes the newtypes of it. A value that one of them
+//! refuses leaves a warning, and what can be saved of it is saved.
 
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
+use core::net::Ipv4Addr;
 
-use crate::value::Value;
+use crate::value::{Map, Value};
+use crate::warning::{Blame, Error, Warning};
 
 /// The identifier of an instance: what changes when, and only when, this is a new machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceId(String);
 
 impl InstanceId {
-    /// Longest identifier kept, in bytes; it becomes a name of a directory.
-    pub const BYTES_MAX: usize = 200;
+    /// Longest identifier kept, in bytes.
+    pub const BYTES_MAX: usize = 1024;
+    /// Longest name of a file made of one, in bytes.
+    const NAME_BYTES_MAX: usize = 200;
 
-    /// Takes printable text without a slash or surrounding space; `None` for anything else.
+    /// Takes text as the cloud has it, without surrounding space; `None` if it is empty, too long or has control characters.
     pub fn new(text: &str) -> Option<InstanceId> {
         let text = text.trim();
         let fits = !text.is_empty()
             && text.len() <= InstanceId::BYTES_MAX
-            && !matches!(text, "." | "..")
-            && !text
-                .chars()
-                .any(|c| c.is_control() || c.is_whitespace() || c == '/');
+            && !text.chars().any(char::is_control);
         fits.then(|| InstanceId(String::from(text)))
     }
 
@@ -29,33 +35,90 @@ impl InstanceId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The identifier where it names a file: `/` becomes `_`, as in the original; so does what is nothing but dots, and one
+    /// that is too long is cut and told from its like by its digest.
+    pub fn file_name(&self) -> String {
+        let name = self.0.replace('/', "_");
+        if name.chars().all(|letter| letter == '.') {
+            return name.replace('.', "_");
+        }
+        if name.len() <= InstanceId::NAME_BYTES_MAX {
+            return name;
+        }
+        let end = (0..=128).rev().find(|end| name.is_char_boundary(*end));
+        let (start, _) = name.split_at(end.unwrap_or(0));
+        format!("{start}-{}", crate::digest::sha256(name.as_bytes()))
+    }
 }
 
-/// A host name as RFC 1123 section 2.1 allows: labels of letters, digits and hyphens, up to 253 bytes in all.
+/// A host name, as the cloud says it and as RFC 1123 section 2.1 allows it: labels of letters, digits and hyphens, up to
+/// 253 bytes in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hostname(String);
+pub struct Hostname {
+    said: String,
+    name: String,
+}
 
 impl Hostname {
-    /// Takes a name with or without a domain; one trailing dot is dropped.
-    pub fn new(text: &str) -> Option<Hostname> {
-        let text = text.trim();
-        let text = text.strip_suffix('.').unwrap_or(text);
-        let label = |label: &str| {
-            !label.is_empty()
-                && label.len() <= 63
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    /// Takes a name with or without a domain; one trailing dot is dropped, and an IPv4 address makes a name of its own, as in
+    /// the original. Of a text that is no name its first label is saved, blanks as hyphens, without other signs. The flag
+    /// is false where it was no name; `None` where nothing could be saved.
+    pub fn read(text: &str) -> (Option<Hostname>, bool) {
+        let said = text.trim();
+        let said = said.strip_suffix('.').unwrap_or(said);
+        if said.parse::<Ipv4Addr>().is_ok() {
+            let name = format!("ip-{}", said.replace('.', "-"));
+            let said = name.clone();
+            return (Some(Hostname { said, name }), true);
+        }
+        let fits = said.len() <= 253 && said.split('.').all(is_label);
+        let name = if fits {
+            String::from(said)
+        } else {
+            saved(short(said))
         };
-        (text.len() <= 253 && text.split('.').all(label)).then(|| Hostname(String::from(text)))
+        let hostname = Hostname {
+            said: String::from(said),
+            name,
+        };
+        (
+            Some(hostname).filter(|hostname| !hostname.name.is_empty()),
+            fits,
+        )
     }
 
-    /// The name.
+    /// The name, which is one.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
+
+    /// What the cloud says up to the first dot, whatever that is: the original's `local_hostname`.
+    pub fn short(&self) -> &str {
+        short(&self.said)
+    }
+}
+
+fn short(text: &str) -> &str {
+    text.split('.').next().unwrap_or(text)
+}
+
+fn is_label(label: &str) -> bool {
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=63).contains(&label.len())
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.chars().all(of_a_name)
+}
+
+/// A label made of text that is none; it may be empty.
+fn saved(text: &str) -> String {
+    let plain = text.trim().replace(char::is_whitespace, "-");
+    let kept = plain
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    let label: String = kept.take(63).collect();
+    String::from(label.trim_matches('-'))
 }
 
 /// One line of an authorized_keys file.
@@ -82,13 +145,166 @@ impl SshKey {
     }
 }
 
-/// Keys in any of the shapes that clouds give them: lines of text, a list of lines, a mapping of names to either.
-pub fn ssh_keys(value: &Value) -> Vec<SshKey> {
+/// The lines in any of the shapes that clouds give keys in: text, a list of texts, a mapping of names to either. Empty lines
+/// and comments are left out.
+pub fn key_lines(value: &Value) -> Vec<&str> {
     match value {
-        Value::Text(text) => text.lines().filter_map(SshKey::new).collect(),
-        Value::List(values) => values.iter().flat_map(ssh_keys).collect(),
-        Value::Map(map) => map.iter().flat_map(|(_, value)| ssh_keys(value)).collect(),
+        Value::Text(text) => {
+            let lines = text.lines().map(str::trim);
+            lines
+                .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                .collect()
+        }
+        Value::List(values) => values.iter().flat_map(key_lines).collect(),
+        Value::Map(map) => map.iter().flat_map(|(_, value)| key_lines(value)).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// Where the data came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Of which kind it is, in the original's words: `metadata`, `config-disk`, `seed-dir`, `serial`.
+    pub kind: &'static str,
+    /// The place: a URL, a device, a directory; several with commas between.
+    pub place: String,
+}
+
+impl Source {
+    /// A metadata service by its address.
+    pub fn metadata(place: &str) -> Source {
+        Source {
+            kind: "metadata",
+            place: String::from(place),
+        }
+    }
+}
+
+/// As the original's `subplatform`: `metadata (http://169.254.169.254)`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.kind, self.place)
+    }
+}
+
+/// A document that clouds hand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Document {
+    /// Meta-data as one document, where the cloud serves it as one.
+    MetaData,
+    /// What the owner of the machine supplied.
+    UserData,
+    /// What the operator of the cloud supplied.
+    VendorData,
+    /// A second document of the operator (OpenStack's dynamic one).
+    VendorData2,
+    /// The network configuration, version 1 or 2.
+    NetworkConfig,
+}
+
+impl Document {
+    /// Every one, in the order in which they are told of.
+    pub const ALL: [Document; 5] = [
+        Document::MetaData,
+        Document::UserData,
+        Document::VendorData,
+        Document::VendorData2,
+        Document::NetworkConfig,
+    ];
+
+    /// Its name, and the name of its file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Document::MetaData => "meta-data",
+            Document::UserData => "user-data",
+            Document::VendorData => "vendor-data",
+            Document::VendorData2 => "vendor-data2",
+            Document::NetworkConfig => "network-config",
+        }
+    }
+}
+
+/// The documents of one instance, as fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Documents([Option<Vec<u8>>; 5]);
+
+impl Documents {
+    /// The document, if there is one.
+    pub fn get(&self, document: Document) -> Option<&[u8]> {
+        self.0.get(document as usize)?.as_deref()
+    }
+
+    /// Takes a document; nothing leaves what was there.
+    pub fn put(&mut self, document: Document, bytes: Option<Vec<u8>>) {
+        if let (Some(slot), Some(_)) = (self.0.get_mut(document as usize), &bytes) {
+            *slot = bytes;
+        }
+    }
+
+    /// The same with a document.
+    pub fn with(mut self, document: Document, bytes: Option<Vec<u8>>) -> Documents {
+        self.put(document, bytes);
+        self
+    }
+
+    /// Those that there are, in the order of [`Document::ALL`].
+    pub fn iter(&self) -> impl Iterator<Item = (Document, &[u8])> {
+        let all = Document::ALL.into_iter();
+        all.filter_map(|document| Some((document, self.get(document)?)))
+    }
+}
+
+/// All that a recipe tells of an instance, as the cloud has it. Every field has to be named, so that none is forgotten;
+/// [`Told::by_meta_data`] names them by the keys that cloud-init's base class knows.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The cloud's name where one datasource serves several (`aws`, `outscale`, …); in any case.
+    pub cloud_name: String,
+    /// Where the data came from.
+    pub source: Source,
+    /// The identifier.
+    pub instance_id: Option<String>,
+    /// The host name, with or without a domain.
+    pub hostname: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The availability zone.
+    pub availability_zone: Option<String>,
+    /// Keys for the default user, in any shape that [`key_lines`] knows.
+    pub public_keys: Value,
+    /// The number among the machines launched together.
+    pub launch_index: Option<String>,
+    /// The meta-data as a tree, in the original's layout.
+    pub meta_data: Map,
+    /// What stands beside `meta_data` below `ds` of the instance data.
+    pub beside: Map,
+    /// The documents as fetched.
+    pub documents: Documents,
+}
+
+impl Told {
+    /// What stands under the keys that mean the same on most clouds.
+    pub fn by_meta_data(cloud_name: &str, source: Source, meta_data: Map) -> Told {
+        let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
+        let some = |key: &str| text(key).filter(|text| !text.is_empty());
+        let placement = || {
+            let placement = meta_data.get("placement")?;
+            placement.get("availability-zone")?.to_text()
+        };
+        let zone = some("availability-zone").or_else(|| some("availability_zone"));
+        Told {
+            cloud_name: String::from(cloud_name),
+            source,
+            instance_id: text("instance-id"),
+            hostname: some("local-hostname"),
+            region: some("region"),
+            availability_zone: zone.or_else(placement),
+            public_keys: meta_data.get("public-keys").cloned().unwrap_or_default(),
+            launch_index: some("launch-index"),
+            beside: Map::new(),
+            documents: Documents::default(),
+            meta_data,
+        }
     }
 }
 
@@ -97,13 +313,13 @@ pub fn ssh_keys(value: &Value) -> Vec<SshKey> {
 pub struct Instance {
     /// The platform's name, as cloud-init calls its datasource.
     pub platform: &'static str,
-    /// Where the data came from: a URL, `volume sr0 labelled cidata`.
-    pub source: String,
-    /// The cloud's name where one datasource serves several (`aws`, `outscale`, …).
+    /// Where the data came from.
+    pub source: Source,
+    /// The cloud's name in lower case, `unknown` where nobody says it.
     pub cloud_name: String,
     /// The identifier; content-derived where the cloud gives none.
     pub instance_id: InstanceId,
-    /// The host name, when the cloud gives one that is one.
+    /// The host name, when the cloud gives one.
     pub hostname: Option<Hostname>,
     /// The region, when the cloud has such.
     pub region: Option<String>,
@@ -115,21 +331,185 @@ pub struct Instance {
     pub launch_index: Option<i64>,
     /// The meta-data as a tree, in the original's layout: the `ds.meta_data` of instance-data.json.
     pub meta_data: Value,
+    /// What stands beside it there.
+    pub beside: Map,
     /// The documents as fetched.
     pub documents: Documents,
+    /// Only [`Instance::new`] makes one.
+    _made: (),
 }
 
-/// The documents a cloud hands out, as fetched; `None` where it has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Documents {
-    /// Meta-data as one document, where the cloud serves it as one; else the tree written as YAML.
-    pub meta_data: Option<Vec<u8>>,
-    /// What the owner of the machine supplied.
-    pub user_data: Option<Vec<u8>>,
-    /// What the operator of the cloud supplied.
-    pub vendor_data: Option<Vec<u8>>,
-    /// A second document of the operator (OpenStack's dynamic one).
-    pub vendor_data2: Option<Vec<u8>>,
-    /// The network configuration, version 1 or 2.
-    pub network_config: Option<Vec<u8>>,
+impl Instance {
+    /// Makes the instance of what `platform` told. What had to be refused or mended becomes a warning.
+    ///
+    /// # Errors
+    /// There is no identifier, or one that cannot be kept: then nobody could tell a new instance from an old one.
+    pub fn new(
+        platform: &'static str,
+        told: Told,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Instance, Error> {
+        let mut refusals = Refusals { platform, warnings };
+        let id = told.instance_id.unwrap_or_default();
+        let Some(instance_id) = InstanceId::new(&id) else {
+            let expected = format!("text of 1 to {} bytes", InstanceId::BYTES_MAX);
+            let found = if id.is_empty() { "none" } else { "another" };
+            let step = format!("fetch {platform}");
+            return Err(Error::new(
+                Blame::Broken,
+                step,
+                "instance-id",
+                expected,
+                found,
+            ));
+        };
+        Ok(Instance {
+            platform,
+            source: told.source,
+            cloud_name: told.cloud_name.to_lowercase(),
+            instance_id,
+            hostname: told.hostname.and_then(|text| refusals.hostname(&text)),
+            region: told.region,
+            availability_zone: told.availability_zone,
+            ssh_keys: refusals.ssh_keys(&told.public_keys),
+            launch_index: told
+                .launch_index
+                .and_then(|text| refusals.launch_index(&text)),
+            meta_data: told.meta_data.into(),
+            beside: told.beside,
+            documents: told.documents,
+            _made: (),
+        })
+    }
+}
+
+/// Where what is refused is told.
+struct Refusals<'a> {
+    platform: &'static str,
+    warnings: &'a mut Vec<Warning>,
+}
+
+impl Refusals<'_> {
+    fn tell(&mut self, place: &str, expected: &str, found: impl ToString) {
+        let step = format!("fetch {}", self.platform);
+        self.warnings
+            .push(Warning::new(step, place, expected, found));
+    }
+
+    fn hostname(&mut self, text: &str) -> Option<Hostname> {
+        let (hostname, fits) = Hostname::read(text);
+        if !fits && !text.trim().is_empty() {
+            let expected = "labels of letters, digits and hyphens with dots between";
+            let rest = match &hostname {
+                Some(hostname) => format!("of which {:?} is kept", hostname.as_str()),
+                None => String::from("of which nothing can be kept"),
+            };
+            let found = format!("{}, {rest}", crate::text::quote(text));
+            self.tell("host name", expected, found);
+        }
+        hostname
+    }
+
+    /// A key is public, but what stands in its place need not be: it is not quoted.
+    fn ssh_keys(&mut self, value: &Value) -> Vec<SshKey> {
+        let lines = key_lines(value);
+        let keys: Vec<SshKey> = lines.iter().filter_map(|line| SshKey::new(line)).collect();
+        if keys.len() < lines.len() {
+            let lost = lines.len() - keys.len();
+            let expected = "lines of an authorized_keys file";
+            self.tell("public keys", expected, format!("{lost} of another kind"));
+        }
+        keys
+    }
+
+    fn launch_index(&mut self, text: &str) -> Option<i64> {
+        let index = text.trim().parse().ok();
+        if index.is_none() {
+            self.tell("launch index", "a number", crate::text::quote(text));
+        }
+        index
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Option<String> {
+        let (hostname, fits) = Hostname::read(text);
+        let hostname = hostname?;
+        let mark = if fits { "" } else { " !" };
+        Some(format!("{} {}{mark}", hostname.as_str(), hostname.short()))
+    }
+
+    #[test]
+    fn what_can_be_saved_of_a_host_name_is_saved() {
+        for (text, expected) in [
+            ("web-1.example.com.", "web-1.example.com web-1"),
+            ("192.0.2.7", "ip-192-0-2-7 ip-192-0-2-7"),
+            (
+                "ip-10-0-0-5.a.example b.example",
+                "ip-10-0-0-5 ip-10-0-0-5 !",
+            ),
+            ("my host", "my-host my host !"),
+            ("zürich.example", "zrich zürich !"),
+            ("-x-", "x -x- !"),
+        ] {
+            assert_eq!(name(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["", " ", "..", "ü", "."] {
+            assert_eq!(name(text), None, "{text}");
+        }
+        let long = "a".repeat(300);
+        assert_eq!(
+            Hostname::read(&long).0.map(|name| name.name.len()),
+            Some(63)
+        );
+    }
+
+    #[test]
+    fn an_identifier_is_kept_as_it_is_and_names_a_file() {
+        for (text, expected) in [
+            ("i-0abc", "i-0abc"),
+            ("ns1/mvm0", "ns1_mvm0"),
+            ("my vm", "my vm"),
+            ("..", "__"),
+            ("../../etc", ".._.._etc"),
+        ] {
+            let id = InstanceId::new(text);
+            assert_eq!(id.as_ref().map(InstanceId::as_str), Some(text));
+            assert_eq!(id.map(|id| id.file_name()).as_deref(), Some(expected));
+        }
+        let (one, other) = (
+            format!("{}1", "ü".repeat(200)),
+            format!("{}2", "ü".repeat(200)),
+        );
+        let names = [one, other].map(|text| InstanceId::new(&text).map(|id| id.file_name()));
+        assert_ne!(names[0], names[1]);
+        assert!(names.iter().flatten().all(|name| name.len() <= 200));
+        assert_eq!(InstanceId::new("a\nb"), None);
+        assert_eq!(InstanceId::new("  "), None);
+    }
+
+    #[test]
+    fn keys_come_in_many_shapes_and_a_refused_one_is_told() {
+        let keys = Value::Map(Map::from_iter([
+            ("0", Value::from("ssh-rsa AAAA a\n# why\n\nssh-rsa BBBB b")),
+            (
+                "1",
+                Value::List(alloc::vec![Value::from("broken"), 7.into()]),
+            ),
+        ]));
+        let mut warnings = Vec::new();
+        let mut refusals = Refusals {
+            platform: "Test",
+            warnings: &mut warnings,
+        };
+        assert_eq!(refusals.ssh_keys(&keys).len(), 2);
+        let told: Vec<String> = warnings
+            .iter()
+            .map(|warning| warning.found.clone())
+            .collect();
+        assert_eq!(told, ["1 of another kind"]);
+    }
 }

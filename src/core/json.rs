@@ -19,7 +19,7 @@ use crate::value::{Map, SyntaxError, Value, quote};
 
 mod write;
 
-pub use write::{write, write_indented, write_text};
+pub use write::{key_text, path_below, write, write_indented, write_redacted, write_text};
 
 /// Longest document read, in bytes.
 pub const JSON_BYTES_MAX: usize = 16 << 20;

@@ -1,20 +1,20 @@
 //! cloudseed's thinking half: from the facts of a machine to the files its real root will find under /run.
 //!
 //! ```text
-//!       sys reads                              sys carries                              sys writes
-//!   /sys  /proc  block devices            frames to the metadata                    /run/cloudseed
-//!                                         service, or a volume                      (and /run/cloud-init,
-//!           │                                      ▲ │                               /run/systemd, …)
-//!  ─────────┼──────────────────────────────────────┼─┼───────────────────────────────────────┼──────────
-//!           ▼                                      │ ▼                                       │ hand over
-//!         probe ─Machine─► identify ─Platform─►   fetch ─Instance─► decode ─Parts──► compile ─Plan
+//!       sys reads                              sys carries                                         sys writes
+//!   /sys  /proc  block devices            frames to the metadata                               /run/cloudseed
+//!                                         service, or a volume                                 (and /run/cloud-init,
+//!           │                                      ▲ │                                          /run/systemd, …)
+//!  ─────────┼──────────────────────────────────────┼─┼──────────────────────────────────────────────────┼──────────
+//!           ▼                                      │ ▼                                                  │ hand over
+//!         probe ─Machine─► identify ─Platform─►   fetch ─Instance─► decode ─Parts─► merge ─Config─► compile ─Plan
 //!                             ▲                     ▲
 //!                             │ rule                │ recipe
 //!                             └─────────────────────┘
 //!                               one file per platform: core/platform/hetzner.rs
 //! ```
 //!
-//! Six verbs, a noun between each two. **main tells, core thinks, sys touches.**
+//! Seven verbs, a noun between each two. **main tells, core thinks, sys touches.**
 //!
 //! What this crate never does:
 //! - it opens no file and no socket, it reads no clock and draws no random number: all of these are arguments;
@@ -30,25 +30,13 @@ extern crate alloc;
 
 pub mod warning;
 
-pub mod note;
-
 pub mod text;
 
-pub mod machine;
+pub mod digest;
 
-pub mod settings;
+pub mod url;
 
-pub mod rule;
-
-pub mod identify;
-
-pub mod platform;
-
-pub mod fetch;
-
-pub mod net;
-
-pub mod pem;
+pub mod journal;
 
 pub mod value;
 
@@ -56,11 +44,37 @@ pub mod json;
 
 pub mod yaml;
 
+pub mod pem;
+
+pub mod note;
+
+pub mod plan;
+
+pub mod machine;
+
+pub mod network;
+
+pub mod outside;
+
+pub mod net;
+
+pub mod settings;
+
 pub mod instance;
 
 pub mod userdata;
 
-pub mod plan;
+pub mod rule;
+
+pub mod fetch;
+
+pub mod dialect;
+
+pub mod platform;
+
+pub mod identify;
+
+pub mod config;
 
 pub mod compile;
 

@@ -12,8 +12,6 @@ pub mod cmdline;
 pub mod firmware;
 pub mod manager;
 pub mod smbios;
-#[cfg(test)]
-pub mod tree;
 pub mod uevent;
 pub mod virt;
 pub mod volume;
@@ -57,23 +55,16 @@ pub trait Files {
     fn variable(&self, name: &str) -> Option<String>;
     /// The hypervisor's name in CPUID leaf 0x4000_0000, if the processor has that leaf and these are the files of the
     /// machine that runs us.
-    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
-        None
-    }
-
+    fn cpuid_vendor(&self) -> Option<[u8; 12]>;
     /// The architecture as `uname -m` says it, if these are the files of the machine that runs us.
-    fn architecture(&self) -> Option<&'static str> {
-        None
-    }
-
+    fn architecture(&self) -> Option<&'static str>;
     /// When the file at `path` was last written, since the epoch; `None` where that is not known.
-    fn modified(&self, path: &str) -> Option<Duration> {
-        let _ = path;
-        None
-    }
+    fn modified(&self, path: &str) -> Option<Duration>;
+}
 
+impl dyn Files + '_ {
     /// The file at `path` as text, trimmed; undecodable bytes are replaced.
-    fn text(&self, path: &str) -> Option<String> {
+    pub fn text(&self, path: &str) -> Option<String> {
         let bytes = self.read(path, FILE_BYTES_MAX)?;
         Some(String::from(String::from_utf8_lossy(&bytes).trim()))
     }
@@ -276,3 +267,6 @@ fn uuid_text(number: u128) -> String {
         number & 0xffff_ffff_ffff
     )
 }
+
+#[cfg(test)]
+pub mod tree;

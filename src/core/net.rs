@@ -20,8 +20,9 @@ use smoltcp::phy::Device;
 use smoltcp::socket::tcp;
 use smoltcp::time::{Duration, Instant};
 
-use crate::fetch::{Failure, Network};
 use crate::machine::Link;
+use crate::outside::learnt::Learnt;
+use crate::outside::{Failure, Network};
 
 mod addresses;
 pub mod ahead;
@@ -31,9 +32,9 @@ pub mod dhcp6;
 pub mod fixed;
 pub mod frame;
 pub mod hasten;
+pub mod held;
 pub mod icmp6;
 mod lane;
-pub mod learnt;
 pub mod linklocal;
 mod lookup;
 pub mod names;
@@ -46,7 +47,6 @@ pub mod trace;
 use ahead::Ahead;
 use fixed::Fixed;
 use lane::Lane;
-use learnt::Learnt;
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -76,14 +76,13 @@ pub trait Wires: Send + 'static {
     fn ports(&mut self) -> &mut [Self::Port];
     /// The time, from a clock that cannot be set.
     fn now(&self) -> Instant;
+    /// Time since the epoch, as far as the machine knows.
+    fn wall(&self) -> core::time::Duration;
     /// Returns when a frame may have arrived at any port, or at `until`.
     fn wait(&mut self, until: Instant);
     /// False while the cable at this port is known to be unplugged: nothing is sent there, and everything starts afresh
     /// when it is plugged in.
-    fn plugged(&self, port: usize) -> bool {
-        let _ = port;
-        true
-    }
+    fn plugged(&self, port: usize) -> bool;
 }
 
 /// Which way a frame goes.
@@ -215,7 +214,12 @@ pub struct Net<W: Wires> {
     winner: Option<usize>,
     /// When a race wants to be asked again even if nothing arrives.
     alarm: Option<Instant>,
+    /// The ports that new connections have.
+    local_ports: (u16, u16),
 }
+
+/// The dynamic ports of RFC 6335.
+const DYNAMIC_PORTS: (u16, u16) = (49_152, 65_535);
 
 impl<W: Wires> Net<W> {
     /// A network over `wires`, whose ports belong to `nics` in this order. Nothing is sent until [`Net::reach`].
@@ -239,12 +243,18 @@ impl<W: Wires> Net<W> {
             wanted: None,
             winner: None,
             alarm: None,
+            local_ports: DYNAMIC_PORTS,
         }
     }
 
     /// The time on the clock of the wires.
     pub fn now(&self) -> Instant {
         self.wires.now()
+    }
+
+    /// Time since the epoch, as far as the machine knows.
+    pub fn wall(&self) -> core::time::Duration {
+        self.wires.wall()
     }
 
     /// A random number.
@@ -278,10 +288,10 @@ impl<W: Wires> Net<W> {
 
     /// What happened since the last call, in the order of time.
     pub fn notes(&mut self) -> Vec<(Instant, String)> {
-        let notes = self.lanes.iter_mut();
-        let mut notes: Vec<(Instant, String)> = notes
-            .flat_map(|lane| core::mem::take(&mut lane.have.notes))
-            .collect();
+        let now = self.now();
+        let lanes = self.lanes.iter_mut();
+        let mut notes: Vec<(Instant, String)> =
+            lanes.flat_map(|lane| lane.have.take_notes(now)).collect();
         notes.sort_by_key(|(at, _)| *at);
         notes
     }
@@ -502,9 +512,7 @@ impl<W: Wires> Net<W> {
     /// A connection to one of `addresses`: the one kept by [`Net::reach`] if it fits, else a new one. What lies beyond the link
     /// needs more than a link-local address.
     pub fn connect(&mut self, addresses: &[SocketAddr], until: Instant) -> Result<Conn, Failure> {
-        if self.wanted.is_none() || addresses.iter().any(|address| !is_link_local(address.ip())) {
-            self.want(Network::Any)?;
-        }
+        self.want_for(addresses)?;
         if let Some(conn) = self.warm.take_if(|conn| addresses.contains(&conn.peer)) {
             if self.is_open(conn) {
                 return Ok(conn);
@@ -512,6 +520,28 @@ impl<W: Wires> Net<W> {
             self.close(conn);
         }
         self.race(addresses, until, false)
+    }
+
+    /// A new connection to one of `addresses`, from a port between these two, both included.
+    pub fn connect_from(
+        &mut self,
+        ports: (u16, u16),
+        addresses: &[SocketAddr],
+        until: Instant,
+    ) -> Result<Conn, Failure> {
+        self.want_for(addresses)?;
+        self.local_ports = ports;
+        let connected = self.race(addresses, until, false);
+        self.local_ports = DYNAMIC_PORTS;
+        connected
+    }
+
+    fn want_for(&mut self, addresses: &[SocketAddr]) -> Result<(), Failure> {
+        match self.wanted.is_none() || addresses.iter().any(|address| !is_link_local(address.ip()))
+        {
+            true => self.want(Network::Any),
+            false => Ok(()),
+        }
     }
 }
 

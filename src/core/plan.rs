@@ -7,17 +7,30 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The directories below /run that this program may write into.
-pub const ROOMS: [&str; 9] = [
-    "cloudseed",
-    "cloud-init",
-    "systemd/system",
-    "systemd/network",
-    "credstore",
-    "tmpfiles.d",
-    "sysusers.d",
-    "sysctl.d",
-    "NetworkManager/system-connections",
+/// A directory below /run that this program may write into.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Its path, relative to /run.
+    pub path: &'static str,
+    /// Who may look into it, where this program has to make it.
+    pub mode: Mode,
+}
+
+const fn room(path: &'static str, mode: Mode) -> Room {
+    Room { path, mode }
+}
+
+/// The directories below /run that this program may write into; no other part of it knows one.
+pub const ROOMS: [Room; 9] = [
+    room("cloudseed", Mode::Private),
+    room("cloud-init", Mode::Public),
+    room("systemd/system", Mode::Public),
+    room("systemd/network", Mode::Public),
+    room("credstore", Mode::Private),
+    room("tmpfiles.d", Mode::Public),
+    room("sysusers.d", Mode::Public),
+    room("sysctl.d", Mode::Public),
+    room("NetworkManager/system-connections", Mode::Public),
 ];
 
 /// Longest path in bytes, and longest single name, as Linux allows in a directory.
@@ -37,12 +50,8 @@ impl RunPath {
                 && name.len() <= NAME_BYTES_MAX
                 && !name.chars().any(char::is_control)
         };
-        let inside = |room: &&str| {
-            path.strip_prefix(*room)
-                .is_some_and(|rest| rest.starts_with('/'))
-        };
         let fits =
-            path.len() <= PATH_BYTES_MAX && path.split('/').all(plain) && ROOMS.iter().any(inside);
+            path.len() <= PATH_BYTES_MAX && path.split('/').all(plain) && room_of(path).is_some();
         fits.then(|| RunPath(String::from(path)))
     }
 
@@ -50,15 +59,48 @@ impl RunPath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Who may look into the directories that are made for it.
+    pub fn directory_mode(&self) -> Mode {
+        room_of(&self.0).map_or(Mode::Private, |room| room.mode)
+    }
 }
 
-/// Who may read a file; files below /run are never executable, because /run may be mounted noexec.
+/// The room that a path is in.
+fn room_of(path: &str) -> Option<&'static Room> {
+    let inside = |room: &&Room| {
+        path.strip_prefix(room.path)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    ROOMS.iter().find(inside)
+}
+
+/// Who may read a file, and who may look into a directory. Files below /run are never executable, because /run may be mounted
+/// noexec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// 0600: only root.
+    /// Only root.
     Private,
-    /// 0644: everybody.
+    /// Everybody.
     Public,
+}
+
+impl Mode {
+    /// The permission bits of a file: 0600 or 0644.
+    pub fn file(self) -> u32 {
+        match self {
+            Mode::Private => 0o600,
+            Mode::Public => 0o644,
+        }
+    }
+
+    /// The permission bits of a directory: 0700 or 0755.
+    pub fn directory(self) -> u32 {
+        match self {
+            Mode::Private => 0o700,
+            Mode::Public => 0o755,
+        }
+    }
 }
 
 /// The files to write, sorted by path, without duplicates.

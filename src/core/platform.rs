@@ -7,9 +7,10 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
-use crate::fetch::{Cloud, Network};
+use crate::fetch::Cloud;
 use crate::instance::Instance;
-use crate::rule::Rule;
+use crate::outside::Network;
+use crate::rule::{self, Inquiry, Rule, Verdict};
 pub use crate::settings::sources::same;
 use crate::warning::Error;
 
@@ -45,22 +46,57 @@ pub mod vmware;
 pub mod vultr;
 pub mod wsl;
 
-/// Asks a platform, and reads its answers.
-pub type Fetch = fn(&mut Cloud) -> Result<Instance, Error>;
+/// Reads what a sign has shown, and makes an instance of it.
+pub type Read = fn(&mut Cloud) -> Result<Instance, Error>;
 
-/// One platform: how to know it, what it needs, what to ask and how to read the answer.
+/// One platform: its name, and the ways to its data.
 pub struct Platform {
     /// Its name, as cloud-init calls the datasource.
     pub name: &'static str,
-    /// How to know it.
-    pub rule: Rule,
-    /// What it needs before it can be asked.
-    pub network: Network,
-    /// What is asked, in words, for `cloudseed platforms`.
+    /// The ways, those that count first before the others.
+    pub ways: &'static [Way],
+}
+
+/// One way to a platform's data: how it shows, what it needs, and how it is read. One record, so that nothing is found that
+/// is not read.
+pub struct Way {
+    /// How it shows.
+    pub sign: Rule,
+    /// What it needs before it can be read.
+    pub needs: Needs,
+    /// What is read, in words, for `cloudseed platforms`.
     pub asks: &'static [&'static str],
-    /// Asks, and reads the answers. `None` where cloudseed knows the platform but does not fetch from it: then cloud-init
-    /// in the real root is told the name of the datasource and does the rest.
-    pub fetch: Option<Fetch>,
+    /// Reads it. `None` where cloudseed knows the platform but cannot read it this way: then cloud-init in the real root is
+    /// told the name of the datasource and does the rest.
+    pub read: Option<Read>,
+}
+
+/// What a way needs before it can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing that is not on the machine: volumes, firmware, files.
+    Nothing,
+    /// A port to the host: a serial line, a socket.
+    Port,
+    /// The network.
+    Network(Network),
+}
+
+impl Platform {
+    /// What its ways say of a machine: the first that says found, else the first that says maybe.
+    pub fn ask(&self, inquiry: &mut Inquiry) -> Verdict {
+        rule::any(inquiry, self.ways.iter().map(|way| &way.sign))
+    }
+
+    /// The labels of the volumes that could show it.
+    pub fn labels(&self) -> Vec<&'static str> {
+        self.ways.iter().flat_map(|way| way.sign.labels()).collect()
+    }
+
+    /// True if it can be read at all.
+    pub fn is_read(&self) -> bool {
+        self.ways.iter().any(|way| way.read.is_some())
+    }
 }
 
 /// Every platform; the order is the order in which those found are tried, ds-identify's own.

@@ -10,7 +10,8 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
 
 use crate::identify;
 use crate::machine::smbios::Field;
@@ -24,6 +25,9 @@ pub mod tar;
 /// Most bytes kept of the front of a disk; superblocks are there, and files are not wanted.
 pub const DISK_BYTES_MAX: u64 = 128 << 10;
 
+/// The latest time that a report tells, in seconds since the epoch: in the year 2106.
+const TIME_SECONDS_MAX: u64 = u32::MAX as u64;
+
 /// Files as they are, with a note of what was asked for.
 pub struct Recorder<'a> {
     files: &'a dyn Files,
@@ -31,6 +35,8 @@ pub struct Recorder<'a> {
     disks: RefCell<BTreeMap<String, Front>>,
     variables: RefCell<BTreeMap<String, String>>,
     sockets: RefCell<BTreeSet<String>>,
+    times: RefCell<BTreeMap<String, Duration>>,
+    architecture: Cell<Option<&'static str>>,
 }
 
 /// The front of a disk, with zeros where nobody read.
@@ -45,7 +51,25 @@ impl<'a> Recorder<'a> {
             disks: RefCell::default(),
             variables: RefCell::default(),
             sockets: RefCell::default(),
+            times: RefCell::default(),
+            architecture: Cell::default(),
         }
+    }
+
+    /// When each file was written whose time was asked for, in seconds since the epoch. Only the order is true: rules look at
+    /// nothing else, and two times within one second are apart here, too.
+    fn seconds(&self) -> BTreeMap<String, u64> {
+        let times = self.times.borrow();
+        let order: BTreeSet<Duration> = times.values().copied().collect();
+        let first = order
+            .first()
+            .map_or(0, Duration::as_secs)
+            .min(TIME_SECONDS_MAX);
+        let seconds = |(path, time): (&String, &Duration)| {
+            let later = order.iter().take_while(|other| *other < time).count();
+            (path.clone(), first + later as u64)
+        };
+        times.iter().map(seconds).collect()
     }
 
     fn note(&self, path: &str, content: &[u8]) {
@@ -101,6 +125,18 @@ impl Files for Recorder<'_> {
     fn cpuid_vendor(&self) -> Option<[u8; 12]> {
         self.files.cpuid_vendor()
     }
+
+    fn architecture(&self) -> Option<&'static str> {
+        self.architecture.set(self.files.architecture());
+        self.architecture.get()
+    }
+
+    fn modified(&self, path: &str) -> Option<Duration> {
+        let time = self.files.modified(path)?;
+        self.note(path, &[]);
+        self.times.borrow_mut().insert(String::from(path), time);
+        Some(time)
+    }
 }
 
 /// A disk whose front is noted as it is read.
@@ -142,6 +178,10 @@ pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
             members.insert(format!("machine{path}"), content);
         }
     }
+    if let Some(architecture) = recorder.architecture.get() {
+        let path = String::from("machine/proc/sys/kernel/arch");
+        members.insert(path, format!("{architecture}\n").into_bytes());
+    }
     for field in Field::ALL {
         if let Some(value) = machine.dmi.get(field) {
             let path = format!("machine/sys/class/dmi/id/{}", field.name());
@@ -156,10 +196,10 @@ pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
         String::from("machine/env"),
         environment(&recorder, &machine),
     );
-    let settings = oem_table(&machine);
-    if !settings.is_empty() {
+    let table = oem_table(&machine);
+    if !table.is_empty() {
         let path = String::from("machine/sys/firmware/dmi/tables/DMI");
-        members.insert(path, settings);
+        members.insert(path, table);
     }
     for said in ["status", "result.json"] {
         let path = format!("/run/cloudseed/{said}");
@@ -167,20 +207,31 @@ pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
             members.insert(format!("expect{path}"), content);
         }
     }
-    // What no archive can hold, as a root's file `special` says it.
-    let sockets = recorder.sockets.borrow();
-    let special = sockets.iter().map(|path| format!("socket {path}\n"));
-    let special: String = special.collect();
+    let times = recorder.seconds();
+    let special = special(&recorder, &times);
     if !special.is_empty() {
         members.insert(String::from("special"), special.into_bytes());
     }
     members.insert(String::from("verdicts"), verdicts(&outcome));
     let mut archive = vec![];
     for (path, content) in members {
-        tar::append(&mut archive, &format!("{name}/{path}"), &content);
+        let time = path
+            .strip_prefix("machine")
+            .and_then(|path| times.get(path));
+        let path = format!("{name}/{path}");
+        tar::append(&mut archive, &path, &content, time.copied().unwrap_or(0));
     }
     tar::finish(&mut archive);
     archive
+}
+
+/// What git cannot keep, as a root's file `special` says it.
+fn special(recorder: &Recorder, times: &BTreeMap<String, u64>) -> String {
+    let sockets = recorder.sockets.borrow();
+    let sockets = sockets.iter().map(|path| format!("socket {path}\n"));
+    let times = times.iter();
+    let times = times.map(|(path, seconds)| format!("time {path} {seconds}\n"));
+    sockets.chain(times).collect()
 }
 
 /// The variables that were asked for, and what virtualisation came to, as below a root.

@@ -9,27 +9,95 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub mod kin;
+
 use crate::machine::smbios::Field;
 use crate::machine::{Kind, Machine};
 use crate::note::Note;
 use crate::settings::Settings;
 
+/// Something of a machine that shows a platform, as a value: what a rule saw is what a recipe reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The string of a field of firmware.
+    Firmware(Field),
+    /// A volume, by the name of its device.
+    Volume(String),
+    /// A directory that holds the documents of a seed.
+    Directory(String),
+    /// A file, a socket or another entry of the file system.
+    Path(String),
+    /// A line with arguments for a datasource, and where it stands: the command line (`cmdline`), firmware (`dmi`).
+    Arguments(&'static str, String),
+    /// A section of cloud-init's configuration, by the name of its datasource.
+    Configuration(&'static str),
+}
+
+/// Why a rule holds: in words, and as values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The reason, in words.
+    pub because: String,
+    /// What was seen, in the order of the rule's terms.
+    pub seen: Vec<Seen>,
+}
+
+impl Evidence {
+    /// Words alone.
+    pub fn of(because: impl Into<String>) -> Evidence {
+        Evidence {
+            because: because.into(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// Both together.
+    fn and(self, other: Evidence, between: &str) -> Evidence {
+        if self.because.is_empty() {
+            return other;
+        }
+        Evidence {
+            because: [self.because.as_str(), &other.because].join(between),
+            seen: [self.seen, other.seen].concat(),
+        }
+    }
+}
+
 /// What one platform's rule says of a machine; each carries the reason, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This is the platform.
-    Found(String),
+    Found(Evidence),
     /// It may be, and only the network could tell.
-    Maybe(String),
+    Maybe(Evidence),
     /// It is not.
     No(String),
 }
 
 impl Verdict {
+    /// Found, for a reason.
+    pub fn found(because: impl Into<String>) -> Verdict {
+        Verdict::Found(Evidence::of(because))
+    }
+
+    /// Maybe, for a reason.
+    pub fn maybe(because: impl Into<String>) -> Verdict {
+        Verdict::Maybe(Evidence::of(because))
+    }
+
+    /// The same verdict by something that was seen.
+    pub fn seeing(mut self, seen: Seen) -> Verdict {
+        if let Verdict::Found(evidence) | Verdict::Maybe(evidence) = &mut self {
+            evidence.seen.push(seen);
+        }
+        self
+    }
+
     /// The reason.
     pub fn because(&self) -> &str {
         match self {
-            Verdict::Found(because) | Verdict::Maybe(because) | Verdict::No(because) => because,
+            Verdict::Found(evidence) | Verdict::Maybe(evidence) => &evidence.because,
+            Verdict::No(because) => because,
         }
     }
 
@@ -45,6 +113,14 @@ impl Verdict {
     /// True for [`Verdict::No`].
     pub fn is_no(&self) -> bool {
         matches!(self, Verdict::No(_))
+    }
+
+    /// What was seen, where the rule holds or may hold.
+    pub fn evidence(self) -> Option<Evidence> {
+        match self {
+            Verdict::Found(evidence) | Verdict::Maybe(evidence) => Some(evidence),
+            Verdict::No(_) => None,
+        }
     }
 }
 
@@ -135,6 +211,8 @@ pub enum Rule {
     Virt(&'static [&'static str]),
     /// The first of these that says found, else the first that says maybe.
     Any(&'static [Rule]),
+    /// The same, but what every one of these sees counts: the sources of one platform that are read together.
+    Each(&'static [Rule]),
     /// All of these hold.
     All(&'static [Rule]),
     /// A function decides, and these words say how.
@@ -158,26 +236,25 @@ impl Rule {
                 dmi(machine, field, expected)
             }
             Rule::Label(labels) => label(machine, labels),
-            Rule::Word(word) => verdict(
-                machine.cmdline.has_word(word),
-                format!("the command line says {word}"),
-                || format!("the command line does not say {word}"),
-            ),
+            Rule::Word(word) if machine.cmdline.has_word(word) => {
+                Verdict::found(format!("the command line says {word}"))
+            }
+            Rule::Word(word) => Verdict::No(format!("the command line does not say {word}")),
             Rule::Holds(directory, required) => holds(machine, directory, required),
-            Rule::File(path) => verdict(
-                machine.files.kind(path) == Some(Kind::File),
-                format!("{path} is there"),
-                || format!("{path} is not there"),
-            ),
+            Rule::File(path) if machine.files.kind(path) == Some(Kind::File) => {
+                Verdict::found(format!("{path} is there")).seeing(Seen::Path(String::from(path)))
+            }
+            Rule::File(path) => Verdict::No(format!("{path} is not there")),
             Rule::Virt(words) => {
                 let because = format!("virtualisation is {}", machine.virt);
-                verdict(
-                    words.contains(&machine.virt.as_str()),
-                    because.clone(),
-                    || because,
-                )
+                if words.contains(&machine.virt.as_str()) {
+                    Verdict::found(because)
+                } else {
+                    Verdict::No(because)
+                }
             }
-            Rule::Any(rules) => any(inquiry, rules),
+            Rule::Any(rules) => any(inquiry, rules.iter()),
+            Rule::Each(rules) => each(inquiry, rules),
             Rule::All(rules) => all(inquiry, rules),
             Rule::Code(_, decide) | Rule::Medium(_, _, decide) => decide(inquiry),
             Rule::Never(because) => Verdict::No(String::from(because)),
@@ -188,7 +265,9 @@ impl Rule {
     pub fn labels(&self) -> Vec<&'static str> {
         match self {
             Rule::Label(labels) | Rule::Medium(labels, _, _) => labels.to_vec(),
-            Rule::Any(rules) | Rule::All(rules) => rules.iter().flat_map(Rule::labels).collect(),
+            Rule::Any(rules) | Rule::Each(rules) | Rule::All(rules) => {
+                rules.iter().flat_map(Rule::labels).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -206,7 +285,7 @@ impl fmt::Display for Rule {
             Rule::Holds(directory, files) => write!(f, "{directory} holds {}", files.join(" and ")),
             Rule::File(path) => write!(f, "{path} is there"),
             Rule::Virt(words) => write!(f, "virtualisation is {}", words.join(" or ")),
-            Rule::Any(rules) => join(f, rules, "; or "),
+            Rule::Any(rules) | Rule::Each(rules) => join(f, rules, "; or "),
             Rule::All(rules) => join(f, rules, " and "),
             Rule::Code(words, _) | Rule::Medium(_, words, _) => f.write_str(words),
             Rule::Never(because) => f.write_str(because),
@@ -224,18 +303,12 @@ fn join(f: &mut fmt::Formatter<'_>, rules: &[Rule], between: &str) -> fmt::Resul
     Ok(())
 }
 
-fn verdict(holds: bool, yes: String, no: impl FnOnce() -> String) -> Verdict {
-    if holds {
-        Verdict::Found(yes)
-    } else {
-        Verdict::No(no())
-    }
-}
-
 fn dmi(machine: &Machine, field: Field, expected: Match) -> Verdict {
     let name = field.name();
     match machine.dmi.get(field) {
-        Some(value) if expected.holds(value) => Verdict::Found(format!("{name} is {value:?}")),
+        Some(value) if expected.holds(value) => {
+            Verdict::found(format!("{name} is {value:?}")).seeing(Seen::Firmware(field))
+        }
         Some(value) => Verdict::No(format!("{name} is {value:?}")),
         None => Verdict::No(format!("{name} is not set")),
     }
@@ -244,10 +317,11 @@ fn dmi(machine: &Machine, field: Field, expected: Match) -> Verdict {
 fn label(machine: &Machine, labels: &[&str]) -> Verdict {
     let labelled = labels.iter().find_map(|label| {
         let volume = machine.volume_labelled(&[label])?;
-        Some(format!("volume {} is labelled {label}", volume.name))
+        let because = format!("volume {} is labelled {label}", volume.name);
+        Some(Verdict::found(because).seeing(Seen::Volume(volume.name.clone())))
     });
     match labelled {
-        Some(because) => Verdict::Found(because),
+        Some(found) => found,
         None if machine.container => {
             Verdict::No(String::from("volumes are the host's, this is a container"))
         }
@@ -262,13 +336,15 @@ fn holds(machine: &Machine, directory: &str, required: &[&str]) -> Verdict {
     let path = |file: &str| format!("{directory}/{file}");
     let missing = |file: &&&str| machine.files.kind(&path(file)) != Some(Kind::File);
     match required.iter().find(missing) {
-        None => Verdict::Found(format!("{directory} holds {}", required.join(" and "))),
+        None => Verdict::found(format!("{directory} holds {}", required.join(" and ")))
+            .seeing(Seen::Directory(String::from(directory))),
         Some(file) => Verdict::No(format!("{directory} has no {file}")),
     }
 }
 
-fn any(inquiry: &mut Inquiry, rules: &[Rule]) -> Verdict {
-    let mut reasons: Vec<String> = Vec::new();
+/// Asks one after the other: the first that says found, else the first that says maybe, else every reason once.
+pub fn any<'r>(inquiry: &mut Inquiry, rules: impl Iterator<Item = &'r Rule>) -> Verdict {
+    let mut reasons = Vec::new();
     let mut maybe = None;
     for rule in rules {
         match rule.ask(inquiry) {
@@ -281,24 +357,39 @@ fn any(inquiry: &mut Inquiry, rules: &[Rule]) -> Verdict {
     maybe.unwrap_or_else(|| Verdict::No(reasons.join("; ")))
 }
 
+fn each(inquiry: &mut Inquiry, rules: &[Rule]) -> Verdict {
+    let mut reasons = Vec::new();
+    let mut all = Evidence::default();
+    for rule in rules {
+        match rule.ask(inquiry) {
+            Verdict::No(because) => reasons.push(because),
+            Verdict::Found(evidence) | Verdict::Maybe(evidence) => all = all.and(evidence, "; "),
+        }
+    }
+    if all.because.is_empty() {
+        Verdict::No(reasons.join("; "))
+    } else {
+        Verdict::Found(all)
+    }
+}
+
 fn all(inquiry: &mut Inquiry, rules: &[Rule]) -> Verdict {
-    let mut reasons: Vec<String> = Vec::new();
+    let mut all = Evidence::default();
     let mut sure = true;
     for rule in rules {
         match rule.ask(inquiry) {
-            Verdict::Found(because) => reasons.push(because),
-            Verdict::Maybe(because) => {
+            Verdict::Found(evidence) => all = all.and(evidence, " and "),
+            Verdict::Maybe(evidence) => {
                 sure = false;
-                reasons.push(because);
+                all = all.and(evidence, " and ");
             }
             no => return no,
         }
     }
-    let because = reasons.join(" and ");
     if sure {
-        Verdict::Found(because)
+        Verdict::Found(all)
     } else {
-        Verdict::Maybe(because)
+        Verdict::Maybe(all)
     }
 }
 
@@ -312,18 +403,19 @@ mod tests {
 
     const CONTAINER: (&str, &str) = ("SYSTEMD_VIRTUALIZATION", "container:lxc");
 
-    fn ask(rule: Rule, entries: &[(&'static str, &'static str)]) -> Verdict {
+    /// The verdict on the platform of this name.
+    fn verdict(name: &str, entries: &[(&'static str, &'static str)]) -> Verdict {
+        let platform = platform::named(name).unwrap();
+        assert_eq!(platform.name, name);
         let tree = Tree::of(entries);
         let machine = Machine::read(&tree);
         let settings = Settings::read(&machine, platform::searched());
-        rule.ask(&mut Inquiry::new(&machine, &settings))
+        platform.ask(&mut Inquiry::new(&machine, &settings))
     }
 
-    /// The verdict of the platform of this name, in one word.
+    /// The same in one word.
     fn said(name: &str, entries: &[(&'static str, &'static str)]) -> &'static str {
-        let platform = platform::named(name).unwrap();
-        assert_eq!(platform.name, name);
-        ask(platform.rule, entries).word()
+        verdict(name, entries).word()
     }
 
     #[test]
@@ -415,7 +507,7 @@ mod tests {
         assert_eq!(said("IBMCloud", &[xen, config]), "no");
         let tree = Tree::of(&[xen, config]);
         let machine = Machine::read(&tree);
-        assert!(!crate::identify::kin::ibm_cloud(&machine).is_no());
+        assert!(!crate::rule::kin::ibm_cloud(&machine).is_no());
     }
 
     #[test]
@@ -426,8 +518,7 @@ mod tests {
         assert_eq!(said("VMware", &[marker]), "no");
         assert_eq!(said("VMware", &[data]), "no");
         let virtual_machine = ("SYSTEMD_VIRTUALIZATION", "vm:vmware");
-        let vmware = platform::named("VMware").unwrap();
-        let because = ask(vmware.rule, &[virtual_machine]);
+        let because = verdict("VMware", &[virtual_machine]);
         assert!(
             because.because().contains("guestinfo cannot be asked"),
             "{because:?}"
@@ -467,22 +558,27 @@ mod tests {
     #[test]
     fn reasons_tell_what_was_expected_and_found() {
         let vendor = ("/sys/class/dmi/id/sys_vendor", "QEMU\n");
-        let vultr = platform::named("Vultr").unwrap().rule;
         let because =
             "sys_vendor is \"QEMU\"; the command line does not say vultr; /etc/vultr is not there";
-        assert_eq!(ask(vultr, &[vendor]), Verdict::No(because.to_string()));
+        assert_eq!(
+            verdict("Vultr", &[vendor]),
+            Verdict::No(because.to_string())
+        );
         let words =
             "sys_vendor is \"Vultr\"; or the command line says vultr; or /etc/vultr is there";
-        assert_eq!(vultr.to_string(), words);
+        let vultr = platform::named("Vultr").unwrap();
+        assert_eq!(vultr.ways[0].sign.to_string(), words);
     }
 
     #[test]
     fn an_empty_machine_is_nobodys_and_each_says_why() {
         for platform in PLATFORMS {
-            let verdict = ask(platform.rule, &[("/proc/sys/kernel/arch", "x86_64")]);
+            let verdict = verdict(platform.name, &[("/proc/sys/kernel/arch", "x86_64")]);
             assert!(verdict.is_no(), "{}: {verdict:?}", platform.name);
             assert!(!verdict.because().is_empty(), "{}", platform.name);
-            assert!(!platform.rule.to_string().is_empty(), "{}", platform.name);
+            for way in platform.ways {
+                assert!(!way.sign.to_string().is_empty(), "{}", platform.name);
+            }
         }
     }
 }

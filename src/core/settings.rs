@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 mod cloud_init;
-mod ds_identify;
+pub mod ds_identify;
 pub mod own;
 pub mod policy;
 pub mod sources;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub handover: Handover,
     /// Whether an include that fails leaves nothing of any document, as in cloud-init.
     pub strict_includes: bool,
+    /// Whether a cloud that waits for it (Azure) is told that the machine is ready.
+    pub report_ready: bool,
     /// What was said while reading, as the log of ds-identify has it.
     pub notes: Vec<Note>,
     /// What was said and could not be used.
@@ -74,6 +76,7 @@ impl Settings {
             settle: None,
             handover: Handover::default(),
             strict_includes: false,
+            report_ready: false,
             notes: Vec::new(),
             warnings: Vec::new(),
             config: Map::new(),

@@ -1,4 +1,4 @@
-//! Text for people: quotations in messages, and the word that was meant.
+//! Text for people: a stranger's words in one line, quotations in messages, and the word that was meant.
 
 use alloc::format;
 use alloc::string::String;
@@ -14,6 +14,23 @@ pub fn quote(text: &str) -> String {
         Some((end, _)) => format!("{:?}…", &line[..end]),
         None => format!("{line:?}"),
     }
+}
+
+/// A letter as a terminal, a log or a comment may have it: what would end the line, move the cursor or turn the direction of
+/// writing is a blank.
+pub fn harmless(letter: char) -> char {
+    match letter {
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            ' '
+        }
+        _ if letter.is_control() => ' ',
+        _ => letter,
+    }
+}
+
+/// A stranger's words as one line of text.
+pub fn printable(text: &str) -> String {
+    text.chars().map(harmless).collect()
 }
 
 /// Longest word for which a nearest one is looked for, in bytes.
@@ -83,6 +100,12 @@ mod tests {
         assert_eq!(quote("  a\tb \nc"), r#""a\tb""#);
         assert_eq!(quote(&"é".repeat(41)), format!("\"{}\"…", "é".repeat(40)));
         assert_eq!(quote(""), r#""""#);
+    }
+
+    #[test]
+    fn a_strangers_words_stay_in_their_line() {
+        assert_eq!(printable("a\u{1b}[31m\r\nb\tc\u{85}é"), "a [31m  b c é");
+        assert_eq!(printable("exe\u{202e}txt\u{2028}x"), "exe txt x");
     }
 
     #[test]

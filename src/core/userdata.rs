@@ -35,6 +35,8 @@ pub mod archive;
 
 pub mod launch;
 
+pub mod filename;
+
 pub mod compose;
 
 pub mod advice;

@@ -9,7 +9,7 @@ use core::fmt;
 /// One thing that was not as expected, and what was found instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// The step of the boot: `probe`, `identify`, `fetch`, `decode`, `compile`, or a step with its subject, `fetch hetzner`.
+    /// The step of the boot: `probe`, `identify`, `fetch`, `decode`, `merge`, `compile`, or a step with its subject, `fetch hetzner`.
     pub step: String,
     /// Where: a path, a URL, the name of a part, a line and a column.
     pub place: String,
@@ -57,6 +57,8 @@ pub enum Blame {
     Broken,
     /// This machine or this build cannot do what was asked (no interface, no TLS, not permitted).
     Unable,
+    /// What it takes is not here, but may be in the real root.
+    Elsewhere,
 }
 
 /// A failure of a whole step: whose it is, and what to tell.

@@ -1,4 +1,6 @@
-//! The clock that cannot be set: CLOCK_MONOTONIC.
+//! The clocks: the one that cannot be set, CLOCK_MONOTONIC, and the one on the wall.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use smoltcp::time::Instant;
 
@@ -13,4 +15,10 @@ pub fn now() -> Instant {
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
     let micros = time.tv_sec * 1_000_000 + time.tv_nsec / 1000;
     Instant::from_micros(micros)
+}
+
+/// Time since the epoch, as far as the machine knows.
+pub fn wall() -> Duration {
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH);
+    passed.unwrap_or(Duration::ZERO)
 }

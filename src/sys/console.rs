@@ -6,6 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
+use cloudseed_core::text::harmless;
+
 use super::root::Root;
 
 /// Longest line in bytes; the kernel takes records below 1 KiB.
@@ -56,7 +58,7 @@ fn printable(line: &str) -> String {
         if printable.len() + letter.len_utf8() > LINE_BYTES_MAX {
             break;
         }
-        printable.push(if letter.is_control() { ' ' } else { letter });
+        printable.push(harmless(letter));
     }
     printable
 }

@@ -2,7 +2,6 @@
 //!
 //! ureq gets no time-outs: its timers are not the clock of the wires. [`Line`] keeps the deadline of the request.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::Read;
 use std::net::SocketAddr;
@@ -11,8 +10,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cloudseed_core::fetch::{Failure, Method, Request, Response};
 use cloudseed_core::net::{Conn, Cut, Net, Wires};
+use cloudseed_core::outside::{At, Failure, HEADER_BYTES_MAX, Method, Request, Response, date};
+use cloudseed_core::url::{Url, percent_decoded};
 use smoltcp::time::Instant;
 use ureq::Agent;
 use ureq::config::Config;
@@ -26,8 +26,6 @@ use super::tls::{self, Tls};
 
 /// How this program names itself.
 pub const USER_AGENT: &str = concat!("cloudseed/", env!("CARGO_PKG_VERSION"));
-/// Most bytes of a `Location` header that are kept.
-const LOCATION_BYTES_MAX: usize = 2048;
 /// Bytes read of a body at a time.
 const CHUNK_BYTES: usize = 16 << 10;
 /// Longest answer head, status line and headers together.
@@ -35,8 +33,12 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 /// What is wrong with https:// where there is no TLS.
 pub const NO_TLS: &str =
     "an https URL, for which this build (without the feature `tls`) has no TLS";
+/// What is wrong with https:// where the connection does not lead to the URL's host.
+const NO_TLS_THERE: &str = "an https URL of a service that is not at the URL's host";
+/// What is wrong with any other text.
+const NO_URL: &str = "a URL that is none";
 /// Idle connections kept for later requests.
-const IDLE_MAX: usize = 4;
+pub const IDLE_MAX: usize = 4;
 
 /// The network and the request under way.
 pub struct Shared<W: Wires> {
@@ -46,19 +48,12 @@ pub struct Shared<W: Wires> {
     until: Instant,
     /// Why the request under way went wrong, in better words than ureq has.
     cut: Option<Trouble>,
-    /// What is expected to be asked for next.
-    expected: Expected,
-}
-
-/// Requests that will follow, by their paths.
-#[derive(Default)]
-struct Expected {
-    /// The one under way.
-    current: String,
-    /// Those after it.
-    paths: VecDeque<String>,
-    /// How many of these went ahead.
-    sent: usize,
+    /// The ports that a new connection of the request under way may have.
+    local_ports: Option<(u16, u16)>,
+    /// The origin of what is expected to be asked for, if anything is.
+    expected: Option<String>,
+    /// True until the head of the request under way is sent, if it may be one that is expected.
+    fits: bool,
 }
 
 /// What went wrong below HTTP.
@@ -93,22 +88,24 @@ impl<W: Wires> Handle<W> {
             net,
             until,
             cut: None,
-            expected: Default::default(),
+            local_ports: None,
+            expected: None,
+            fits: false,
         })))
     }
 
     /// Takes in which URLs will be asked for with GET, one by one and with the same headers. Of those over plain HTTP at the
     /// place of the first, some are sent ahead.
     pub fn expect(&self, urls: &[String]) {
-        let place = urls.first().map_or("", |url| authority(url));
-        let plain = |url: &&String| scheme(url) == "http" && authority(url) == place;
-        let urls = urls.iter().take_while(plain);
-        let mut shared = self.lock();
-        shared.net.drop_ahead();
-        shared.expected = Expected {
-            paths: urls.map(|url| String::from(path(url))).collect(),
-            ..Expected::default()
+        let urls: Vec<Url> = urls.iter().map_while(|url| Url::parse(url)).collect();
+        let alike = |url: &&Url| {
+            let first = urls.first();
+            !url.is_https() && first.is_some_and(|first| first.same_origin(url))
         };
+        let paths = urls.iter().take_while(alike).map(Url::target).collect();
+        let mut shared = self.lock();
+        shared.expected = urls.first().map(Url::origin);
+        shared.net.expect(paths);
     }
 
     /// The network, for us alone. A panic elsewhere does not spoil it: it has no state that is ever half changed.
@@ -116,23 +113,26 @@ impl<W: Wires> Handle<W> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An agent whose connections are this network's, inside `tls` where a URL wants it.
-    pub fn agent(&self, tls: Tls) -> Agent {
-        Agent::with_parts(config(), self.clone().chain(tls), self.clone())
+    /// An agent whose connections are this network's, inside `tls` where a URL wants it; it keeps at most `idle` of them.
+    pub fn agent(&self, tls: Tls, idle: usize) -> Agent {
+        Agent::with_parts(config(idle), self.clone().chain(tls), self.clone())
     }
 
-    /// One try of one request through `agent`.
-    pub fn http(&self, agent: &Agent, request: &Request) -> Result<Response, Failure> {
+    /// One exchange through `agent`, which is one of [`Handle::agent`]'s.
+    pub fn exchange(&self, agent: &Agent, request: &Request) -> Result<Response, Failure> {
         let mut shared = self.lock();
+        shared.fits = shared
+            .expected
+            .as_deref()
+            .is_some_and(|origin| fits(request, origin));
+        shared.local_ports = request.local_ports;
         shared.until = shared.net.now() + micros(request.timeout);
         shared.cut = None;
         drop(shared);
         let mut progress = Progress::default();
-        exchange(agent, request, None, &mut progress).map_err(|error| {
-            // What fails is asked for again by itself.
+        exchange(agent, request, &mut progress).map_err(|error| {
             let mut shared = self.lock();
-            shared.expected = Expected::default();
-            shared.net.drop_ahead();
+            shared.net.doubt_ahead();
             match shared.cut.take() {
                 Some(Trouble::Failed(failure)) => failure,
                 Some(Trouble::Cut(cut)) => progress.cut(cut, request.timeout),
@@ -142,55 +142,13 @@ impl<W: Wires> Handle<W> {
     }
 }
 
-impl<W: Wires> Shared<W> {
-    /// If `head` is a request that was expected, sends those after it ahead: the same head with other paths. `taken` if it
-    /// went ahead itself; where it did not although it should, its head has changed (another token), and so have the others'.
-    fn send_ahead(&mut self, conn: Conn, head: &[u8], taken: bool) {
-        let (expected, Some(asked)) = (&mut self.expected, head_path(head)) else {
-            return;
-        };
-        if expected.paths.front().map(String::as_str) == Some(asked) {
-            expected.current = expected.paths.pop_front().unwrap_or_default();
-            expected.sent -= usize::from(taken);
-        } else {
-            // Asked for once more: alone, so that it is the first to use a new token.
-            if expected.current == asked {
-                self.net.drop_ahead();
-                expected.sent = 0;
-            }
-            return;
-        }
-        if !taken {
-            self.net.drop_ahead();
-            expected.sent = 0;
-        }
-        while let Some(path) = expected.paths.get(expected.sent) {
-            let Some(head) = head_for(head, path) else {
-                break;
-            };
-            if !self.net.send_ahead(conn, head) {
-                break;
-            }
-            expected.sent += 1;
-        }
-    }
-}
-
-/// The path of a request with GET.
-fn head_path(head: &[u8]) -> Option<&str> {
-    let line = head.strip_prefix(b"GET ")?;
-    let end = line.iter().position(|byte| *byte == b' ')?;
-    std::str::from_utf8(line.get(..end)?).ok()
-}
-
-/// The same request for another path; `None` if that cannot stand in a request.
-fn head_for(head: &[u8], path: &str) -> Option<Vec<u8>> {
-    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    if !path.starts_with('/') || !path.bytes().all(fits) {
-        return None;
-    }
-    let rest = head.get(4 + head_path(head)?.len()..)?;
-    Some([b"GET ", path.as_bytes(), rest].concat())
+/// Whether a request may be one of those expected of `origin`: a GET over plain HTTP, without a body and from any port.
+fn fits(request: &Request, origin: &str) -> bool {
+    let here = Url::parse(request.url).zip(Url::parse(origin));
+    request.method == Method::Get
+        && request.body.is_empty()
+        && request.local_ports.is_none()
+        && here.is_some_and(|(url, origin)| !url.is_https() && url.same_origin(&origin))
 }
 
 /// A duration of the standard library as one of smoltcp.
@@ -198,16 +156,17 @@ pub fn micros(duration: Duration) -> smoltcp::time::Duration {
     smoltcp::time::Duration::from_micros(duration.as_micros().min(u128::from(u64::MAX / 4)) as u64)
 }
 
-/// The settings of every agent: no proxies, no redirects, every status an answer, no timers.
-pub fn config() -> Config {
+/// The settings of every agent: no proxies, no redirects, every status an answer, no timers; at most `idle` connections are
+/// kept.
+pub fn config(idle: usize) -> Config {
     Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .max_response_header_size(HEAD_BYTES_MAX)
-        .max_idle_connections(IDLE_MAX)
-        .max_idle_connections_per_host(IDLE_MAX)
+        .max_idle_connections(idle)
+        .max_idle_connections_per_host(idle)
         .timeout_await_100(None)
         .user_agent(USER_AGENT)
         .build()
@@ -240,6 +199,17 @@ impl Progress {
         Failure { again: true, found }
     }
 
+    /// A failure, and how far the request had got.
+    pub fn after(&self, failure: Failure) -> Failure {
+        match self.answered {
+            true => Failure {
+                found: format!("{} after {}", failure.found, self.amount()),
+                ..failure
+            },
+            false => failure,
+        }
+    }
+
     /// What ureq's own errors mean.
     pub fn failure(&self, error: &Wrong, request: &Request) -> Failure {
         let (again, found) = match error {
@@ -247,16 +217,15 @@ impl Progress {
                 false,
                 format!("a body of more than {} bytes", request.bytes_max),
             ),
-            Wrong::Redirect(to) => (false, format!("a redirect to {to}")),
-            Wrong::Url => (false, String::from("a URL that is none")),
-            Wrong::Ureq(ureq::Error::TlsRequired) => (false, String::from(NO_TLS)),
+            Wrong::Told(found) => (false, String::from(*found)),
+            Wrong::Head => (false, String::from("a request that cannot be sent")),
             Wrong::Ureq(ureq::Error::Other(error)) if error.is::<Told>() => {
                 let told = error.downcast_ref::<Told>().map(|told| told.0.clone());
                 return told.unwrap_or_else(|| self.cut(Cut::Reset, request.timeout));
             }
             Wrong::Ureq(ureq::Error::Timeout(_)) => return self.cut(Cut::Late, request.timeout),
             Wrong::Ureq(ureq::Error::Io(error)) => return self.io(error, request),
-            Wrong::Ureq(ureq::Error::BadUri(_)) => (false, String::from("a URL that is none")),
+            Wrong::Ureq(ureq::Error::BadUri(_)) => (false, String::from(NO_URL)),
             Wrong::Ureq(ureq::Error::LargeResponseHeader(..)) => (
                 false,
                 format!("an answer head of more than {HEAD_BYTES_MAX} bytes"),
@@ -303,12 +272,18 @@ impl std::error::Error for Told {}
 pub enum Wrong {
     /// The body is longer than allowed.
     TooLong,
-    /// One redirect too many, or to another scheme.
-    Redirect(String),
-    /// The URL cannot be read.
-    Url,
+    /// The request is none that can be carried, for this reason.
+    Told(&'static str),
+    /// The head of the request cannot be written.
+    Head,
     /// ureq's error.
     Ureq(ureq::Error),
+}
+
+impl From<http::Error> for Wrong {
+    fn from(_: http::Error) -> Wrong {
+        Wrong::Head
+    }
 }
 
 impl From<ureq::Error> for Wrong {
@@ -317,85 +292,31 @@ impl From<ureq::Error> for Wrong {
     }
 }
 
-/// One request and, if it may, the redirects after it: same scheme only, headers only to the same host. `timer` is the longest
-/// time for each of them on ureq's clock.
+/// One request and its answer.
 pub fn exchange(
     agent: &Agent,
     request: &Request,
-    timer: Option<Duration>,
     progress: &mut Progress,
 ) -> Result<Response, Wrong> {
-    let mut url = String::from(request.url);
-    let mut redirects = 0;
-    loop {
-        let same_host = authority(&url) == authority(request.url);
-        *progress = Progress::default();
-        let hop = Hop {
-            url: &url,
-            headers: if same_host { request.headers } else { &[] },
-            timer,
-        };
-        let response = once(agent, request, &hop, progress)?;
-        let Some(location) = &response.location else {
-            return Ok(response);
-        };
-        if request.redirects == 0 || !(300..400).contains(&response.status) {
-            return Ok(response);
-        }
-        let next = join(&url, location).ok_or(Wrong::Url)?;
-        let same_scheme = scheme(&next) == scheme(request.url);
-        if redirects == request.redirects || !same_scheme {
-            return Err(Wrong::Redirect(next));
-        }
-        redirects += 1;
-        url = next;
-    }
-}
-
-/// One of the requests that redirects make of one.
-struct Hop<'a> {
-    url: &'a str,
-    headers: &'a [(&'a str, &'a str)],
-    timer: Option<Duration>,
-}
-
-fn once(
-    agent: &Agent,
-    request: &Request,
-    hop: &Hop,
-    progress: &mut Progress,
-) -> Result<Response, Wrong> {
-    if is_https(hop.url) && !tls::SPOKEN {
-        return Err(Wrong::Ureq(ureq::Error::TlsRequired));
-    }
-    let (url, credentials) = without_credentials(hop.url);
-    let mut builder = http::Request::builder()
-        .method(request.method.as_str())
-        .uri(&url);
-    for (name, value) in hop.headers {
-        builder = builder.header(*name, *value);
-    }
-    if let Some(credentials) = credentials {
-        builder = builder.header("authorization", credentials);
-    }
-    let wrong = |error: http::Error| Wrong::Ureq(ureq::Error::Http(error));
+    let builder = head(request)?;
     let answer = match request.method {
-        Method::Get => {
-            let request = agent.configure_request(builder.body(()).map_err(wrong)?);
-            agent.run(request.timeout_global(hop.timer).build())?
-        }
-        Method::Put | Method::Post => {
-            let request = agent.configure_request(builder.body(&[][..]).map_err(wrong)?);
-            agent.run(request.timeout_global(hop.timer).build())?
-        }
+        Method::Get => agent.run(builder.body(())?)?,
+        Method::Put | Method::Post => agent.run(builder.body(request.body)?)?,
     };
-    let header = |name: &str| answer.headers().get(name)?.to_str().ok();
+    let header = |name: &str| {
+        let value = answer.headers().get(name)?.to_str().ok()?;
+        Some(value).filter(|value| value.len() <= HEADER_BYTES_MAX)
+    };
+    let date = header("date").and_then(date::parse);
+    let wanted = request.wanted.iter();
     let mut response = Response {
         status: answer.status().as_u16(),
-        retry_after: header("retry-after").and_then(|text| text.trim().parse().ok()),
-        location: header("location")
-            .filter(|text| text.len() <= LOCATION_BYTES_MAX)
-            .map(String::from),
+        retry_after: header("retry-after").and_then(|text| date::seconds_until(text, date)),
+        date,
+        location: header("location").map(String::from),
+        headers: wanted
+            .filter_map(|name| Some((String::from(*name), String::from(header(name)?))))
+            .collect(),
         body: Vec::new(),
     };
     let expected = header("content-length").and_then(|text| text.trim().parse().ok());
@@ -405,6 +326,41 @@ fn once(
     }
     response.body = body(answer.into_body(), request.bytes_max, progress)?;
     Ok(response)
+}
+
+/// The head of a request as ureq wants it. To connect to another place than the URL's host, the URL names that place and the
+/// header the host: what ureq keeps its connections by is where they lead.
+fn head(request: &Request) -> Result<http::request::Builder, Wrong> {
+    let url = Url::parse(request.url).filter(Url::is_http);
+    let url = url.ok_or(Wrong::Told(NO_URL))?;
+    let plain = !url.is_https();
+    match request.at {
+        _ if !plain && !tls::SPOKEN => return Err(Wrong::Told(NO_TLS)),
+        At::Address(_) | At::Port(_) if !plain => return Err(Wrong::Told(NO_TLS_THERE)),
+        _ => {}
+    }
+    let (uri, host) = match request.at {
+        At::Address(address) => (
+            format!("http://{address}{}", url.target()),
+            Some(url.place()),
+        ),
+        At::Host | At::Port(_) => (url.without_userinfo(), None),
+    };
+    let credentials = url.userinfo().map(|userinfo| {
+        let encoded = STANDARD.encode(percent_decoded(userinfo));
+        format!("Basic {encoded}")
+    });
+    let mut builder = http::Request::builder()
+        .method(request.method.as_str())
+        .uri(uri);
+    let own = [("host", host), ("authorization", credentials.as_deref())];
+    let own = own
+        .iter()
+        .filter_map(|(name, value)| Some((*name, (*value)?)));
+    for (name, value) in own.chain(request.headers.iter().copied()) {
+        builder = builder.header(name, value);
+    }
+    Ok(builder)
 }
 
 fn body(body: ureq::Body, bytes_max: usize, progress: &mut Progress) -> Result<Vec<u8>, Wrong> {
@@ -426,100 +382,6 @@ fn body(body: ureq::Body, bytes_max: usize, progress: &mut Progress) -> Result<V
     }
 }
 
-/// `http://user:password@host/` as `http://host/` and the header that says the same (RFC 7617).
-fn without_credentials(url: &str) -> (String, Option<String>) {
-    let (start, end) = authority_range(url);
-    let authority = &url[start..end];
-    let Some((user, host)) = authority.rsplit_once('@') else {
-        return (String::from(url), None);
-    };
-    let plain = format!("{}{host}{}", &url[..start], &url[end..]);
-    let header = format!("Basic {}", STANDARD.encode(percent_decoded(user)));
-    (plain, Some(header))
-}
-
-fn percent_decoded(text: &str) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut index = 0;
-    while let Some(byte) = bytes.get(index) {
-        let code = bytes
-            .get(index + 1..index + 3)
-            .filter(|_| *byte == b'%')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(code.unwrap_or(*byte));
-        index += if code.is_some() { 3 } else { 1 };
-    }
-    out
-}
-
-/// Where in `url` the authority is: between `://` and the next `/`, `?` or `#`.
-fn authority_range(url: &str) -> (usize, usize) {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |at| start + at);
-    (start, end)
-}
-
-/// Path and query of a URL.
-fn path(url: &str) -> &str {
-    let (_, end) = authority_range(url);
-    url.get(end..).unwrap_or("")
-}
-
-fn authority(url: &str) -> &str {
-    let (start, end) = authority_range(url);
-    let authority = &url[start..end];
-    authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host)
-}
-
-fn scheme(url: &str) -> String {
-    let scheme = url.split("://").next().unwrap_or("");
-    scheme.to_ascii_lowercase()
-}
-
-/// True if a URL wants TLS.
-pub fn is_https(url: &str) -> bool {
-    scheme(url) == "https"
-}
-
-/// The URL that `location` means on the page `base` (RFC 3986, 5.2, without dot segments, which servers resolve).
-fn join(base: &str, location: &str) -> Option<String> {
-    let (_, end) = authority_range(base);
-    if location.contains("://") {
-        return Some(String::from(location));
-    }
-    if let Some(rest) = location.strip_prefix("//") {
-        return Some(format!("{}://{rest}", scheme(base)));
-    }
-    if location.starts_with('/') {
-        return Some(format!("{}{location}", &base[..end]));
-    }
-    let path = base.get(end..)?.split(['?', '#']).next()?;
-    let folder = path.rfind('/').map_or("/", |at| &path[..=at]);
-    Some(format!("{}{folder}{location}", &base[..end]))
-}
-
-/// The port of a URL, and its host without brackets.
-pub fn host_and_port(url: &str) -> Option<(&str, u16)> {
-    let default = match scheme(url).as_str() {
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
-    };
-    let authority = authority(url);
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, port.parse().ok()?),
-        _ => (authority, default),
-    };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    (!host.is_empty()).then_some((host, port))
-}
-
 impl<W: Wires> Resolver for Handle<W> {
     fn resolve(
         &self,
@@ -528,7 +390,8 @@ impl<W: Wires> Resolver for Handle<W> {
         _: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let url = uri.to_string();
-        let (host, port) = host_and_port(&url).ok_or(ureq::Error::HostNotFound)?;
+        let url = Url::parse(&url).ok_or(ureq::Error::HostNotFound)?;
+        let (host, port) = (url.host(), url.port());
         let mut shared = self.lock();
         let until = shared.until;
         match shared.net.resolve(host, until) {
@@ -556,8 +419,12 @@ impl<W: Wires> Connector for Handle<W> {
         _: Option<()>,
     ) -> Result<Option<Line<W>>, ureq::Error> {
         let mut shared = self.lock();
-        let until = shared.until;
-        match shared.net.connect(&details.addrs, until) {
+        let (until, local_ports) = (shared.until, shared.local_ports);
+        let connected = match local_ports {
+            Some(ports) => shared.net.connect_from(ports, &details.addrs, until),
+            None => shared.net.connect(&details.addrs, until),
+        };
+        match connected {
             Ok(conn) => Ok(Some(Line {
                 handle: self.clone(),
                 conn,
@@ -603,16 +470,16 @@ impl<W: Wires> Transport for Line<W> {
         let output = self.buffers.output();
         let output = output.get(..amount).unwrap_or(&[]);
         let mut shared = self.handle.lock();
-        let ahead = shared.net.take_ahead(output, self.conn);
-        match ahead {
-            Some(conn) => self.conn = conn,
-            None => {
-                let until = shared.until;
+        let until = shared.until;
+        let whole = output.ends_with(b"\r\n\r\n");
+        let sent = match std::mem::take(&mut shared.fits) && whole {
+            true => shared.net.request(self.conn, output, until),
+            false => {
                 let sent = shared.net.send(self.conn, output, until);
-                sent.map_err(|how| cut(&mut shared, how))?;
+                sent.map(|()| self.conn)
             }
-        }
-        shared.send_ahead(self.conn, output, ahead.is_some());
+        };
+        self.conn = sent.map_err(|how| cut(&mut shared, how))?;
         Ok(())
     }
 
@@ -645,51 +512,49 @@ impl<W: Wires> Drop for Line<W> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn urls_are_joined() {
-        let base = "http://a:80/b/c?d";
-        for (location, want) in [
-            ("http://x/y", "http://x/y"),
-            ("//x/y", "http://x/y"),
-            ("/y", "http://a:80/y"),
-            ("y", "http://a:80/b/y"),
-        ] {
-            assert_eq!(join(base, location).as_deref(), Some(want));
-        }
-        assert_eq!(join("http://a", "y").as_deref(), Some("http://a/y"));
+    /// The head of a request, one header a line.
+    fn written(request: &Request) -> Result<String, String> {
+        let built = head(request).and_then(|builder| Ok(builder.body(())?));
+        let built = built.map_err(|wrong| Progress::default().failure(&wrong, request).found)?;
+        let lines = built.headers().iter();
+        let lines = lines.map(|(name, value)| format!("\n{name}: {}", value.to_str().unwrap()));
+        Ok(format!(
+            "{} {}{}",
+            built.method(),
+            built.uri(),
+            lines.collect::<String>()
+        ))
     }
 
     #[test]
-    fn a_head_is_made_for_another_path() {
-        let head = b"GET /a/b?c HTTP/1.1\r\nhost: x\r\n\r\n";
-        assert_eq!(head_path(head), Some("/a/b?c"));
-        let want = b"GET /d HTTP/1.1\r\nhost: x\r\n\r\n";
-        assert_eq!(head_for(head, "/d").as_deref(), Some(&want[..]));
-        for path in ["", "d", "/d e", "/d\r\nx: y", "/\u{e9}", "/d#e"] {
-            assert_eq!(head_for(head, path), None, "{path:?}");
-        }
-        for head in [&b"PUT / HTTP/1.1\r\n"[..], b"GET /", b"", b"GET \xff x"] {
-            assert_eq!(head_for(head, "/d"), None);
-        }
-    }
-
-    #[test]
-    fn credentials_become_a_header() {
-        let (url, header) = without_credentials("http://me:p%40ss@host:8080/a@b");
-        assert_eq!(url, "http://host:8080/a@b");
-        assert_eq!(header.as_deref(), Some("Basic bWU6cEBzcw=="));
-        assert_eq!(without_credentials("http://host/a@b").1, None);
-    }
-
-    #[test]
-    fn hosts_and_ports() {
+    fn heads_say_where_and_who() {
+        let second = Duration::from_secs(1);
+        let get = |url| Request::new(Method::Get, url, 1, second);
         assert_eq!(
-            host_and_port("http://[fd00:ec2::254]/x"),
-            Some(("fd00:ec2::254", 80))
+            written(&get("http://me:p%40ss@host:8080/a@b?c#d")).unwrap(),
+            "GET http://host:8080/a@b?c\nauthorization: Basic bWU6cEBzcw=="
         );
-        assert_eq!(host_and_port("http://[::1]:81/x"), Some(("::1", 81)));
-        assert_eq!(host_and_port("https://u:p@a.b?x"), Some(("a.b", 443)));
-        assert_eq!(host_and_port("ftp://a"), None);
-        assert_eq!(host_and_port("http://"), None);
+        let elsewhere = Request {
+            at: At::Address("169.254.169.254:80".parse().unwrap()),
+            headers: &[("metadata-flavor", "Google")],
+            ..get("http://metadata.google.internal/a")
+        };
+        assert_eq!(
+            written(&elsewhere).unwrap(),
+            "GET http://169.254.169.254:80/a\nhost: metadata.google.internal\nmetadata-flavor: Google"
+        );
+        let secure = Request {
+            at: elsewhere.at,
+            ..get("https://host/")
+        };
+        assert!(written(&secure).unwrap_err().starts_with("an https URL"));
+        let bad = Request {
+            headers: &[("x", "a\nb")],
+            ..get("http://host/")
+        };
+        assert_eq!(written(&bad).unwrap_err(), "a request that cannot be sent");
+        for url in ["ftp://host/", "host", "http://", "http://a b/"] {
+            assert_eq!(written(&get(url)).unwrap_err(), NO_URL);
+        }
     }
 }

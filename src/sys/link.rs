@@ -9,14 +9,10 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use cloudseed_core::machine::Link;
-use cloudseed_core::net::frame::HEADER_BYTES;
+use cloudseed_core::net::frame::{self, HEADER_BYTES};
 use cloudseed_core::net::{self, Nic, Wires};
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
-use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket,
-    UdpPacket,
-};
 
 use super::clock;
 use super::guard::{Before, Guard};
@@ -94,8 +90,15 @@ impl Port {
             if status & TP_STATUS_VLAN_VALID != 0 && tag & 0x0fff != 0 {
                 continue;
             }
-            if status & TP_STATUS_CSUMNOTREADY != 0 {
-                complete(&mut self.buffer[..count]);
+            // It came from a neighbour on the same host and never met the hardware that should have filled it in. All other
+            // frames are verified as they are.
+            let unfinished = status & TP_STATUS_CSUMNOTREADY != 0;
+            if let Some(packet) = self
+                .buffer
+                .get_mut(HEADER_BYTES..count)
+                .filter(|_| unfinished)
+            {
+                frame::complete(packet);
             }
             return Some(count);
         }
@@ -198,47 +201,6 @@ fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
-}
-
-/// Fills in the TCP or UDP checksum of a frame that never met the hardware that should have: it came from a neighbour on
-/// the same host. All other frames are verified as they are.
-fn complete(frame: &mut [u8]) {
-    let Ok(mut frame) = EthernetFrame::new_checked(frame) else {
-        return;
-    };
-    match frame.ethertype() {
-        EthernetProtocol::Ipv4 => {
-            let Ok(mut packet) = Ipv4Packet::new_checked(frame.payload_mut()) else {
-                return;
-            };
-            let ends = (packet.src_addr().into(), packet.dst_addr().into());
-            fill(packet.next_header(), ends, packet.payload_mut());
-        }
-        EthernetProtocol::Ipv6 => {
-            let Ok(mut packet) = Ipv6Packet::new_checked(frame.payload_mut()) else {
-                return;
-            };
-            let ends = (packet.src_addr().into(), packet.dst_addr().into());
-            fill(packet.next_header(), ends, packet.payload_mut());
-        }
-        _ => {}
-    }
-}
-
-fn fill(protocol: IpProtocol, (from, to): (IpAddress, IpAddress), payload: &mut [u8]) {
-    match protocol {
-        IpProtocol::Tcp => {
-            if let Ok(mut tcp) = TcpPacket::new_checked(payload) {
-                tcp.fill_checksum(&from, &to);
-            }
-        }
-        IpProtocol::Udp => {
-            if let Ok(mut udp) = UdpPacket::new_checked(payload) {
-                udp.fill_checksum(&from, &to);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// A received frame.
@@ -389,6 +351,10 @@ impl Wires for PacketWires {
 
     fn now(&self) -> Instant {
         clock::now()
+    }
+
+    fn wall(&self) -> Duration {
+        clock::wall()
     }
 
     fn plugged(&self, port: usize) -> bool {

@@ -2,8 +2,11 @@
 
 use std::io;
 use std::mem::size_of;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
+
+use cloudseed_core::net::held::Held;
 
 /// Bytes of the largest answer read at once.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -28,15 +31,6 @@ pub struct State {
     pub index: u32,
     /// Its flags, [`UP`] and [`LOWER_UP`] among them; none if it is gone.
     pub flags: u32,
-}
-
-/// An address the kernel has on an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// The interface's index.
-    pub index: u32,
-    /// True if it is good beyond the link.
-    pub global: bool,
 }
 
 /// A netlink socket.
@@ -267,9 +261,19 @@ fn state(message: &Message) -> Option<State> {
 
 /// struct ifaddrmsg: family 1 · prefix 1 · flags 1 · scope 1 · index 4.
 fn held(message: &Message) -> Option<Held> {
-    let scope = *message.body.get(3)?;
+    let [_, prefix, _, scope] = *message.body.first_chunk()?;
+    let attributes = message.body.get(8..)?;
+    // At the end of a tunnel the first is the other end's, and the second one's own.
+    let own = attribute(attributes, libc::IFA_LOCAL);
+    let own = own.or_else(|| attribute(attributes, libc::IFA_ADDRESS))?;
+    let address = match own.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(own).ok()?),
+        _ => IpAddr::from(<[u8; 16]>::try_from(own).ok()?),
+    };
     (message.kind == libc::RTM_NEWADDR).then_some(Held {
         index: number(&message.body, 4)?,
+        address,
+        prefix,
         global: scope == libc::RT_SCOPE_UNIVERSE,
     })
 }

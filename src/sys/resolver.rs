@@ -7,15 +7,9 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use cloudseed_core::fetch::Failure;
-use cloudseed_core::machine::Files;
 use cloudseed_core::net::names::{self, Answer, Kind};
-use ureq::config::Config;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{NextTimeout, time};
+use cloudseed_core::outside::Failure;
 
-use super::http::{Told, host_and_port};
 use super::random;
 use super::root::Root;
 
@@ -28,7 +22,7 @@ const ROUNDS_MAX: u32 = 3;
 /// How long one server may take for one answer.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// Longest time a lookup may take.
-const LOOKUP_MAX: Duration = Duration::from_secs(10);
+const LOOKUP_MAX: Duration = Duration::from_secs(names::LOOKUP_SECONDS_MAX);
 /// Largest answer taken over UDP, and over TCP.
 const ANSWER_BYTES_MAX: usize = 4096;
 
@@ -44,8 +38,10 @@ impl Servers {
         Servers { root }
     }
 
-    /// The addresses of `host`: a literal, a name of /etc/hosts, or what a server says, IPv4 first.
-    pub fn addresses(&self, host: &str, until: Instant) -> Result<Vec<IpAddr>, Failure> {
+    /// The addresses of `host`: a literal, a name of /etc/hosts, or what a server says, IPv4 first. Takes `limit` at most,
+    /// and never longer than a lookup may.
+    pub fn addresses(&self, host: &str, limit: Duration) -> Result<Vec<IpAddr>, Failure> {
+        let until = Instant::now() + limit.min(LOOKUP_MAX);
         if let Some(address) = names::literal(host) {
             return Ok(vec![address]);
         }
@@ -60,11 +56,9 @@ impl Servers {
         let mut told = told.map(|text| names::told(&text));
         let told = told.find(|told| !told.servers.is_empty());
         let Some(told) = told else {
-            let found = format!("no name server to ask for {host}");
-            return Err(Failure {
-                again: false,
-                found,
-            });
+            return Err(Failure::lasting(format!(
+                "no name server to ask for {host}"
+            )));
         };
         for name in names::spellings(host, &told.search) {
             let addresses = ask(&name, &told.servers, until)?;
@@ -72,35 +66,7 @@ impl Servers {
                 return Ok(addresses);
             }
         }
-        let found = format!("no address of {host}");
-        Err(Failure {
-            again: false,
-            found,
-        })
-    }
-}
-
-impl Resolver for Servers {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        _: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let url = uri.to_string();
-        let (host, port) = host_and_port(&url).ok_or(ureq::Error::HostNotFound)?;
-        let limit = match timeout.after {
-            time::Duration::Exact(limit) => limit.min(LOOKUP_MAX),
-            time::Duration::NotHappening => LOOKUP_MAX,
-        };
-        let addresses = self
-            .addresses(host, Instant::now() + limit)
-            .map_err(|failure| ureq::Error::Other(Box::new(Told(failure))))?;
-        let mut found = self.empty();
-        for address in addresses.into_iter().take(names::ENTRIES_MAX) {
-            found.push(SocketAddr::new(address, port));
-        }
-        Ok(found)
+        Err(Failure::lasting(format!("no address of {host}")))
     }
 }
 
@@ -135,11 +101,11 @@ fn ask(name: &str, servers: &[IpAddr], until: Instant) -> Result<Vec<IpAddr>, Fa
                 return Ok(addresses);
             }
             if Instant::now() >= until {
-                return Err(Failure { again: true, found });
+                return Err(Failure::passing(found));
             }
         }
     }
-    Err(Failure { again: true, found })
+    Err(Failure::passing(found))
 }
 
 /// One question to one server: over UDP, and once more over TCP if the answer is too long for that.

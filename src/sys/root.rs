@@ -148,6 +148,11 @@ impl Root {
             .open(place)
     }
 
+    /// The file at `path` as text, trimmed; undecodable bytes are replaced.
+    pub fn text(&self, path: &str) -> Option<String> {
+        (self as &dyn Files).text(path)
+    }
+
     /// The whole content of the regular file at `path`, as [`Files::read`], for who wants to know why not. Attributes in
     /// /sys and /proc, whose size says nothing, are read to their end.
     pub fn load(&self, path: &str, bytes_max: usize) -> io::Result<Vec<u8>> {

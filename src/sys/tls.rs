@@ -10,9 +10,10 @@ use std::io::{BufRead, Read, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use cloudseed_core::fetch::Failure;
 use cloudseed_core::machine::Files;
+use cloudseed_core::outside::Failure;
 use cloudseed_core::pem;
+use cloudseed_core::url::Url;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -26,7 +27,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::root::Root;
-use super::{http, random};
+use super::{clock, http, random};
 
 mod provider;
 mod wall;
@@ -64,7 +65,7 @@ struct Inner {
 
 impl Default for Tls {
     fn default() -> Tls {
-        Tls::new(Root::new(std::path::Path::new("/")), wall::now)
+        Tls::new(Root::new(std::path::Path::new("/")), clock::wall)
     }
 }
 
@@ -154,7 +155,7 @@ impl Tls {
             again: false,
             found,
         };
-        let host = http::host_and_port(url).map_or("", |(host, _)| host);
+        let host = Url::parse(url).map_or("", |url| url.host());
         let name = ServerName::try_from(String::from(host))
             .map_err(|_| refused(format!("{host:?}, which no certificate can name")))?;
         if !random::is_ready(RANDOM_MAX) {

@@ -1,73 +1,39 @@
 //! World: the outside that recipes talk to, made of packet sockets, or of the kernel's sockets where the kernel already has
 //! an address.
 
-use std::fmt;
-use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use cloudseed_core::compile::Line;
-use cloudseed_core::fetch::{Failure, Network, Outside, Request, Response};
+use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::{self, Link, Machine};
 use cloudseed_core::net::fixed::Fixed;
-use cloudseed_core::net::learnt::Learnt;
 use cloudseed_core::net::{self, Net, Wires, names};
-use cloudseed_core::value::Value;
-use smoltcp::time::Instant;
+use cloudseed_core::outside::learnt::Learnt;
+use cloudseed_core::outside::{
+    At, Carrier, Clock, Endpoint, Failure, Network, Outside, Port, Ports, Request, Response, Stream,
+};
+use cloudseed_core::url::{Url, shown};
 use ureq::Agent;
-use ureq::unversioned::transport::{Connector, TcpConnector};
 
-use super::http::{self, Handle, Progress};
+use super::dial::Dial;
+use super::http::{self, Handle};
+use super::kernel::Kernel;
 use super::link::{self, PacketWires};
-use super::resolver::Servers;
+use super::ports::Doors;
 use super::root::Root;
+use super::stream::Started;
 use super::tls::{self, Tls};
 use super::watch::{self, Watch};
 use super::{clock, random};
 
-/// The log of this boot: its lines and when they were written.
-#[derive(Debug)]
-pub struct Journal {
-    started: Instant,
-    lines: Vec<Line>,
-}
-
-impl Journal {
-    /// A journal that begins now, on the machine's clock.
-    pub fn new() -> Journal {
-        Journal::since(clock::now())
-    }
-
-    /// A journal that began at `started`, on whichever clock that is.
-    pub fn since(started: Instant) -> Journal {
-        Journal {
-            started,
-            lines: Vec::new(),
-        }
-    }
-
-    /// Writes a line.
-    pub fn note(&mut self, now: Instant, text: impl fmt::Display) {
-        self.lines.push(Line {
-            micros: (now - self.started).total_micros(),
-            text: text.to_string(),
-        });
-    }
-
-    fn passed(&self, now: Instant) -> Duration {
-        Duration::from_micros((now - self.started).total_micros())
-    }
-}
-
-impl Default for Journal {
-    fn default() -> Journal {
-        Journal::new()
-    }
-}
+/// Longest time to wait for a network interface whose driver comes late.
+const NIC_MAX: Duration = Duration::from_secs(10);
 
 /// What the outside is made of, and who watches it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// The machine whose names and ports these are.
+    pub root: Root,
     /// The interfaces.
     pub links: Vec<Link>,
     /// How long to wait for an interface if there is none yet; only on the machine itself.
@@ -83,119 +49,144 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those of a machine.
-    pub fn of(machine: &Machine, watch: Watch) -> Settings {
+    /// Those of the machine itself.
+    pub fn of(machine: &Machine, root: &Root, watch: Watch) -> Settings {
         Settings {
             links: machine.links.clone(),
             patience: NIC_MAX,
             fixed: Fixed::all(&machine.cmdline),
             hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
             watch,
+            ..Settings::without_network(root)
+        }
+    }
+
+    /// Those of a machine below a root, of which there are files, and sockets that stand for its ports.
+    pub fn without_network(root: &Root) -> Settings {
+        Settings {
+            root: root.clone(),
+            links: Vec::new(),
+            patience: Duration::ZERO,
+            fixed: Vec::new(),
+            hosts: String::new(),
+            watch: Watch::default(),
             tls: Tls::default(),
         }
     }
 }
 
-/// The outside of this machine. Nothing is touched before the first connection is asked for.
-pub fn open(settings: Settings, journal: Journal) -> Box<dyn Outside> {
+/// The outside of this machine. No interface is touched before a network is asked for.
+pub fn open(settings: Settings, journal: Journal, started: Started) -> Box<dyn Outside> {
     Box::new(Lazy {
+        doors: Doors::new(settings.root.clone(), started),
         settings,
         journal,
+        started,
         outside: None,
     })
 }
 
-/// An outside that is opened when it is needed.
+/// An outside whose network is opened when it is needed.
 struct Lazy {
+    doors: Doors,
     settings: Settings,
-    /// The journal until then.
     journal: Journal,
+    started: Started,
     outside: Option<Box<dyn Outside>>,
 }
 
 impl Lazy {
-    fn opened(&mut self) -> &mut dyn Outside {
-        let (settings, journal) = (&self.settings, &mut self.journal);
-        let outside = self
-            .outside
-            .get_or_insert_with(|| choose(settings, std::mem::take(journal)));
-        &mut **outside
+    /// The network, opened within `timeout`; waiting for an interface may take several calls.
+    fn opened(&mut self, timeout: Duration) -> Result<&mut dyn Outside, Failure> {
+        if self.outside.is_none() {
+            self.outside = Some(self.choose(timeout)?);
+        }
+        match &mut self.outside {
+            Some(outside) => Ok(&mut **outside),
+            None => Err(Failure::lasting("no network")),
+        }
+    }
+
+    fn note(&self, line: impl std::fmt::Display) {
+        self.journal.note(self.started.passed(), line);
+    }
+
+    /// Our own stack on the interfaces worth asking on, or the kernel's where it has an address already: it would answer our
+    /// connections with resets.
+    fn choose(&mut self, timeout: Duration) -> Result<Box<dyn Outside>, Failure> {
+        let kernels = link::kernel_has_addresses(&self.settings.links);
+        let (mut nics, mut left_out) = net::candidates(&self.settings.links);
+        let patience = self.settings.patience.min(timeout);
+        if nics.is_empty() && !kernels && !patience.is_zero() {
+            self.note("waiting for a network interface");
+            let look = || machine::links(&Root::new(Path::new("/")));
+            let before = self.started.passed();
+            let links = link::wait_for_nic(look, patience);
+            (nics, left_out) = net::candidates(&links);
+            let waited = self.started.passed().saturating_sub(before);
+            self.settings.patience = self.settings.patience.saturating_sub(waited);
+            if nics.is_empty() && !self.settings.patience.is_zero() {
+                return Err(Failure::passing("no usable network interface yet"));
+            }
+        }
+        for line in left_out {
+            self.note(line);
+        }
+        if kernels {
+            self.note("the kernel has an address already, using its sockets");
+            if self.settings.watch.is_wanted() {
+                self.note("no record of frames: they are the kernel's");
+            }
+            return Ok(Box::new(self.kernel()));
+        }
+        match PacketWires::open(&nics) {
+            Ok((wires, nics, trouble)) => {
+                for line in trouble {
+                    self.note(line);
+                }
+                Ok(Box::new(self.world(wires, nics)))
+            }
+            Err(error) => {
+                self.note(format_args!(
+                    "no packet sockets ({error}), using the kernel's sockets"
+                ));
+                Ok(Box::new(self.kernel()))
+            }
+        }
+    }
+
+    fn kernel(&self) -> Kernel {
+        Kernel::new(&self.settings, self.journal.clone(), self.started)
+    }
+
+    fn world(&self, wires: PacketWires, nics: Vec<net::Nic>) -> World<PacketWires> {
+        let tap = watch::tap(&self.settings.watch, &nics);
+        let mut net = Net::new(wires, nics, random::seed());
+        for fixed in &self.settings.fixed {
+            net.fix(fixed.clone());
+        }
+        for (name, address) in names::hosts(&self.settings.hosts) {
+            net.know(name, address);
+        }
+        match tap {
+            Ok(tap) => net.watch(tap),
+            Err(error) => self.note(format_args!("no record: {error}")),
+        }
+        let mut world = World::new(net, self.journal.clone());
+        world.started = self.started;
+        world
+            .trusting(self.settings.tls.clone())
+            .with_ports(Box::new(self.doors.clone()))
     }
 }
 
-/// Our own stack on the interfaces worth asking on, or the kernel's where it has an address already: it would answer our
-/// connections with resets.
-fn choose(settings: &Settings, mut journal: Journal) -> Box<dyn Outside> {
-    let (mut nics, mut left_out) = net::candidates(&settings.links);
-    let kernels = link::kernel_has_addresses(&settings.links);
-    if nics.is_empty() && !kernels && !settings.patience.is_zero() {
-        journal.note(clock::now(), "waiting for a network interface");
-        let look = || machine::links(&Root::new(Path::new("/")));
-        let links = link::wait_for_nic(look, settings.patience);
-        (nics, left_out) = net::candidates(&links);
-    }
-    for line in left_out {
-        journal.note(clock::now(), line);
-    }
-    let machine = Root::new(Path::new("/"));
-    if kernels {
-        let line = "the kernel has an address already, using its sockets";
-        journal.note(clock::now(), line);
-        if settings.watch.is_wanted() {
-            let line = "no record of frames: they are the kernel's";
-            journal.note(clock::now(), line);
-        }
-        return Box::new(Kernel::new(journal, settings.tls.clone(), machine));
-    }
-    match PacketWires::open(&nics) {
-        Ok((wires, nics, trouble)) => {
-            for line in trouble {
-                journal.note(clock::now(), line);
-            }
-            let mut net = Net::new(wires, nics.clone(), random::seed());
-            for fixed in &settings.fixed {
-                net.fix(fixed.clone());
-            }
-            for (name, address) in names::hosts(&settings.hosts) {
-                net.know(name, address);
-            }
-            match watch::tap(&settings.watch, &nics) {
-                Ok(tap) => net.watch(tap),
-                Err(error) => journal.note(clock::now(), format_args!("no record: {error}")),
-            }
-            Box::new(World::new(net, journal).trusting(settings.tls.clone()))
-        }
-        Err(error) => {
-            let line = format!("no packet sockets ({error}), using the kernel's sockets");
-            journal.note(clock::now(), line);
-            Box::new(Kernel::new(journal, settings.tls.clone(), machine))
-        }
-    }
-}
-
-impl Outside for Lazy {
-    fn reach(
-        &mut self,
-        network: Network,
-        endpoints: &[&str],
-        timeout: Duration,
-    ) -> Result<usize, Failure> {
-        self.opened().reach(network, endpoints, timeout)
-    }
-
-    fn expect(&mut self, urls: &[String]) {
-        self.opened().expect(urls);
-    }
-
-    fn http(&mut self, request: &Request) -> Result<Response, Failure> {
-        self.opened().http(request)
-    }
-
+impl Clock for Lazy {
     fn now(&self) -> Duration {
-        match &self.outside {
-            Some(outside) => outside.now(),
-            None => self.journal.passed(clock::now()),
-        }
+        self.started.passed()
+    }
+
+    fn wall(&self) -> Duration {
+        clock::wall()
     }
 
     fn pause(&mut self, time: Duration) {
@@ -208,26 +199,47 @@ impl Outside for Lazy {
     fn random(&mut self) -> u32 {
         random::seed() as u32
     }
+}
 
-    fn note(&mut self, line: fmt::Arguments) {
-        match &mut self.outside {
-            Some(outside) => outside.note(line),
-            None => self.journal.note(clock::now(), line),
+impl Carrier for Lazy {
+    fn reach(
+        &mut self,
+        network: Network,
+        endpoints: &[Endpoint],
+        timeout: Duration,
+    ) -> Result<usize, Failure> {
+        if let Some(index) = behind_a_port(&mut self.doors, endpoints, timeout)? {
+            return Ok(index);
+        }
+        let patience = self.settings.patience;
+        self.opened(timeout)?;
+        // What was waited for an interface is gone.
+        let timeout = timeout.saturating_sub(patience - self.settings.patience);
+        self.opened(timeout)?.reach(network, endpoints, timeout)
+    }
+
+    fn expect(&mut self, urls: &[String]) {
+        if let Some(outside) = &mut self.outside {
+            outside.expect(urls);
         }
     }
 
-    fn lines(&self) -> Vec<Line> {
-        match &self.outside {
-            Some(outside) => outside.lines(),
-            None => self.journal.lines.clone(),
+    fn exchange(&mut self, request: &Request) -> Result<Response, Failure> {
+        if let Some(done) = through_a_port(&mut self.doors, self.started.passed(), request) {
+            return done;
         }
+        self.opened(request.timeout)?.exchange(request)
     }
 
-    fn learnt(&self) -> Value {
-        match &self.outside {
-            Some(outside) => outside.learnt(),
-            None => Value::Null,
-        }
+    fn learnt(&self) -> Vec<Learnt> {
+        let outside = self.outside.as_ref();
+        outside.map(|outside| outside.learnt()).unwrap_or_default()
+    }
+}
+
+impl Ports for Lazy {
+    fn open(&mut self, port: &Port, timeout: Duration) -> Result<Box<dyn Stream>, Failure> {
+        self.doors.open(port, timeout)
     }
 }
 
@@ -237,68 +249,58 @@ pub struct World<W: Wires> {
     agent: Agent,
     tls: Tls,
     journal: Journal,
+    started: Started,
+    ports: Box<dyn Ports>,
 }
 
 impl<W: Wires> World<W> {
-    /// An outside over `net`, whose clock is the journal's.
+    /// An outside over `net`, whose clock begins now; without ports.
     pub fn new(net: Net<W>, journal: Journal) -> World<W> {
+        let started = Started(net.now());
         let handle = Handle::new(net);
         let tls = Tls::default();
         World {
-            agent: handle.agent(tls.clone()),
+            agent: handle.agent(tls.clone(), http::IDLE_MAX),
             tls,
             handle,
             journal,
+            started,
+            ports: Box::new(Closed),
         }
     }
 
     /// The same with others to trust.
     pub fn trusting(mut self, tls: Tls) -> World<W> {
-        self.agent = self.handle.agent(tls.clone());
+        self.agent = self.handle.agent(tls.clone(), http::IDLE_MAX);
         self.tls = tls;
         self
     }
 
-    fn tell(&mut self) {
-        let now = self.handle.lock().net.now();
+    /// The same with ports.
+    pub fn with_ports(mut self, ports: Box<dyn Ports>) -> World<W> {
+        self.ports = ports;
+        self
+    }
+
+    fn tell(&self) {
+        let now = self.now();
         for note in self.tls.notes() {
             self.journal.note(now, note);
         }
         let notes = self.handle.lock().net.notes();
         for (at, note) in notes {
-            self.journal.note(at, note);
+            self.journal.note(self.started.at(at), note);
         }
     }
 }
 
-impl<W: Wires> Outside for World<W> {
-    fn reach(
-        &mut self,
-        network: Network,
-        endpoints: &[&str],
-        timeout: Duration,
-    ) -> Result<usize, Failure> {
-        let targets = targets(endpoints)?;
-        let mut shared = self.handle.lock();
-        let until = shared.net.now() + http::micros(timeout);
-        let result = shared.net.reach(network, &targets, until);
-        drop(shared);
-        self.tell();
-        result
-    }
-
-    fn expect(&mut self, urls: &[String]) {
-        self.handle.expect(urls);
-    }
-
-    fn http(&mut self, request: &Request) -> Result<Response, Failure> {
-        let result = self.handle.http(&self.agent, request);
-        self.tell();
-        result
-    }
-
+impl<W: Wires> Clock for World<W> {
     fn now(&self) -> Duration {
-        self.journal.passed(self.handle.lock().net.now())
+        self.started.at(self.handle.lock().net.now())
+    }
+
+    fn wall(&self) -> Duration {
+        self.handle.lock().net.wall()
     }
 
     fn pause(&mut self, time: Duration) {
@@ -312,20 +314,55 @@ impl<W: Wires> Outside for World<W> {
     fn random(&mut self) -> u32 {
         self.handle.lock().net.random()
     }
+}
 
-    fn note(&mut self, line: fmt::Arguments) {
-        let now = self.handle.lock().net.now();
-        self.journal.note(now, line);
+impl<W: Wires> Carrier for World<W> {
+    fn reach(
+        &mut self,
+        network: Network,
+        endpoints: &[Endpoint],
+        timeout: Duration,
+    ) -> Result<usize, Failure> {
+        let targets = targets(endpoints)?;
+        let until = self.handle.lock().net.now() + http::micros(timeout);
+        if let Some(index) = behind_a_port(&mut *self.ports, endpoints, timeout)? {
+            return Ok(index);
+        }
+        let places: Vec<(&str, u16)> = targets.iter().map(|to| (&*to.host, to.port)).collect();
+        let reached = self.handle.lock().net.reach(network, &places, until);
+        self.tell();
+        let index = reached?;
+        Ok(targets.get(index).map_or(0, |target| target.index))
     }
 
-    fn lines(&self) -> Vec<Line> {
-        self.journal.lines.clone()
+    fn expect(&mut self, urls: &[String]) {
+        self.handle.expect(urls);
     }
 
-    fn learnt(&self) -> Value {
-        let learnt = self.handle.lock().net.learnt();
-        let learnt: Vec<Value> = learnt.iter().map(Learnt::value).collect();
-        learnt.into()
+    fn exchange(&mut self, request: &Request) -> Result<Response, Failure> {
+        let now = self.now();
+        if let Some(done) = through_a_port(&mut *self.ports, now, request) {
+            return done;
+        }
+        let done = match request.local_ports {
+            None => self.handle.exchange(&self.agent, request),
+            Some(_) => {
+                let agent = self.handle.agent(self.tls.clone(), 0);
+                self.handle.exchange(&agent, request)
+            }
+        };
+        self.tell();
+        done
+    }
+
+    fn learnt(&self) -> Vec<Learnt> {
+        self.handle.lock().net.learnt()
+    }
+}
+
+impl<W: Wires> Ports for World<W> {
+    fn open(&mut self, port: &Port, timeout: Duration) -> Result<Box<dyn Stream>, Failure> {
+        self.ports.open(port, timeout)
     }
 }
 
@@ -335,119 +372,91 @@ impl<W: Wires> Drop for World<W> {
     }
 }
 
-/// Host and port of each endpoint.
-fn targets<'a>(endpoints: &[&'a str]) -> Result<Vec<(&'a str, u16)>, Failure> {
-    let target = |endpoint: &&'a str| {
-        let refused = |found| Failure {
-            again: false,
-            found,
+/// The ports of a machine that has none.
+struct Closed;
+
+impl Ports for Closed {
+    fn open(&mut self, port: &Port, _: Duration) -> Result<Box<dyn Stream>, Failure> {
+        Err(Failure::lasting(format!("no {port}")))
+    }
+}
+
+/// An endpoint that a network leads to.
+#[derive(Debug)]
+pub struct Target {
+    /// Its place among the endpoints.
+    pub index: usize,
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// Those of the endpoints that a network leads to.
+pub fn targets(endpoints: &[Endpoint]) -> Result<Vec<Target>, Failure> {
+    let mut targets = Vec::new();
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        let url = Url::parse(endpoint.url).filter(Url::is_http);
+        let url = url.ok_or_else(|| {
+            let url = shown(endpoint.url).to_string();
+            Failure::lasting(format!("{url:?}, which is no http URL"))
+        })?;
+        if !tls::SPOKEN && url.is_https() {
+            return Err(Failure::lasting(http::NO_TLS));
+        }
+        let (host, port) = match endpoint.at {
+            At::Host => (String::from(url.host()), url.port()),
+            At::Address(address) => (address.ip().to_string(), address.port()),
+            At::Port(_) => continue,
         };
-        if !tls::SPOKEN && http::is_https(endpoint) {
-            return Err(refused(String::from(http::NO_TLS)));
+        targets.push(Target { index, host, port });
+    }
+    Ok(targets)
+}
+
+/// The first endpoint behind a port that opens; `None` if none does and others are left.
+pub fn behind_a_port(
+    ports: &mut dyn Ports,
+    endpoints: &[Endpoint],
+    timeout: Duration,
+) -> Result<Option<usize>, Failure> {
+    let mut failure = None;
+    for (index, endpoint) in endpoints.iter().enumerate() {
+        let At::Port(port) = &endpoint.at else {
+            continue;
+        };
+        // Nobody waits for one port while there are other ways.
+        let patience = match endpoints.len() {
+            1 => timeout,
+            _ => Duration::ZERO,
+        };
+        match ports.open(port, patience) {
+            Ok(_) => return Ok(Some(index)),
+            Err(found) => failure = Some(found),
         }
-        http::host_and_port(endpoint)
-            .ok_or_else(|| refused(format!("{endpoint:?}, which is no http URL")))
+    }
+    let others = endpoints
+        .iter()
+        .any(|endpoint| !matches!(endpoint.at, At::Port(_)));
+    match failure {
+        Some(failure) if !others => Err(failure),
+        _ => Ok(None),
+    }
+}
+
+/// An exchange through a port of the machine, if the request wants that.
+pub fn through_a_port(
+    ports: &mut dyn Ports,
+    now: Duration,
+    request: &Request,
+) -> Option<Result<Response, Failure>> {
+    let At::Port(port) = &request.at else {
+        return None;
     };
-    endpoints.iter().map(target).collect()
-}
-
-/// Longest time to wait for a network interface whose driver comes late.
-const NIC_MAX: Duration = Duration::from_secs(10);
-/// Longest time one address may keep the others waiting.
-const CONNECT_MAX: Duration = Duration::from_millis(1000);
-/// The pause before all addresses are tried again.
-const AGAIN: Duration = Duration::from_millis(250);
-
-/// An outside over the kernel's sockets: somebody else has configured the network.
-pub struct Kernel {
-    agent: Agent,
-    names: Servers,
-    tls: Tls,
-    journal: Journal,
-}
-
-impl Kernel {
-    /// An outside over the kernel's sockets, with the names of the machine below `root`.
-    pub fn new(journal: Journal, tls: Tls, root: Root) -> Kernel {
-        let connector = ().chain(TcpConnector::default()).chain(tls.clone());
-        let names = Servers::new(root);
-        Kernel {
-            agent: Agent::with_parts(http::config(), connector, names.clone()),
-            names,
-            tls,
-            journal,
-        }
-    }
-}
-
-impl Outside for Kernel {
-    fn reach(
-        &mut self,
-        _: Network,
-        endpoints: &[&str],
-        timeout: Duration,
-    ) -> Result<usize, Failure> {
-        let targets = targets(endpoints)?;
-        let until = self.now() + timeout;
-        loop {
-            let mut found = String::from("no address");
-            for (index, target) in targets.iter().enumerate() {
-                let left = until.saturating_sub(self.now()).min(CONNECT_MAX);
-                match connect(&self.names, target, left) {
-                    Ok(()) => return Ok(index),
-                    Err(failure) => found = failure.found,
-                }
-            }
-            if self.now() + AGAIN >= until {
-                return Err(Failure { again: true, found });
-            }
-            self.pause(AGAIN);
-        }
-    }
-
-    fn http(&mut self, request: &Request) -> Result<Response, Failure> {
-        let mut progress = Progress::default();
-        let result = http::exchange(&self.agent, request, Some(request.timeout), &mut progress);
-        for note in self.tls.notes() {
-            self.journal.note(clock::now(), note);
-        }
-        result.map_err(|error| progress.failure(&error, request))
-    }
-
-    fn now(&self) -> Duration {
-        self.journal.passed(clock::now())
-    }
-
-    fn pause(&mut self, time: Duration) {
-        std::thread::sleep(time);
-    }
-
-    fn random(&mut self) -> u32 {
-        random::seed() as u32
-    }
-
-    fn note(&mut self, line: fmt::Arguments) {
-        self.journal.note(clock::now(), line);
-    }
-
-    fn lines(&self) -> Vec<Line> {
-        self.journal.lines.clone()
-    }
-
-    fn learnt(&self) -> Value {
-        Value::Null
-    }
-}
-
-fn connect(names: &Servers, target: &(&str, u16), timeout: Duration) -> Result<(), Failure> {
-    let (host, port) = target;
-    let mut found = format!("no address of {host}");
-    for address in names.addresses(host, std::time::Instant::now() + timeout)? {
-        let address = SocketAddr::new(address, *port);
-        match TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1))) {
-            Ok(_) => return Ok(()),
-            Err(error) => found = format!("{error} from {host}"),
-        }
-    }
-    Err(Failure { again: true, found })
+    let until = now.saturating_add(request.timeout);
+    let exchanged = ports.open(port, request.timeout).and_then(|stream| {
+        let dial = Dial::through(stream);
+        dial.exchange(&dial.agent(Tls::default(), 0), request, until)
+    });
+    Some(exchanged)
 }

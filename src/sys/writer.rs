@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 
 use cloudseed_core::machine::{FILE_BYTES_MAX, Files};
-use cloudseed_core::plan::{Mode, Plan, RunPath};
+use cloudseed_core::plan::{Plan, RunPath};
 use cloudseed_core::warning::{Blame, Error};
 
 use super::directory::Directory;
@@ -25,8 +25,6 @@ const OURS_NEW: &str = "cloudseed.new";
 const OURS_OLD: &str = "cloudseed.old";
 /// The list, in our directory, of what the plan put into other directories: one path below /run a line.
 const ELSEWHERE: &str = "elsewhere";
-/// Rooms that only root may look into; all others are for everybody.
-const PRIVATE_ROOMS: [&str; 2] = [OURS, "credstore"];
 
 /// A file that lies beside its place under a temporary name.
 struct Staged {
@@ -135,20 +133,16 @@ fn temporary(name: &str) -> String {
 /// Writes every file where nobody looks: ours into the new directory, others beside their places.
 fn stage(run: &Directory, plan: &Plan, staged: &mut Vec<Staged>) -> Result<(), Error> {
     let mut elsewhere = String::new();
-    for (path, mode, bytes) in plan.files() {
-        let path = path.as_str();
+    for (file, mode, bytes) in plan.files() {
+        let path = file.as_str();
         let told = |error: io::Error| unable(&format!("/run/{path}"), "a new file", &error);
-        let mode = match mode {
-            Mode::Private => 0o600,
-            Mode::Public => 0o644,
-        };
+        let mode = mode.file();
+        let around = file.directory_mode().directory();
         let reached = match in_ours(path) {
             Some(below) => run
-                .enter_or_make(OURS_NEW, 0o700)
-                .and_then(|ours| reach(ours, below, 0o700)),
-            None => run
-                .again()
-                .and_then(|run| reach(run, path, room_mode(path))),
+                .enter_or_make(OURS_NEW, around)
+                .and_then(|ours| reach(ours, below, around)),
+            None => run.again().and_then(|run| reach(run, path, around)),
         };
         let (directory, name) = reached.map_err(told)?;
         if in_ours(path).is_some() {
@@ -183,11 +177,11 @@ fn commit(run: &Directory, plan: &Plan, staged: &[Staged]) -> Result<(), Error> 
             .rename(&temporary(&file.name), &file.name)
             .map_err(|error| unable(&format!("/run/{}", file.path), "to put it there", &error))?;
     }
-    match holds_ours(plan) {
-        true => take_over(run)
-            .map_err(|error| unable(&format!("/run/{OURS}"), "to put it there", &error)),
-        false => Ok(()),
+    if holds_ours(plan) {
+        take_over(run)
+            .map_err(|error| unable(&format!("/run/{OURS}"), "to put it there", &error))?;
     }
+    Ok(())
 }
 
 /// Puts our new directory in the place of the old one, in one step where the kernel and the file system can.
@@ -211,14 +205,6 @@ fn reach(from: Directory, path: &str, mode: u32) -> io::Result<(Directory, &str)
 fn split(path: &str) -> (impl Iterator<Item = &str>, &str) {
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
     (above.split('/').filter(|name| !name.is_empty()), name)
-}
-
-fn room_mode(path: &str) -> u32 {
-    let first = path.split('/').next();
-    match PRIVATE_ROOMS.iter().any(|room| first == Some(room)) {
-        true => 0o700,
-        false => 0o755,
-    }
 }
 
 /// Removes one file that an earlier plan put outside our directory; missing is fine.
@@ -247,6 +233,8 @@ fn unable(place: &str, expected: &str, error: &io::Error) -> Error {
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::{Path, PathBuf};
+
+    use cloudseed_core::plan::Mode;
 
     use super::*;
 

@@ -15,6 +15,8 @@ use smoltcp::time::Instant;
 use crate::cloud::SimulatedCloud;
 use crate::queues::Port;
 
+/// When the clock begins, after the epoch: 2026-07-01.
+const BEGAN: Duration = Duration::from_secs(1_782_864_000);
 /// The least time that passes while the clock moves.
 const TICK: Duration = Duration::from_micros(1);
 
@@ -107,6 +109,10 @@ impl Wires for Cable {
 
     fn now(&self) -> Instant {
         self.clock
+    }
+
+    fn wall(&self) -> Duration {
+        BEGAN + Duration::from_micros(self.clock.total_micros().unsigned_abs())
     }
 
     fn wait(&mut self, until: Instant) {

@@ -20,6 +20,9 @@ pub struct Request {
     headers: Vec<(String, String)>,
     /// False for HTTP/1.0.
     modern: bool,
+    body: Vec<u8>,
+    /// The port that it came from.
+    pub port: u16,
 }
 
 /// What the bytes of a connection hold.
@@ -44,7 +47,9 @@ impl Request {
             }
             _ => return Parsed::Garbage,
         };
-        let request = Request {
+        let mut request = Request {
+            body: Vec::new(),
+            port: 0,
             method: parsed.method.unwrap_or("").to_string(),
             target: parsed.path.unwrap_or("").to_string(),
             modern: parsed.version == Some(1),
@@ -65,7 +70,10 @@ impl Request {
         match length.map(|body| head.saturating_add(body)) {
             Ok(length) if length > REQUEST_BYTES_MAX => Parsed::Garbage,
             Ok(length) if length > input.len() => Parsed::Part,
-            Ok(length) => Parsed::Whole(request, length),
+            Ok(length) => {
+                request.body = input[head..length].to_vec();
+                Parsed::Whole(request, length)
+            }
             Err(_) => Parsed::Garbage,
         }
     }
@@ -118,7 +126,7 @@ impl Body {
 }
 
 /// The checksum of gzip (RFC 1952, 8), bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
+pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
             (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg())
@@ -223,7 +231,8 @@ impl Service {
         let path = self.resolve(&request.target);
         let mut rules = Vec::new();
         for rule in &mut self.rules {
-            if rule.concerns(&request.target, &path) {
+            let (bare, _) = path.split_once('?').unwrap_or((&path, ""));
+            if rule.concerns(&request.target, &path) || bare != path && rule.concerns(bare, bare) {
                 rules.push(rule.what.clone());
             }
         }
@@ -283,11 +292,27 @@ impl Service {
                     let good = match (sent, value.strip_prefix('@')) {
                         (None, _) => false,
                         (Some(sent), Some(path)) => self.spend(path, sent),
-                        (Some(sent), None) => value == "*" || value == sent,
+                        (Some(sent), None) => match value.strip_prefix('~') {
+                            Some(text) => sent.contains(text),
+                            None => value == "*" || value == sent,
+                        },
                     };
                     if !good {
                         return Some((*status, Vec::new()));
                     }
+                }
+                What::Demand {
+                    method,
+                    text,
+                    status,
+                } if *method == request.method => {
+                    let mut windows = request.body.windows(text.len());
+                    if !windows.any(|window| window == text.as_bytes()) {
+                        return Some((*status, Vec::new()));
+                    }
+                }
+                What::Below { port, status } if request.port >= *port => {
+                    return Some((*status, Vec::new()));
                 }
                 What::Answer {
                     method,

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! cloud FOLDER CABLE … [SETTING …]       the cloud of a folder, at as many cables as the machine has interfaces
+//! cloud --ports PORTS MACHINE            no cloud: the host behind the sockets of a machine (see host.rs)
+//! cloud --mdata KEYS SOCKET              no cloud: the host behind QEMU's -chardev socket,path=SOCKET,server=on
 //! cloud --relay CABLE CABLE [SETTING …]  no cloud: carries frames from one cable to the other, with faults
 //!
 //! CABLE    --dgram LOCAL REMOTE    -netdev dgram,id=n0,local.type=unix,local.path=REMOTE,remote.type=unix,remote.path=LOCAL
@@ -16,13 +18,16 @@
 
 #[path = "mod.rs"]
 mod cloud;
+mod host;
 mod port;
 mod wire;
 
 use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::parent_id;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -49,6 +54,11 @@ fn main() -> ExitCode {
 
 fn run(words: &[&str]) -> Result<Infallible, String> {
     let (folder, mut words) = words.split_first().ok_or(USAGE)?;
+    match (*folder, words) {
+        ("--ports", [ports, machine]) => return ports_of(Path::new(ports), Path::new(machine)),
+        ("--mdata", [keys, socket]) => return mdata(Path::new(keys), Path::new(socket)),
+        _ => {}
+    }
     let mut bundle = Bundle::new();
     while words.first().is_some_and(|word| word.starts_with("--")) {
         words = plug(&mut bundle, words)?;
@@ -66,6 +76,24 @@ fn run(words: &[&str]) -> Result<Infallible, String> {
     Err(bundle
         .serve(cloud, SEED, |event| eprintln!("{event}"))
         .to_string())
+}
+
+/// Serves the ports of a machine, for ever.
+fn ports_of(ports: &Path, machine: &Path) -> Result<Infallible, String> {
+    host::serve(ports, machine).map_err(|error| error.to_string())?;
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Serves the far end of one serial line, at the socket that QEMU has for it.
+fn mdata(keys: &Path, socket: &Path) -> Result<Infallible, String> {
+    loop {
+        if let Ok(stream) = UnixStream::connect(socket) {
+            host::mdata(stream, keys, true).map_err(|error| error.to_string())?;
+        }
+        std::thread::sleep(LOOK_TIME);
+    }
 }
 
 /// Plugs in the first cable of `words`, and gives the words behind it.

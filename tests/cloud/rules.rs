@@ -29,6 +29,22 @@ pub enum What {
         /// How many requests a token is good for.
         uses: u32,
     },
+    /// The body of the request must have this in it.
+    Demand {
+        /// For requests with this method.
+        method: String,
+        /// What it must have.
+        text: String,
+        /// The status where it has not.
+        status: u16,
+    },
+    /// The request must come from a port below this one.
+    Below {
+        /// The port.
+        port: u16,
+        /// The status where it does not.
+        status: u16,
+    },
     /// A status instead of a document.
     Answer {
         /// For requests with this method.
@@ -66,7 +82,7 @@ impl Rule {
     /// Reads the rest of a line that begins with `name`.
     pub fn parse(name: &str, words: &mut Words) -> Result<Rule, String> {
         let method = match name {
-            "answer" => words.next("a method")?.to_string(),
+            "answer" | "demand" => words.next("a method")?.to_string(),
             _ => String::new(),
         };
         let path = words.next("a path")?.to_string();
@@ -76,6 +92,15 @@ impl Rule {
                 value: words.next("its value")?.to_string(),
                 status: words.number_after("else")?.unwrap_or(401) as u16,
                 uses: words.number_after("uses")?.unwrap_or(u32::MAX),
+            },
+            "demand" => What::Demand {
+                method,
+                text: words.next("what the body has")?.to_string(),
+                status: words.number_after("else")?.unwrap_or(400) as u16,
+            },
+            "below" => What::Below {
+                port: words.parse("a port")?,
+                status: words.number_after("else")?.unwrap_or(403) as u16,
             },
             "answer" => What::Answer {
                 method,

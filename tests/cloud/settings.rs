@@ -41,7 +41,9 @@
 //! alias /2021-03-23 /latest                         a prefix that stands for another one
 //! require PATH HEADER VALUE else 401                this header must be there; VALUE may be `*` (anything), or
 //!                                                   `@/latest/api/token`: what a PUT there answered, good for
-//!                                                   `uses N` requests
+//!                                                   `uses N` requests; `~TEXT` stands anywhere in the header
+//! demand POST PATH TEXT else 400                    this must stand in the body
+//! below PATH 1024 else 403                          the request must come from a port below this
 //! answer GET PATH 503 retry-after 1                 this status and these headers, with an empty body
 //! gzip PATH                                         the document as `gzip` packs it
 //! pause PATH 2s                                     waits before it answers

@@ -191,7 +191,10 @@ impl Session {
         }
         if self.sending.is_none() && !self.mute {
             let reply = match self.place.1 {
-                Kind::Http | Kind::Https(_) => self.http(service, notes),
+                Kind::Http | Kind::Https(_) => {
+                    let port = socket.remote_endpoint().map_or(0, |remote| remote.port);
+                    self.http(port, service, notes)
+                }
                 Kind::Dns => self.dns(names),
             };
             if let Some(reply) = reply {
@@ -221,10 +224,11 @@ impl Session {
         done
     }
 
-    fn http(&mut self, service: &mut Service, notes: &mut Vec<String>) -> Option<Reply> {
+    fn http(&mut self, port: u16, service: &mut Service, notes: &mut Vec<String>) -> Option<Reply> {
         match Request::parse(&self.input) {
-            Parsed::Whole(request, length) => {
+            Parsed::Whole(mut request, length) => {
                 self.input.drain(..length);
+                request.port = port;
                 let reply = service.answer(&request);
                 self.mute = reply.is_none();
                 if self.mute {

@@ -41,11 +41,16 @@ const PROLOGUE: &str = r#"
     }
 "#;
 
-/// The program: `cargo test` builds it before the tests, `cargo test --test it` does not.
-fn program() -> PathBuf {
+/// A program of the tests: `cargo test` builds it before them, `cargo test --test it` does not.
+fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let program = tests.ancestors().nth(2).unwrap().join("examples/cloud");
-    assert!(program.exists(), "run `cargo build --example cloud` first");
+    let program = tests
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .join("examples")
+        .join(name);
+    assert!(program.exists(), "run `cargo build --examples` first");
     program
 }
 
@@ -61,7 +66,8 @@ pub fn script(name: &str, words: &[&str]) -> String {
     let folder = folder(name);
     let output = Command::new("unshare")
         .args(["--net", "--mount", "sh", "-e", "-c", &words.concat()])
-        .env("CLOUD", program())
+        .env("CLOUD", program("cloud"))
+        .env("LAY", program("lay"))
         .env("PROGRAM", env!("CARGO_BIN_EXE_cloudseed"))
         .env("DIR", &folder)
         .stdin(Stdio::null())
@@ -164,7 +170,7 @@ fn start(name: &str, cable: &[&str]) -> (Child, PathBuf) {
     let cable = cable
         .iter()
         .map(|word| word.replace("DIR", folder.to_str().unwrap()));
-    let child = Command::new(program())
+    let child = Command::new(program("cloud"))
         .arg(EC2)
         .args(cable)
         .stdin(Stdio::piped())
@@ -238,7 +244,7 @@ fn speaks_to_qemu_by_a_stream_and_again() {
 fn says_what_is_wrong() {
     let said = |words: &[&str]| {
         let mut command = Command::new("timeout");
-        let command = command.arg("10").arg(program()).args(words);
+        let command = command.arg("10").arg(program("cloud")).args(words);
         let output = command.stdin(Stdio::null()).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()

@@ -9,7 +9,7 @@ use cloudseed_core::value::Value;
 use cloudseed_core::warning::{Blame, Error, Warning};
 
 use crate::command::{clean::Clean, plan::Plan, query::Query, status::Status};
-use crate::compile::{Scratch, instance, kernel, outcome, write};
+use crate::compile::{Boot, Scratch, instance, outcome, write};
 use crate::sys::root::Root;
 use crate::sys::template::Jinja;
 
@@ -24,11 +24,11 @@ fn query(root: &Root, arguments: &[&str]) -> Result<String, String> {
 /// A root with the results of a boot that found an instance.
 fn booted(name: &str) -> (Scratch, Root) {
     let scratch = Scratch::new(name);
-    let (instance, kernel) = (instance("i-0123"), kernel());
+    let boot = Boot::new(instance("i-0123"), Vec::new());
     let warning = [Warning::new("decode", "part 1", "base 64", "\"?\"")];
     let outcome = Outcome {
         warnings: &warning,
-        ..outcome(Ending::Found(&instance), &kernel)
+        ..outcome(boot.found())
     };
     write(&scratch.0, &compile(&outcome).0);
     let root = Root::new(&scratch.0);
@@ -136,7 +136,6 @@ fn status_fails_when_the_boot_did_or_was_none() {
     let root = Root::new(&scratch.0);
     let status = || parse::<Status>(&[]).answer(&root);
     assert_eq!(status(), (String::from("not run"), false));
-    let kernel = kernel();
     let error = Error::new(
         Blame::Silent,
         "fetch Ec2",
@@ -144,14 +143,13 @@ fn status_fails_when_the_boot_did_or_was_none() {
         "status 200",
         "no answer (6 tries, 60 s)",
     );
-    write(
-        &scratch.0,
-        &compile(&outcome(Ending::Failed(&error), &kernel)).0,
-    );
+    write(&scratch.0, &compile(&outcome(Ending::Failed(&error))).0);
     let said = "failed\nfetch Ec2: GET /: expected status 200, but found no answer (6 tries, 60 s)";
     assert_eq!(status(), (String::from(said), false));
-    write(&scratch.0, &compile(&outcome(Ending::None, &kernel)).0);
+    write(&scratch.0, &compile(&outcome(Ending::None)).0);
     assert_eq!(status(), (String::from("none"), true));
+    write(&scratch.0, &compile(&outcome(Ending::Named("Azure"))).0);
+    assert_eq!(status(), (String::from("named: Azure"), true));
 }
 
 #[test]
@@ -181,9 +179,8 @@ fn clean_forgets_everything_of_ours_and_nothing_else() {
 
 #[test]
 fn a_plan_is_shown_with_its_contents_on_demand() {
-    let kernel = kernel();
-    let instance = instance("i-0123");
-    let (plan, _) = compile(&outcome(Ending::Found(&instance), &kernel));
+    let boot = Boot::new(instance("i-0123"), Vec::new());
+    let (plan, _) = compile(&outcome(boot.found()));
     let shown = |arguments: &[&str]| parse::<Plan>(arguments).shown(&plan);
     let list = shown(&[]).unwrap();
     assert!(

@@ -4,13 +4,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use cloudseed_core::compile::{
-    Decoded, Document, Ending, Handover, Identified, Line, Outcome, Timing, compile,
-};
-use cloudseed_core::instance::{Documents, Hostname, Instance, InstanceId, SshKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cloudseed_core::compile::instance_data::InstanceData;
+use cloudseed_core::compile::{Ending, Found, Handover, Identified, Outcome, Timing, compile};
+use cloudseed_core::config::{self, Config, Parts};
+use cloudseed_core::instance::{Document, Documents, Instance, Source, Told};
+use cloudseed_core::journal::Line;
 use cloudseed_core::json;
 use cloudseed_core::machine::Kernel;
-use cloudseed_core::plan::Plan;
+use cloudseed_core::plan::{Mode, Plan};
 use cloudseed_core::userdata::Part;
 use cloudseed_core::userdata::part_type::PartType;
 use cloudseed_core::value::{Map, Value};
@@ -47,37 +50,39 @@ impl Drop for Scratch {
 
 /// An instance as a cloud would tell of it.
 pub fn instance(id: &str) -> Instance {
-    Instance {
-        platform: "Ec2",
-        source: String::from("http://169.254.169.254"),
+    let meta_data = Map::from_iter([
+        ("instance-id", Value::from(id)),
+        ("local-ipv4", "10.0.0.1".into()),
+        ("blob", Value::Bytes(vec![0xff, 0xfe])),
+        (
+            "Security-Credentials",
+            Value::Map(Map::from_iter([("role", "secret")])),
+        ),
+        (
+            "nested",
+            Value::Map(Map::from_iter([("user-data", "secret")])),
+        ),
+    ]);
+    let told = Told {
         cloud_name: String::from("aws"),
-        instance_id: InstanceId::new(id).unwrap(),
-        hostname: Hostname::new("ip-10-0-0-1.internal"),
+        source: Source::metadata("http://169.254.169.254"),
+        instance_id: Some(String::from(id)),
+        hostname: Some(String::from("ip-10-0-0-1.internal")),
         region: Some(String::from("eu-central-1")),
         availability_zone: Some(String::from("eu-central-1a")),
-        ssh_keys: vec![SshKey::new("ssh-ed25519 AAAA me@here").unwrap()],
-        launch_index: Some(0),
-        meta_data: Value::Map(Map::from_iter([
-            ("instance-id", Value::from(id)),
-            ("local-ipv4", "10.0.0.1".into()),
-            ("blob", Value::Bytes(vec![0xff, 0xfe])),
-            (
-                "Security-Credentials",
-                Value::Map(Map::from_iter([("role", "secret")])),
-            ),
-            (
-                "nested",
-                Value::Map(Map::from_iter([("user-data", "secret")])),
-            ),
-        ])),
-        documents: Documents {
-            meta_data: Some(b"instance-id: i-1\n".to_vec()),
-            user_data: Some(b"\x1f\x8bnot really gzip".to_vec()),
-            vendor_data: Some(Vec::new()),
-            vendor_data2: None,
-            network_config: None,
-        },
-    }
+        public_keys: "ssh-ed25519 AAAA me@here".into(),
+        launch_index: Some(String::from("0")),
+        meta_data,
+        beside: Map::new(),
+        documents: Documents::default()
+            .with(Document::MetaData, Some(b"instance-id: i-1\n".to_vec()))
+            .with(
+                Document::UserData,
+                Some(b"\x1f\x8bnot really gzip".to_vec()),
+            )
+            .with(Document::VendorData, Some(Vec::new())),
+    };
+    Instance::new("Ec2", told, &mut Vec::new()).unwrap()
 }
 
 /// A part of this type, name and content.
@@ -92,29 +97,52 @@ pub fn part(number: u32, content_type: &str, filename: &str, content: &str) -> P
     }
 }
 
+/// An instance with what a boot makes of it.
+pub struct Boot {
+    pub instance: Instance,
+    pub data: InstanceData,
+    pub config: Config,
+    /// What the parts were warned of.
+    pub warnings: Vec<Warning>,
+}
+
+impl Boot {
+    pub fn new(instance: Instance, parts: Vec<Parts>) -> Boot {
+        let kernel = Kernel {
+            ostype: String::from("Linux"),
+            release: String::from("6.1.0-cloud"),
+            version: String::from("#1 SMP"),
+            arch: String::from("x86_64"),
+        };
+        let (config, warnings) = config::merge(parts, &Value::Null);
+        Boot {
+            data: InstanceData::new(&instance, &kernel),
+            instance,
+            config,
+            warnings,
+        }
+    }
+
+    pub fn found(&self) -> Ending<'_> {
+        Ending::Found(Found {
+            instance: &self.instance,
+            data: &self.data,
+            config: &self.config,
+        })
+    }
+}
+
 /// An outcome with nothing but its ending; change what matters.
-pub fn outcome<'a>(ending: Ending<'a>, kernel: &'a Kernel) -> Outcome<'a> {
+pub fn outcome(ending: Ending) -> Outcome {
     Outcome {
         ending,
         identified: Identified::default(),
-        decoded: &[],
         warnings: &[],
         log: &[],
         timings: &[],
         network: Value::Null,
-        system: Value::Null,
-        kernel,
         handover: Handover::Hint,
         systemd: false,
-    }
-}
-
-pub fn kernel() -> Kernel {
-    Kernel {
-        ostype: String::from("Linux"),
-        release: String::from("6.1.0-cloud"),
-        version: String::from("#1 SMP"),
-        arch: String::from("x86_64"),
     }
 }
 
@@ -125,7 +153,6 @@ pub fn write(root: &Path, plan: &Plan) {
 #[test]
 fn everything_found_is_in_run() {
     let scratch = Scratch::new("found");
-    let (instance, kernel) = (instance("i-0123"), kernel());
     let user = vec![
         part(1, "text/cloud-config", "part-001", "#cloud-config\na: 1\n"),
         part(
@@ -147,16 +174,18 @@ fn everything_found_is_in_run() {
         "v.sh",
         "#!/bin/sh -e\r\ntrue\r\n",
     )];
-    let decoded = [
-        Decoded {
+    let parts = vec![
+        Parts {
             document: Document::UserData,
             parts: user,
         },
-        Decoded {
+        Parts {
             document: Document::VendorData,
             parts: vendor,
         },
     ];
+    let boot = Boot::new(instance("i-0123"), parts);
+    assert_eq!(boot.warnings, []);
     let log = [Line {
         micros: 1_000_203,
         text: String::from("GET /\n\x1b[2J: 12 bytes"),
@@ -167,10 +196,9 @@ fn everything_found_is_in_run() {
         micros: 345,
     }];
     let outcome = Outcome {
-        decoded: &decoded,
         log: &log,
         timings: &timings,
-        ..outcome(Ending::Found(&instance), &kernel)
+        ..outcome(boot.found())
     };
     let (plan, warnings) = compile(&outcome);
     assert_eq!(warnings, []);
@@ -259,9 +287,8 @@ fn everything_found_is_in_run() {
 #[test]
 fn instance_data_is_public_without_its_secrets() {
     let scratch = Scratch::new("redacted");
-    let (instance, kernel) = (instance("i-0123"), kernel());
-    let (plan, _) = compile(&outcome(Ending::Found(&instance), &kernel));
-    write(&scratch.0, &plan);
+    let boot = Boot::new(instance("i-0123"), Vec::new());
+    write(&scratch.0, &compile(&outcome(boot.found())).0);
     let public = scratch.json("run/cloudseed/instance-data.json");
     let private = scratch.json("run/cloudseed/instance-data-sensitive.json");
     for (path, secret) in [
@@ -307,7 +334,6 @@ fn instance_data_is_public_without_its_secrets() {
 
 #[test]
 fn each_ending_is_one_word_and_leaves_little() {
-    let kernel = kernel();
     let error = Error::new(
         Blame::Silent,
         "fetch ec2",
@@ -315,18 +341,19 @@ fn each_ending_is_one_word_and_leaves_little() {
         "status 200",
         "no answer (6 tries, 60 s)",
     );
-    let instance = instance("i-1");
+    let boot = Boot::new(instance("i-1"), Vec::new());
     let warning = [Warning::new("decode", "part 1", "base 64", "\"?\"")];
     for (ending, warnings, word) in [
         (Ending::None, &[][..], "none"),
+        (Ending::Named("Azure"), &[], "named"),
         (Ending::Disabled, &[], "disabled"),
         (Ending::Failed(&error), &warning, "failed"),
-        (Ending::Found(&instance), &warning, "degraded"),
+        (boot.found(), &warning, "degraded"),
     ] {
         let scratch = Scratch::new(word);
         let outcome = Outcome {
             warnings,
-            ..outcome(ending, &kernel)
+            ..outcome(ending)
         };
         let (plan, _) = compile(&outcome);
         write(&scratch.0, &plan);
@@ -344,13 +371,13 @@ fn each_ending_is_one_word_and_leaves_little() {
         );
         assert_eq!(
             plan.get("cloud-init/cloud.cfg").is_some(),
-            word == "degraded"
+            ["degraded", "named"].contains(&word)
         );
     }
 }
 
 /// A document of the operator with a script, a boothook and a cloud-config.
-fn vendor(document: Document) -> Decoded {
+fn vendor(document: Document) -> Parts {
     let parts = vec![
         part(1, "text/x-shellscript", "v.sh", "#!/bin/sh\n"),
         part(2, "text/cloud-boothook", "hook", "#!/bin/sh\n"),
@@ -361,12 +388,11 @@ fn vendor(document: Document) -> Decoded {
             "#cloud-config\nfrom: vendor\n",
         ),
     ];
-    Decoded { document, parts }
+    Parts { document, parts }
 }
 
 #[test]
 fn the_owner_rules_over_the_operator() {
-    let (instance, kernel) = (instance("i-1"), kernel());
     for (config, scripts, configs, prefix) in [
         ("a: 1", "boothook 3, boothook 6, vendor 5", 3, None),
         (
@@ -396,19 +422,16 @@ fn the_owner_rules_over_the_operator() {
         ),
     ] {
         let text = format!("#cloud-config\n{config}\n");
-        let decoded = [
-            Decoded {
+        let parts = vec![
+            Parts {
                 document: Document::UserData,
                 parts: vec![part(1, "text/cloud-config", "c", &text)],
             },
             vendor(Document::VendorData),
             vendor(Document::VendorData2),
         ];
-        let outcome = Outcome {
-            decoded: &decoded,
-            ..outcome(Ending::Found(&instance), &kernel)
-        };
-        let (plan, warnings) = compile(&outcome);
+        let boot = Boot::new(instance("i-1"), parts);
+        let (plan, _) = compile(&outcome(boot.found()));
         let manifest = std::str::from_utf8(plan.get("cloudseed/plan/manifest").unwrap()).unwrap();
         let lines = manifest.lines().skip(1).map(|line| {
             let mut fields = line.split('\t');
@@ -427,7 +450,8 @@ fn the_owner_rules_over_the_operator() {
         assert_eq!(found, configs, "{config}");
         let words = plan.get("cloudseed/plan/vendor-prefix");
         assert_eq!(words, prefix.map(str::as_bytes), "{config}");
-        let invalid = warnings
+        let invalid = boot
+            .warnings
             .iter()
             .any(|warning| warning.place == "cloud-config, vendor_data");
         assert_eq!(invalid, config == "vendor_data: 1", "{config}");
@@ -436,4 +460,117 @@ fn the_owner_rules_over_the_operator() {
             "delivered all the same"
         );
     }
+}
+
+#[test]
+fn a_platform_that_is_only_named_is_named_to_cloud_init() {
+    for (handover, hint) in [
+        (Handover::Hint, Some("datasource_list: [ Azure, None ]\n")),
+        (Handover::Seed, Some("datasource_list: [ Azure, None ]\n")),
+        (Handover::None, None),
+    ] {
+        let scratch = Scratch::new("named");
+        let outcome = Outcome {
+            handover,
+            ..outcome(Ending::Named("Azure"))
+        };
+        let (plan, warnings) = compile(&outcome);
+        assert_eq!(warnings, []);
+        write(&scratch.0, &plan);
+        let text = |path: &str| plan.get(path).map(|bytes| String::from_utf8_lossy(bytes));
+        assert_eq!(text("cloud-init/cloud.cfg").as_deref(), hint);
+        let result = hint.map(|_| "0\n");
+        assert_eq!(text("cloud-init/.ds-identify.result").as_deref(), result);
+        assert_eq!(
+            scratch.text("run/cloudseed/metadata.env"),
+            "CLOUDSEED_STATUS=\"named\"\nCLOUDSEED_PLATFORM=\"Azure\"\n"
+        );
+        let result = scratch.json("run/cloudseed/result.json");
+        assert_eq!(result.get("platform"), Some(&"Azure".into()));
+    }
+    for (found, list) in [
+        (&["Azure", "OVF", "None"][..], "Azure, OVF, None"),
+        (&["Azure"], "Azure, None"),
+        (&["Hetzner", "None"], "Azure, None"),
+    ] {
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let mut outcome = outcome(Ending::Named("Azure"));
+        outcome.identified.datasources = &found;
+        let hint = compile(&outcome)
+            .0
+            .get("cloud-init/cloud.cfg")
+            .unwrap()
+            .to_vec();
+        let expected = format!("datasource_list: [ {list} ]\n");
+        assert_eq!(String::from_utf8(hint).as_deref(), Ok(expected.as_str()));
+    }
+}
+
+/// The paths of the files that everybody may read and that hold one of these words.
+fn told(plan: &Plan, words: &[&str]) -> Vec<String> {
+    let public = plan.files().filter(|(_, mode, _)| *mode == Mode::Public);
+    let holds = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        words.iter().any(|word| text.contains(word))
+    };
+    public
+        .filter(|(_, _, bytes)| holds(bytes))
+        .map(|(path, _, _)| String::from(path.as_str()))
+        .collect()
+}
+
+#[test]
+fn no_document_is_for_everybody_wherever_a_cloud_puts_it() {
+    let document = "#!/bin/sh\necho hunter2 | passwd --stdin root\n";
+    let base64 = STANDARD.encode(document);
+    let words = ["hunter2", base64.as_str()];
+    let leaf = || Value::from(document);
+    let map = |key: &str, value: Value| Value::Map(Map::from_iter([(key, value)]));
+    let in_lines = format!("{}\r\n{}", &base64[..20], &base64[20..]);
+    for tree in [
+        map("vendor_data", leaf()),
+        map("x-odd", leaf()),
+        map("x-odd", document.trim_end().into()),
+        map("x-odd", format!("begin\n{document}end\n").into()),
+        map("x-odd", base64.as_str().into()),
+        map("x-odd", in_lines.into()),
+        map("x-odd", Value::Bytes(document.as_bytes().to_vec())),
+        map("x-odd", vec![Value::Null, leaf()].into()),
+        map("x-odd", vec![map("a", vec![leaf()].into())].into()),
+        Value::Map(Map::from_iter([(Value::Int(7), map("deep", leaf()))])),
+        map("instance-type", leaf()),
+    ] {
+        for documents in [
+            Documents::default().with(Document::UserData, Some(document.as_bytes().to_vec())),
+            Documents::default().with(Document::VendorData2, Some(document.as_bytes().to_vec())),
+        ] {
+            let mut instance = instance("i-1");
+            instance.meta_data = tree.clone();
+            instance.documents = documents;
+            let boot = Boot::new(instance, Vec::new());
+            let (plan, _) = compile(&outcome(boot.found()));
+            assert_eq!(told(&plan, &words), [""; 0], "{tree:?}");
+            let public = plan.get("cloudseed/instance-data.json").unwrap();
+            let public = String::from_utf8_lossy(public);
+            assert!(public.contains("redacted for non-root user"), "{public}");
+            let sensitive = plan.get("cloudseed/instance-data-sensitive.json").unwrap();
+            assert!(!String::from_utf8_lossy(sensitive).contains("redacted"));
+        }
+    }
+}
+
+#[test]
+fn a_short_document_is_hidden_and_its_letters_elsewhere_are_not() {
+    let mut instance = instance("i-1");
+    instance.meta_data = Value::Map(Map::from_iter([
+        ("public-hostname", "hunter2"),
+        ("pass", "hunter2\n"),
+        ("local-ipv4", "hunter2.example.com"),
+    ]));
+    instance.documents = Documents::default().with(Document::UserData, Some(b"hunter2\n".to_vec()));
+    let boot = Boot::new(instance, Vec::new());
+    let (plan, _) = compile(&outcome(boot.found()));
+    assert_eq!(told(&plan, &["hunter2\""]), [""; 0]);
+    let environment = plan.get("cloudseed/metadata.env").unwrap();
+    assert!(String::from_utf8_lossy(environment).contains("LOCAL_IPV4=\"hunter2.example.com\""));
 }

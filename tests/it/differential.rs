@@ -14,8 +14,8 @@ use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cloudseed_core::compile::cloud_config::merge_parts;
-use cloudseed_core::compile::parts::sha256;
+use cloudseed_core::config::cloud_config::merge_parts;
+use cloudseed_core::digest::sha256;
 use cloudseed_core::json;
 use cloudseed_core::userdata::{self, Includes, Part, launch, template};
 use cloudseed_core::value::Value;
@@ -40,22 +40,29 @@ fn manifest(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// Where the original is unpacked from Debian's packages: `python`, and below `root` all of cloud-init. Unpacked once,
+/// whichever test comes first.
+pub fn original() -> PathBuf {
+    let folder = manifest("target/oracle");
+    let fetched = Command::new(manifest("tests/oracle/fetch"))
+        .arg(&folder)
+        .status()
+        .unwrap();
+    assert!(
+        fetched.success(),
+        "tests/oracle/fetch needs apt-get and Debian's packages"
+    );
+    folder
+}
+
 /// The oracle at work on some documents.
 struct Oracle(Child);
 
 impl Oracle {
-    /// Starts it; the first time it is unpacked from Debian's packages.
+    /// Starts it.
     fn start(scratch: &str, arguments: &[&str]) -> Oracle {
-        let folder = manifest("target/oracle");
-        let fetched = Command::new(manifest("tests/oracle/fetch"))
-            .arg(&folder)
-            .status()
-            .unwrap();
-        assert!(
-            fetched.success(),
-            "tests/oracle/fetch needs apt-get and Debian's packages"
-        );
-        let child = Command::new("/usr/bin/python3")
+        let folder = original();
+        let child = Command::new(folder.join("python"))
             .arg(manifest("tests/oracle/oracle.py"))
             .args([folder.join("root"), folder.join(scratch)])
             .args(arguments)

@@ -1,132 +1,123 @@
-//! Roots made ready: a folder of `tests/roots` copied to a scratch place, with what git cannot keep.
-//!
-//! Beside `machine/` a root has these files, both optional:
-//!
-//! ```text
-//! special      volume NAME KIND [content=PATH-BELOW-volume/] [sectors=N] [uuid=XXXX-XXXX] label=THE REST OF THE LINE
-//!              socket PATH
-//!              time PATH SECONDS-SINCE-THE-EPOCH
-//! identify     what is expected of an identification; see [`Expected`]
-//! ```
+//! Roots made ready for a test: a folder of `tests/roots` laid out at a scratch place.
 
-use std::fs::{self, File};
-use std::os::unix::net::UnixListener;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
 
-/// Where the roots are.
-pub fn roots() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/roots")
-}
+pub use crate::lay::roots;
+use crate::lay::{INHERITED, Laid};
 
-/// The names of the roots that have a machine.
+/// The names of the roots.
 pub fn names() -> Vec<String> {
+    let is_root = |folder: &Path| folder.join("base").exists() || folder.join("machine").is_dir();
     let mut names: Vec<String> = fs::read_dir(roots())
         .unwrap()
         .map(|entry| entry.unwrap())
-        .filter(|entry| entry.path().join("machine").is_dir())
+        .filter(|entry| is_root(&entry.path()))
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     names.sort();
     names
 }
 
+/// What to do about a difference.
+pub const HELP: &str = "
+ROOT=NAME cargo test --test it roots             looks at one root, or at those of a pattern: ROOT='ec2-*'
+UPDATE=1 ROOT=NAME cargo test --test it roots    takes what was found for right; the diff is the review";
+
+/// The names of the roots that this run looks at: those that the variable `ROOT` names, or all.
+pub fn chosen() -> Vec<String> {
+    let pattern = std::env::var("ROOT").unwrap_or_else(|_| String::from("*"));
+    let mut names = names();
+    names.retain(|name| matches(&pattern, name));
+    assert!(!names.is_empty(), "ROOT={pattern}: no such root");
+    names
+}
+
+/// True if `name` is what the pattern says, in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            let mut ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+            ends.any(|at| matches(rest, &name[at..]))
+        }),
+    }
+}
+
+/// True if what is found is to be taken for right.
+pub fn updating() -> bool {
+    std::env::var_os("UPDATE").is_some()
+}
+
+/// The name of a root's base, if it has one.
+pub fn base(name: &str) -> Option<String> {
+    let text = fs::read_to_string(roots().join(name).join("base")).ok()?;
+    text.lines().next().map(String::from)
+}
+
+/// The files below a folder, by path; none if there is no such folder.
+pub fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn add(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let entry = entry.unwrap();
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            match entry.path().is_dir() {
+                true => add(&entry.path(), &format!("{name}/"), found),
+                false => drop(found.insert(name, fs::read(entry.path()).unwrap())),
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    add(folder, "", &mut found);
+    found
+}
+
 /// A root made ready; it goes when the test does.
 pub struct Fixture {
     scratch: PathBuf,
-    /// The volumes: name of the device, place of the image.
-    pub volumes: Vec<(String, PathBuf)>,
+    laid: Laid,
 }
 
 impl Fixture {
     /// Makes the root of this name ready.
     pub fn new(name: &str) -> Fixture {
+        Fixture::of(&roots().join(name))
+    }
+
+    /// Makes the root in this folder ready.
+    pub fn of(folder: &Path) -> Fixture {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // In memory, where there is such a place: there are thousands of small files.
+        let memory = Some(PathBuf::from("/dev/shm")).filter(|folder| folder.is_dir());
+        let folder_of_all = memory.unwrap_or_else(std::env::temp_dir);
         // Short, because the path of a socket has at most 108 bytes.
-        let scratch = std::env::temp_dir().join(format!("cs-{}-{number}", std::process::id()));
+        let scratch = folder_of_all.join(format!("cs-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&scratch);
-        let mut fixture = Fixture {
-            scratch,
-            volumes: Vec::new(),
-        };
-        let source = roots().join(name);
-        copy(&source.join("machine"), &fixture.machine());
-        if let Ok(kind) = fs::read_to_string(source.join("volume.kind")) {
-            fixture.line(&source, &as_special(&kind));
-        }
-        for line in fs::read_to_string(source.join("special"))
-            .unwrap_or_default()
-            .lines()
-        {
-            fixture.line(&source, line);
-        }
-        fixture
+        let laid = Laid::new(folder, &scratch).unwrap();
+        Fixture { scratch, laid }
     }
 
     /// The prefix of the machine's files.
     pub fn machine(&self) -> PathBuf {
-        self.scratch.join("m")
+        self.laid.machine()
+    }
+
+    /// What the machine's cloud answers, if it has one.
+    pub fn cloud(&self) -> Option<PathBuf> {
+        self.laid.part("cloud").unwrap()
+    }
+
+    /// The volumes: name of the device, place of the image.
+    pub fn volumes(&self) -> &[(String, PathBuf)] {
+        &self.laid.volumes
     }
 
     /// A place beside the machine.
     pub fn beside(&self, name: &str) -> PathBuf {
         self.scratch.join(name)
-    }
-
-    fn line(&mut self, source: &Path, line: &str) {
-        let (what, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let below = |path: &str| self.machine().join(path.trim_start_matches('/'));
-        match what {
-            "volume" => self.volume(source, rest),
-            "socket" => {
-                let place = below(rest);
-                fs::create_dir_all(place.parent().unwrap()).unwrap();
-                // The socket stays when the listener goes.
-                UnixListener::bind(place).unwrap();
-            }
-            "time" => {
-                let (path, seconds) = rest.split_once(' ').unwrap();
-                let time = UNIX_EPOCH + Duration::from_secs(seconds.parse().unwrap());
-                let file = File::options().append(true).open(below(path)).unwrap();
-                file.set_modified(time).unwrap();
-            }
-            _ => panic!("special: expected volume, socket or time, but found {line:?}"),
-        }
-    }
-
-    fn volume(&mut self, source: &Path, line: &str) {
-        let (words, label) = line.split_once(" label=").unwrap();
-        let mut words = words.split(' ');
-        let (name, kind) = (words.next().unwrap(), words.next().unwrap());
-        let image = self.machine().join("dev").join(name);
-        let attributes = self.machine().join("sys/class/block").join(name);
-        fs::create_dir_all(image.parent().unwrap()).unwrap();
-        fs::create_dir_all(&attributes).unwrap();
-        let option = |key: &str| {
-            let value = words.clone().find_map(|word| word.strip_prefix(key));
-            value.map(String::from)
-        };
-        let content = match option("content=") {
-            Some(path) => source.join("volume").join(path),
-            None => self.empty(),
-        };
-        let uuid = option("uuid=").map(|uuid| uuid.replace('-', ""));
-        make(kind, &image, label, uuid.as_deref(), &content);
-        let sectors = option("sectors=").unwrap_or_else(|| {
-            let bytes = fs::metadata(&image).unwrap().len();
-            (bytes / 512).to_string()
-        });
-        fs::write(attributes.join("size"), sectors + "\n").unwrap();
-        self.volumes.push((String::from(name), image));
-    }
-
-    fn empty(&self) -> PathBuf {
-        let empty = self.scratch.join("empty");
-        fs::create_dir_all(&empty).unwrap();
-        empty
     }
 }
 
@@ -134,62 +125,6 @@ impl Drop for Fixture {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.scratch);
     }
-}
-
-/// A `volume.kind` of the roots that boot, as a line of `special`.
-fn as_special(kind: &str) -> String {
-    let (kind, label) = kind.trim().split_once(' ').unwrap_or((kind.trim(), ""));
-    match (kind, label) {
-        ("iso", "") => String::from("volume sr0 iso9660 content=. label=cidata"),
-        ("iso", label) => format!("volume sr0 iso9660 content=. label={label}"),
-        ("localds", _) => String::from("volume vdb iso9660 content=. label=cidata"),
-        ("vfat", label) => format!("volume vdb vfat content=. label={label}"),
-        _ => panic!("volume.kind: expected iso, localds or vfat, but found {kind:?}"),
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// Makes a small file system with the tool that people use for it. Only a CD gets its content, which is all that
-/// identification looks at.
-fn make(kind: &str, image: &Path, label: &str, uuid: Option<&str>, content: &Path) {
-    let mut command = match kind {
-        "iso9660" => Command::new("genisoimage"),
-        "vfat" => Command::new("mkfs.vfat"),
-        "ext4" => Command::new("mke2fs"),
-        _ => panic!("volume: expected iso9660, vfat or ext4, but found {kind:?}"),
-    };
-    match kind {
-        "iso9660" => command
-            .args(["-quiet", "-rock", "-joliet", "-volid", label, "-o"])
-            .args([image, content]),
-        "vfat" => command
-            .args(["-n", label, "-i", uuid.unwrap_or("C0FFEE00"), "-C"])
-            .arg(image)
-            .arg("128"),
-        _ => command
-            .args(["-q", "-F", "-t", "ext4", "-O", "^has_journal", "-L", label])
-            .arg(image)
-            .arg("256"),
-    };
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    let output = command.env("PATH", path).output();
-    let output = output.unwrap_or_else(|error| {
-        panic!("{command:?}: {error}; install genisoimage, dosfstools and e2fsprogs")
-    });
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
 }
 
 /// What a root's file `identify` expects:
@@ -242,5 +177,146 @@ impl Expected {
             self.status,
             self.cloud_cfg
         )
+    }
+}
+
+/// Longest file that several roots may have, in bytes: a fact, like the name of a vendor. To say it again is as short as to
+/// say where it stands; a document is inherited instead.
+const FACT_BYTES: usize = 64;
+/// Most facts that two roots may both state; who has more in common has a base in common.
+const SHARED_MAX: usize = 4;
+
+/// What of a root's own folder others inherit, by path. What is expected of it is not: two machines may well be taken for
+/// the same, and each golden stands where its machine is.
+fn own(name: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut files = files_below(&roots().join(name));
+    files.retain(|path, _| {
+        INHERITED
+            .iter()
+            .any(|part| path.split('/').next() == Some(*part))
+    });
+    files
+}
+
+#[test]
+fn no_root_repeats_what_its_base_says() {
+    let mut bases: BTreeMap<String, Fixture> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for name in names() {
+        let Some(base) = base(&name) else {
+            continue;
+        };
+        let laid = bases
+            .entry(base.clone())
+            .or_insert_with(|| Fixture::new(&base));
+        for (path, bytes) in own(&name) {
+            if fs::read(laid.beside(&path)).is_ok_and(|inherited| inherited == bytes) {
+                wrong.push(format!("{name}/{path}: {base} says so already"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_two_roots_have_a_file_in_common_without_need() {
+    let mut roots_of: BTreeMap<Vec<u8>, BTreeSet<String>> = BTreeMap::new();
+    for name in names() {
+        for (_, bytes) in own(&name) {
+            roots_of.entry(bytes).or_default().insert(name.clone());
+        }
+    }
+    let mut wrong = Vec::new();
+    let mut shared: BTreeMap<[&String; 2], usize> = BTreeMap::new();
+    for (bytes, roots) in &roots_of {
+        if roots.len() > 1 && bytes.len() > FACT_BYTES {
+            let text = String::from_utf8_lossy(bytes);
+            wrong.push(format!("{roots:?} all have this document:\n{text}"));
+        }
+        for (index, one) in roots.iter().enumerate() {
+            let others = roots.iter().skip(index + 1);
+            others.for_each(|other| *shared.entry([one, other]).or_default() += 1);
+        }
+    }
+    let many = shared.iter().filter(|(_, count)| **count > SHARED_MAX);
+    wrong.extend(many.map(|(pair, count)| format!("{pair:?} have {count} files in common")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn one_root_alone_has_no_base() {
+    let alone: Vec<String> = names()
+        .into_iter()
+        .filter(|name| base(name).is_none())
+        .collect();
+    assert_eq!(alone, ["no-firmware"]);
+}
+
+/// Hardware addresses that a cloud names and its machine does not show, and why.
+const ELSEWHERE: [(&str, &str); 1] = [(
+    "86:00:00:aa:bb:cc",
+    "the card of a private network is plugged in while the machine runs",
+)];
+
+#[test]
+fn cards_that_a_cloud_names_are_in_its_machine() {
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for name in names() {
+        let fixture = Fixture::new(&name);
+        let Some(cloud) = fixture.cloud() else {
+            continue;
+        };
+        let net = files_below(&fixture.machine().join("sys/class/net"));
+        let cards: Vec<String> = net.values().flat_map(|bytes| addresses(bytes)).collect();
+        for (path, bytes) in files_below(&cloud) {
+            let text = String::from_utf8_lossy(&bytes);
+            for address in addresses(path.as_bytes())
+                .into_iter()
+                .chain(addresses(&bytes))
+            {
+                let elsewhere = ELSEWHERE.iter().any(|(known, _)| *known == address);
+                if !elsewhere && !cards.contains(&address) {
+                    wrong.push(format!(
+                        "{name}: {path} names {address}; the machine has {cards:?}"
+                    ));
+                }
+                // Version 1.1 of YAML reads digits between colons as a number to the base of 60.
+                let digits = address.bytes().all(|byte| !byte.is_ascii_alphabetic());
+                if digits && text.contains(&format!(": {address}")) {
+                    wrong.push(format!(
+                        "{name}: {path}: {address} without quotes is a number"
+                    ));
+                }
+                seen.insert(address);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(ELSEWHERE.iter().all(|(address, _)| seen.contains(*address)));
+}
+
+/// The hardware addresses in a text, in lower case.
+fn addresses(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    let words = text.split(|letter: char| !letter.is_ascii_hexdigit() && letter != ':');
+    let is_address = |word: &&str| {
+        let mut bytes = word.split(':');
+        word.len() == 17 && bytes.all(|byte| byte.len() == 2)
+    };
+    words.filter(is_address).map(String::from).collect()
+}
+
+#[test]
+fn a_pattern_is_a_name_with_gaps() {
+    for (pattern, name, expected) in [
+        ("ec2", "ec2", true),
+        ("ec2", "ec2-503", false),
+        ("ec2*", "ec2", true),
+        ("*-5*3", "ec2-503", true),
+        ("*-5*4", "ec2-503", false),
+        ("*", "", true),
+    ] {
+        assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
     }
 }

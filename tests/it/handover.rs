@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::compile::{Ending, Handover, Outcome, compile};
+use cloudseed_core::instance::Document;
 use cloudseed_core::json;
 use cloudseed_core::value::Value;
 
-use crate::compile::{Scratch, instance, kernel, outcome, write};
+use crate::compile::{Boot, Scratch, instance, outcome, write};
 
 /// Loads the datasource that cloud.cfg names as cloud-init's local stage would, and prints what it has got.
 const CONSUMER: &str = r#"
@@ -78,16 +79,21 @@ fn consume(root: &Path) -> Value {
 #[test]
 fn cloud_init_takes_our_seed() {
     let scratch = Scratch::new("handover-seed");
-    let (mut instance, kernel) = (instance("i-0123"), kernel());
+    let mut instance = instance("i-0123");
     let user_data = [b"\x1f\x8b\x08\0 packed \xff\xfe".as_slice(), &[0; 200]].concat();
     let vendor_data = "#cloud-config\n# é '\"\n\ta: |\n  x\n\n";
-    instance.documents.user_data = Some(user_data.clone());
-    instance.documents.vendor_data = Some(vendor_data.as_bytes().to_vec());
-    instance.documents.network_config =
-        Some(b"version: 2\nethernets: {eth0: {dhcp4: true}}\n".to_vec());
+    let network = b"version: 2\nethernets: {eth0: {dhcp4: true}}\n".to_vec();
+    for (document, bytes) in [
+        (Document::UserData, user_data.clone()),
+        (Document::VendorData, vendor_data.as_bytes().to_vec()),
+        (Document::NetworkConfig, network),
+    ] {
+        instance.documents.put(document, Some(bytes));
+    }
+    let boot = Boot::new(instance, Vec::new());
     let outcome = Outcome {
         handover: Handover::Seed,
-        ..outcome(Ending::Found(&instance), &kernel)
+        ..outcome(boot.found())
     };
     write(&scratch.0, &compile(&outcome).0);
     let found = consume(&scratch.0);
@@ -113,12 +119,13 @@ fn cloud_init_takes_our_seed() {
 #[test]
 fn cloud_init_takes_our_seed_without_any_document() {
     let scratch = Scratch::new("handover-bare");
-    let (mut instance, kernel) = (instance("i-0123"), kernel());
+    let mut instance = instance("i-0123");
     instance.documents = Default::default();
     instance.meta_data = Value::Null;
+    let boot = Boot::new(instance, Vec::new());
     let outcome = Outcome {
         handover: Handover::Seed,
-        ..outcome(Ending::Found(&instance), &kernel)
+        ..outcome(boot.found())
     };
     write(&scratch.0, &compile(&outcome).0);
     let found = consume(&scratch.0);
@@ -129,12 +136,11 @@ fn cloud_init_takes_our_seed_without_any_document() {
 #[test]
 fn cloud_init_reads_our_hint() {
     let scratch = Scratch::new("handover-hint");
-    let (instance, kernel) = (instance("i-0123"), kernel());
-    write(
-        &scratch.0,
-        &compile(&outcome(Ending::Found(&instance), &kernel)).0,
-    );
-    let list = consume(&scratch.0).get("datasource_list").cloned();
-    assert_eq!(list, Some(vec![Value::from("Ec2"), "None".into()].into()));
-    assert_eq!(scratch.text("run/cloud-init/.ds-identify.result"), "0\n");
+    let boot = Boot::new(instance("i-0123"), Vec::new());
+    for (ending, name) in [(boot.found(), "Ec2"), (Ending::Named("Azure"), "Azure")] {
+        write(&scratch.0, &compile(&outcome(ending)).0);
+        let list = consume(&scratch.0).get("datasource_list").cloned();
+        assert_eq!(list, Some(vec![Value::from(name), "None".into()].into()));
+        assert_eq!(scratch.text("run/cloud-init/.ds-identify.result"), "0\n");
+    }
 }

@@ -1,12 +1,12 @@
 //! The facts of a machine from its files: virtualisation, command line, settings.
 
-use std::path::Path;
 use std::time::Duration;
 
 use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 use cloudseed_core::settings::{Allowed, Handover, Settings};
 
+use crate::fixture::Fixture;
 use crate::sys::root::Root;
 use crate::tree::Tree;
 
@@ -290,7 +290,8 @@ fn managers_are_known_by_their_roots() {
         ("lxd-vm-qemu", Some("qemu")),
         ("hetzner", None),
     ] {
-        let root = Root::new(Path::new(&format!("tests/roots/{name}/machine")));
+        let fixture = Fixture::new(name);
+        let root = Root::new(&fixture.machine());
         let manager = Machine::read(&root).manager.map(|manager| manager.name);
         assert_eq!(manager, expected, "{name}");
     }

@@ -20,12 +20,18 @@ mod fixture;
 mod formats;
 mod handlers;
 mod handover;
+#[path = "../cloud/host.rs"]
+mod host;
 mod late;
+#[path = "../lay/mod.rs"]
+mod lay;
 mod machine;
 mod matrix;
 mod merge;
 mod net;
 mod netns;
+mod network;
+mod ports;
 mod program;
 mod report;
 mod roots;
@@ -42,4 +48,5 @@ mod tls;
 mod tools;
 mod tree;
 mod volumes;
+mod ways;
 mod yaml;

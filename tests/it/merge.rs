@@ -5,7 +5,8 @@
 use std::path::Path;
 use std::{env, fs};
 
-use cloudseed_core::compile::cloud_config::merge_parts;
+use cloudseed_core::compile::cloud_config;
+use cloudseed_core::config::cloud_config::merge_parts;
 use cloudseed_core::userdata::Part;
 use cloudseed_core::userdata::part_type::PartType;
 
@@ -47,7 +48,7 @@ fn parts_are_merged_as_by_the_original() {
             .warnings
             .iter()
             .map(|warning| format!("! {warning}\n"));
-        let found = merged.text.clone() + &warnings.collect::<String>();
+        let found = cloud_config::text(&merged) + &warnings.collect::<String>();
         let expect = case.join("expect");
         if env::var_os("UPDATE").is_some() {
             fs::write(&expect, &found).unwrap();

@@ -1,21 +1,30 @@
 //! Our stack against the simulated cloud, in process, on a clock that jumps.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cloudseed_core::fetch::{Cloud, Failure, Method, Network, Outside, Request, Response};
-use cloudseed_core::instance::Instance;
+use cloudseed_core::fetch::service::Service;
+use cloudseed_core::fetch::{Cloud, web};
+use cloudseed_core::instance::{Document, Instance};
+use cloudseed_core::journal::Journal;
 use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::net::fixed::Fixed;
-use cloudseed_core::net::{Net, Nic, Wires, trace};
+use cloudseed_core::net::{Net, Nic, Way, trace};
+use cloudseed_core::outside::{
+    At, Carrier, Clock, Endpoint, Failure, Method, Network, Request, Response,
+};
+use cloudseed_core::platform::{self, Needs};
+use cloudseed_core::settings::Settings;
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::cloud::simulated::Events;
+use crate::fixture::Fixture;
 use crate::sys::root::Root;
-use crate::sys::world::{Journal, World};
+use crate::sys::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SERVICE: &str = "http://169.254.169.254";
@@ -28,6 +37,7 @@ const PLAIN: &str = "no lease\nlease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2.3\n
 /// An outside on cables, and what happens at their far ends.
 struct Lab {
     world: World<Cable>,
+    journal: Journal,
     events: Vec<Events>,
 }
 
@@ -67,9 +77,13 @@ impl Lab {
         }
         let nics = (0..plugs.len()).map(|number| nic(number as u8)).collect();
         let cable = Cable::new(plugs, seed);
-        let journal = Journal::since(cable.now());
-        let world = World::new(Net::new(cable, nics, seed), journal);
-        Lab { world, events }
+        let journal = Journal::new();
+        let world = World::new(Net::new(cable, nics, seed), journal.clone());
+        Lab {
+            world,
+            journal,
+            events,
+        }
     }
 
     fn reach(&mut self, network: Network) -> Result<usize, String> {
@@ -77,19 +91,17 @@ impl Lab {
     }
 
     fn reach_any(&mut self, network: Network, endpoints: &[&str]) -> Result<usize, String> {
-        let reached = self.world.reach(network, endpoints, 30 * SECOND);
+        let endpoints: Vec<Endpoint> = endpoints.iter().map(|url| Endpoint::from(*url)).collect();
+        let reached = self.world.reach(network, &endpoints, 30 * SECOND);
         reached.map_err(|failure| failure.found)
     }
 
     fn ask(&mut self, url: &str, redirects: u8) -> Result<Response, Failure> {
-        self.world.http(&Request {
-            method: Method::Get,
-            url,
-            headers: &[],
-            bytes_max: 1 << 20,
-            timeout: 5 * SECOND,
-            redirects,
-        })
+        let request = Request::new(Method::Get, url, 1 << 20, 5 * SECOND);
+        match redirects {
+            0 => self.world.exchange(&request),
+            _ => web::follow(&mut self.world, &request, redirects),
+        }
     }
 
     fn get(&mut self, path: &str) -> Result<Response, String> {
@@ -116,7 +128,7 @@ impl Lab {
 
     /// The log and what happened at the far ends, for a failed test to show.
     fn story(&self) -> String {
-        let lines = self.world.lines();
+        let lines = self.journal.lines();
         let lines = lines
             .iter()
             .map(|line| format!("{:9} {}\n", line.micros, line.text));
@@ -127,7 +139,7 @@ impl Lab {
     }
 
     fn said(&self, words: &str) -> bool {
-        self.world
+        self.journal
             .lines()
             .iter()
             .any(|line| line.text.contains(words))
@@ -154,7 +166,8 @@ fn fetched(
     folder: &str,
     lines: &str,
 ) -> (Result<Instance, String>, Duration, Vec<String>) {
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let cloud = SimulatedCloud::from_folder(folder)
         .unwrap()
@@ -162,11 +175,19 @@ fn fetched(
         .unwrap();
     let events = cloud.events();
     let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
-    let journal = Journal::since(cable.now());
-    let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal);
-    let mut cloud = Cloud::new(name, &machine, &mut world, 60 * SECOND);
-    let platform = cloudseed_core::platform::named(name).unwrap();
-    let instance = platform.fetch.unwrap()(&mut cloud);
+    let journal = Journal::new();
+    let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal.clone());
+    let settings = Settings::read(&machine, platform::searched());
+    let mut cloud = Cloud::new(name, &machine, &settings, &mut world, &journal, 60 * SECOND);
+    let platform = platform::named(name).unwrap();
+    let mut ways = platform.ways.iter();
+    let over_network = |way: &platform::Way| match way.needs {
+        Needs::Network(network) => Some((way.read?, network)),
+        _ => None,
+    };
+    let (read, network) = ways.find_map(over_network).unwrap();
+    cloud.network = network;
+    let instance = read(&mut cloud);
     let took = world.now();
     let asked = events.take().into_iter().map(|event| event.what);
     let asked = asked.filter(|what| what.contains("http://")).collect();
@@ -177,10 +198,10 @@ fn fetched(
 fn whole_recipes_take_few_round_trips() {
     let round_trip = SECOND / 50;
     // Two of DHCP, one of TCP, and one for each document that depends on the one before. In a tree six documents are asked
-    // for at a time: Ec2 has a token, a version, five levels with 22, 9, 1, 1 and 19 entries, and two documents more.
+    // for at a time: Ec2 has a token, a version, and six levels, with user-data and the identity beside the tree.
     for (name, folder, requests, round_trips) in [
-        ("Ec2", "tests/roots/ec2/cloud", 54, 20),
-        ("Hetzner", "tests/roots/hetzner/cloud", 3, 6),
+        ("Ec2", "tests/roots/ec2/cloud", 58, 20),
+        ("Hetzner", "tests/roots/hetzner/cloud", 3, 5),
     ] {
         let (instance, took, asked) = fetched(name, folder, "delay 10ms");
         assert!(instance.is_ok(), "{instance:?}");
@@ -214,23 +235,231 @@ fn a_token_that_expires_in_the_middle_is_renewed() {
 #[test]
 fn a_token_that_is_never_taken_ends_clearly() {
     let ec2 = "tests/roots/ec2/cloud";
-    for (line, want) in [
-        (
-            "answer GET /latest/meta-data/mac 401",
-            "GET http://169.254.169.254/2021-03-23/meta-data/mac: expected status 200 or 404, but found 401 (2 tries, 0 s)",
-        ),
-        (
-            "answer PUT /latest/api/token 403",
-            "PUT http://169.254.169.254/latest/api/token: expected status 200, but found 403 (1 try, 0 s)",
-        ),
-        (
-            "answer PUT /latest/api/token 403 skip 1\nanswer GET /latest/meta-data/mac 401",
-            "PUT http://169.254.169.254/latest/api/token: expected status 200, but found 403 (1 try, 0 s)",
-        ),
+    // One document that is denied for ever costs itself; a service that gives no new token has nothing more to say.
+    let (instance, _, asked) = fetched("Ec2", ec2, "answer GET /latest/meta-data/mac 401");
+    assert_eq!(instance.unwrap().meta_data.get("mac"), None);
+    let renewed = asked.iter().filter(|what| what.starts_with("PUT"));
+    assert_eq!(renewed.count(), 2, "{asked:#?}");
+    for lines in [
+        "answer PUT /latest/api/token 403",
+        "answer PUT /latest/api/token 403 skip 1\nanswer GET /latest/meta-data/mac 401",
     ] {
-        let (instance, _, _) = fetched("Ec2", ec2, line);
+        let (instance, _, _) = fetched("Ec2", ec2, lines);
         let error = instance.unwrap_err();
-        assert!(error.ends_with(want), "{line}: {error}");
+        let want = "PUT http://169.254.169.254/latest/api/token: expected status 200, but found 403 (1 try, 0 s)";
+        assert!(error.ends_with(want), "{lines}: {error}");
+    }
+}
+
+/// How often each document of Ec2's tree is asked for in a cloud with these `lines`; the token among them.
+fn counted(lines: &str) -> (Result<Instance, String>, BTreeMap<String, usize>) {
+    let (instance, _, asked) = fetched("Ec2", "tests/roots/ec2/cloud", lines);
+    let mut counts = BTreeMap::new();
+    for what in asked {
+        // What was answered does not count.
+        let (request, _) = what.rsplit_once(' ').unwrap();
+        *counts.entry(request.to_string()).or_insert(0) += 1;
+    }
+    (instance, counts)
+}
+
+#[test]
+fn a_bad_answer_costs_one_request_and_a_new_token_those_under_way() {
+    let (plain, once) = counted("");
+    let plain = plain.unwrap();
+    // The name of the instance says which version there is, too.
+    let more: Vec<&String> = once
+        .iter()
+        .filter(|(_, count)| **count > 1)
+        .map(|(request, _)| request)
+        .collect();
+    assert!(
+        matches!(more[..], [probe] if probe.contains("/instance-id")),
+        "{more:#?}"
+    );
+    let path = |name: &str| format!("/latest/meta-data/{name}");
+    for name in ["ami-id", "mac", "services/domain", "placement/region"] {
+        for (answer, most) in [
+            ("503", 1),
+            ("503 retry-after 1", 1),
+            ("429", 1),
+            ("401", 1 + 5),
+        ] {
+            let line = format!("answer GET {} {answer} times 1", path(name));
+            let (instance, counts) = counted(&line);
+            assert_eq!(instance.unwrap().meta_data, plain.meta_data, "{line}");
+            let (tokens, documents): (Vec<_>, Vec<_>) = counts
+                .iter()
+                .partition(|(request, _)| request.contains("PUT"));
+            let tokens: usize = tokens.iter().map(|(_, count)| **count).sum();
+            assert_eq!(tokens, 1 + usize::from(answer == "401"), "{line}");
+            let mut again = BTreeMap::new();
+            for (request, count) in documents {
+                let before = once.get(request).copied().unwrap_or(0);
+                again.insert(request, count - before);
+            }
+            again.retain(|_, count| *count > 0);
+            let failed = again.keys().filter(|request| request.contains(name));
+            assert_eq!(failed.count(), 1, "{line}: {again:#?}");
+            assert!(
+                again.values().all(|count| *count == 1),
+                "{line}: {again:#?}"
+            );
+            assert!(again.len() <= most, "{line}: {again:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_get_of_the_same_service_goes_by() {
+    let mut lab = Lab::new("name example.com 10.0.2.80\nlisten 10.0.2.80");
+    lab.reach(Network::Dhcp4).unwrap();
+    let paths = [
+        DATA,
+        "/hetzner/v1/metadata/hostname",
+        "/hetzner/v1/metadata",
+    ];
+    let urls = paths.map(|path| format!("{SERVICE}{path}"));
+    lab.world.expect(&urls);
+    // A body that looks like the head of a request, a method, another place, and a port of its own.
+    let head = format!("GET {DATA} HTTP/1.1\r\nhost: 169.254.169.254\r\n\r\n");
+    let post = Request {
+        body: head.as_bytes(),
+        ..Request::new(Method::Post, &urls[0], 1 << 20, 5 * SECOND)
+    };
+    let put = Request {
+        method: Method::Put,
+        ..post.clone()
+    };
+    let elsewhere = format!("http://example.com{DATA}");
+    let elsewhere = Request::new(Method::Get, &elsewhere, 1 << 20, 5 * SECOND);
+    let own_port = Request {
+        local_ports: Some((700, 710)),
+        ..Request::new(Method::Get, &urls[0], 1 << 20, 5 * SECOND)
+    };
+    for request in [&post, &put, &elsewhere, &own_port] {
+        let _ = lab.world.exchange(request);
+    }
+    let asked = |lab: &Lab| {
+        let events = lab.events[0].take().into_iter();
+        events
+            .filter(|event| event.what.contains("http://"))
+            .count()
+    };
+    assert_eq!(asked(&lab), 4);
+    for url in &urls {
+        assert_eq!(lab.ask(url, 0).map(|answer| answer.status), Ok(200));
+    }
+    assert_eq!(asked(&lab), 3);
+}
+
+#[test]
+fn a_request_has_ports_of_its_own() {
+    let cloud = SimulatedCloud::from_folder("tests/roots/hetzner/cloud").unwrap();
+    let cloud = cloud.with(PLAIN).unwrap();
+    let mut net = Net::new(Cable::new(vec![Plug::Cloud(cloud)], 7), vec![nic(0)], 7);
+    let dialled = Arc::new(Mutex::new(Vec::new()));
+    let ports = Arc::clone(&dialled);
+    net.watch(Box::new(move |_, _, way, bytes| {
+        // Ethernet, IPv4 without options, TCP with nothing but SYN.
+        if let (Way::Out, Some(6), Some(2)) = (way, bytes.get(23), bytes.get(47)) {
+            let port = u16::from_be_bytes([bytes[34], bytes[35]]);
+            ports.lock().unwrap().push(port);
+        }
+    }));
+    let mut world = World::new(net, Journal::new());
+    let reached = world.reach(Network::Dhcp4, &[SERVICE.into()], 30 * SECOND);
+    assert_eq!(reached, Ok(0));
+    let url = format!("{SERVICE}{DATA}");
+    let ordinary = Request::new(Method::Get, &url, 1 << 20, 5 * SECOND);
+    let own = Request {
+        local_ports: Some((1, 3)),
+        ..ordinary.clone()
+    };
+    let dialled = || std::mem::take(&mut *dialled.lock().unwrap());
+    assert!(dialled().iter().all(|port| *port >= 49_152));
+    // The connection that was kept is not taken, and none is left for others.
+    for _ in 0..2 {
+        assert_eq!(world.exchange(&ordinary).unwrap().body, BYTES);
+        assert!(dialled().is_empty());
+    }
+    for _ in 0..3 {
+        assert_eq!(world.exchange(&own).unwrap().body, BYTES);
+        let ports = dialled();
+        assert!(matches!(ports[..], [1..=3]), "{ports:?}");
+        assert_eq!(world.exchange(&ordinary).unwrap().body, BYTES);
+        assert!(dialled().is_empty());
+    }
+}
+
+#[test]
+fn a_service_may_be_elsewhere_and_say_more() {
+    let lines = "listen 10.0.2.80:8080\nanswer GET /x 503 retry-after 7 location /y";
+    let mut lab = Lab::new(lines);
+    let at = At::Address("10.0.2.80:8080".parse().unwrap());
+    let url = "http://metadata.test";
+    let reached = lab
+        .world
+        .reach(Network::Dhcp4, &[Endpoint { url, at }], 30 * SECOND);
+    assert_eq!(reached, Ok(0), "{}", lab.story());
+    let url = "http://metadata.test/x";
+    let answer = lab.world.exchange(&Request {
+        at,
+        wanted: &["Location", "X-Nothing"],
+        ..Request::new(Method::Get, url, 1 << 20, 5 * SECOND)
+    });
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.retry_after), (503, Some(7)));
+    assert_eq!(answer.header("Location"), Some("/y"));
+    assert_eq!(answer.headers.len(), 1);
+    assert!(
+        lab.story().contains("http://metadata.test/x"),
+        "{}",
+        lab.story()
+    );
+}
+
+#[test]
+fn a_deadline_without_an_end_is_one() {
+    let mut lab = Lab::new("");
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
+    let machine = Machine::read(&root);
+    let forever = Duration::from_secs(u64::MAX);
+    let settings = Settings::read(&machine, platform::searched());
+    let (world, journal) = (&mut lab.world, &lab.journal);
+    let mut cloud = Cloud::new("test", &machine, &settings, world, journal, forever);
+    cloud.network = Network::Dhcp4;
+    let mut service = cloud.reach(&[SERVICE]).unwrap();
+    let got = service.get(&mut cloud, DATA);
+    assert_eq!(got.as_deref(), Ok(BYTES));
+    let seed = format!("{SERVICE}{DATA}");
+    let found = cloud.web().read(&seed).map(Option::unwrap_or_default);
+    assert_eq!(found.as_deref(), Ok(BYTES));
+}
+
+#[test]
+fn a_silent_candidate_takes_what_it_is_given() {
+    let mut lab = Lab::new("no listen\nvanish 169.254.169.254\ndns silent");
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
+    let machine = Machine::read(&root);
+    let settings = Settings::read(&machine, platform::searched());
+    for (from, until) in [(0, 3), (3, 4), (4, 4)] {
+        let deadline = until * SECOND;
+        let (world, journal) = (&mut lab.world, &lab.journal);
+        let mut cloud = Cloud::new("test", &machine, &settings, world, journal, deadline);
+        cloud.network = Network::Dhcp4;
+        let reached = cloud.reach(&[SERVICE, "http://nowhere.test"]);
+        let mut service = Service::new(SERVICE, At::Host);
+        assert!(reached.is_err() && service.get(&mut cloud, "/x").is_err());
+        assert!(cloud.web().read("http://nowhere.test/").is_err());
+        let now = lab.world.now();
+        let story = lab.story();
+        assert!(
+            (from * SECOND..deadline + SECOND / 100).contains(&now),
+            "{now:?} {story}"
+        );
     }
 }
 
@@ -257,7 +486,10 @@ fn a_tree_is_read_whole_over_bad_cables_and_from_bad_services() {
         let (instance, took, asked) = fetched("Ec2", ec2, lines);
         let instance = instance.unwrap_or_else(|error| panic!("{lines}: {error} {asked:#?}"));
         assert_eq!(instance.meta_data, plain.meta_data, "{lines}: {asked:#?}");
-        assert_eq!(instance.documents.user_data, plain.documents.user_data);
+        assert_eq!(
+            instance.documents.get(Document::UserData),
+            plain.documents.get(Document::UserData)
+        );
         assert!(took < 20 * SECOND, "{lines}: {took:?}");
     }
 }
@@ -455,6 +687,7 @@ fn every_status_is_an_answer() {
 fn redirects_are_followed_only_if_asked_and_in_the_same_scheme() {
     let lines = "answer GET /away 302 location http://169.254.169.254/hetzner/v1/userdata\n\
                  answer GET /tls 301 location https://169.254.169.254/\n\
+                 answer GET /query 302 location /hetzner/v1/userdata?next=http://x/y\n\
                  answer GET /loop 302 location /loop";
     let mut lab = Lab::new(lines);
     lab.reach(Network::Dhcp4).unwrap();
@@ -467,8 +700,72 @@ fn redirects_are_followed_only_if_asked_and_in_the_same_scheme() {
         (refused.again, refused.found.as_str()),
         (false, "a redirect to https://169.254.169.254/")
     );
+    // No scheme stands before the `://` of a query.
+    let query = lab.ask(&at("/query"), 3).unwrap();
+    assert_eq!((query.status, query.body.as_slice()), (200, BYTES));
     let endless = lab.ask(&at("/loop"), 3).unwrap_err();
     assert_eq!(endless.found, "a redirect to http://169.254.169.254/loop");
+}
+
+#[test]
+fn credentials_and_headers_stay_with_their_origin() {
+    let lines = "name here.test 10.0.2.80\nname there.test 10.0.2.81\nlisten 10.0.2.80 10.0.2.81\n\
+                 require /a authorization * else 401\n\
+                 require /a x-token secret else 401\n\
+                 answer GET /away 302 location http://there.test/a\n\
+                 answer GET /back 302 location http://here.test/a\n\
+                 answer GET /on 302 location /a\n\
+                 answer GET /near 302 location http://169.254.169.254/a\n\
+                 answer GET /mapped 302 location http://[::ffff:127.0.0.1]/";
+    for (path, want) in [
+        ("/a", Ok(404)),
+        ("/on", Ok(404)),
+        ("/back", Ok(404)),
+        ("/away", Ok(401)),
+        ("/near", Err("a redirect to http://169.254.169.254/a")),
+        ("/mapped", Err("a redirect to http://[::ffff:127.0.0.1]/")),
+    ] {
+        let mut lab = Lab::new(lines);
+        let url = format!("http://me:p%40ss@here.test{path}");
+        let request = Request {
+            headers: &[("x-token", "secret")],
+            ..Request::new(Method::Get, &url, 1 << 20, 5 * SECOND)
+        };
+        let answer = web::follow(&mut lab.world, &request, 3);
+        let found = answer.map(|answer| answer.status);
+        let found = found.map_err(|failure| failure.found);
+        assert_eq!(found, want.map_err(String::from), "{path}: {}", lab.story());
+    }
+}
+
+#[test]
+fn messages_of_urls_tell_no_secrets() {
+    let files = Root::new(std::path::Path::new("tests/roots/none/machine"));
+    let mut lab = Lab::new(
+        "answer GET /x* 403\nanswer GET /y* 503 times 1\nanswer GET /z* 302 location /x?k=TOKEN",
+    );
+    let mut messages = String::new();
+    for path in ["x", "y", "z"] {
+        let mut web = web::Web {
+            files: &files,
+            outside: &mut lab.world,
+            journal: lab.journal.clone(),
+            deadline: 30 * SECOND,
+        };
+        let url = format!("http://me:PASSWORD@169.254.169.254/{path}?sig=TOKEN");
+        let error = web.read(&url).map_err(|error| error.to_string());
+        messages.extend(error.err());
+    }
+    for line in lab.journal.lines() {
+        messages += &line.text;
+    }
+    for told in ["169.254.169.254/x?…", "169.254.169.254/y?…: 503; again in"] {
+        assert!(messages.contains(told), "{messages}");
+    }
+    assert!(
+        !messages.contains("TOKEN") && !messages.contains("PASSWORD"),
+        "{messages}"
+    );
 }
 
 #[cfg(not(feature = "tls"))]
@@ -510,7 +807,7 @@ fn a_stolen_link_local_address_is_defended_once_and_then_left() {
     lab.world.pause(6 * SECOND);
     assert_eq!(lab.get(DATA).unwrap().body, BYTES, "{}", lab.story());
     let claims = lab
-        .world
+        .journal
         .lines()
         .iter()
         .filter(|line| line.text.contains("claimed"))
@@ -647,7 +944,7 @@ fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
         .with("no lease\nlisten 10.0.2.80\nlease 10.9.9.9/24 router 10.0.2.1 skip 99")
         .unwrap();
     let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
-    let journal = Journal::since(cable.now());
+    let journal = Journal::new();
     let mut net = Net::new(cable, vec![nic(0)], 7);
     net.fix(Fixed::parse("10.0.2.15::10.0.2.1:24::eth0").unwrap());
     net.fix(Fixed::parse("10.0.2.16::10.0.2.1:24::eth9").unwrap());
@@ -658,9 +955,10 @@ fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
         assert!(!trace::words(bytes).is_empty());
         count.fetch_add(1, Ordering::Relaxed);
     }));
-    let world = World::new(net, journal);
+    let world = World::new(net, journal.clone());
     let mut lab = Lab {
         world,
+        journal,
         events: Vec::new(),
     };
     let answer = lab.ask("http://Seed.LAN/hetzner/v1/userdata", 0);
@@ -672,7 +970,8 @@ fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
     );
     assert_eq!(lab.world.now(), Duration::ZERO);
     assert!(frames.load(Ordering::Relaxed) > 8);
-    let learnt = json::write(&lab.world.learnt());
+    let learnt = lab.world.learnt();
+    let learnt = json::write(&learnt[0].value());
     assert!(
         learnt.contains("10.0.2.15/24") && !learnt.contains("10.0.2.16"),
         "{learnt}"
@@ -685,7 +984,7 @@ fn what_was_learnt_is_told() {
     let mut lab = Lab::new(lease);
     lab.reach(Network::Dhcp4).unwrap();
     let learnt = lab.world.learnt();
-    let first = &learnt.as_list().unwrap()[0];
+    let first = learnt[0].value();
     assert_eq!(first.at(&["interface"]).unwrap().as_text(), Some("eth0"));
     assert_eq!(first.at(&["mtu"]).unwrap().as_int(), Some(1400));
     assert_eq!(
@@ -704,18 +1003,22 @@ fn what_was_learnt_is_told() {
 }
 
 /// A recipe's view of the cloud, for a machine of no importance.
-fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud) -> T) -> T {
-    let root = Root::new(std::path::Path::new("tests/roots/none/machine"));
+fn recipe<T>(lab: &mut Lab, ask: impl FnOnce(&mut Cloud, &mut Service) -> T) -> T {
+    let fixture = Fixture::new("none");
+    let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
-    let mut cloud = Cloud::new("test", &machine, &mut lab.world, 60 * SECOND);
-    cloud.reach(Network::Dhcp4, &[SERVICE]).unwrap();
-    ask(&mut cloud)
+    let settings = Settings::read(&machine, platform::searched());
+    let (journal, most) = (lab.journal.clone(), 60 * SECOND);
+    let mut cloud = Cloud::new("test", &machine, &settings, &mut lab.world, &journal, most);
+    cloud.network = Network::Dhcp4;
+    let mut service = cloud.reach(&[SERVICE]).unwrap();
+    ask(&mut cloud, &mut service)
 }
 
 #[test]
 fn a_recipe_waits_as_long_as_it_is_told() {
     let mut lab = Lab::new(&format!("answer GET {DATA} 429 retry-after 2 times 2"));
-    let got = recipe(&mut lab, |cloud| cloud.get(DATA));
+    let got = recipe(&mut lab, |cloud, service| service.get(cloud, DATA));
     assert_eq!(got.as_deref(), Ok(BYTES));
     assert_eq!(lab.world.now().as_secs(), 4, "{}", lab.story());
 }
@@ -737,7 +1040,7 @@ fn a_recipe_gives_up_in_words() {
         ),
     ] {
         let mut lab = Lab::new(line);
-        let error = recipe(&mut lab, |cloud| cloud.get("/x")).unwrap_err();
+        let error = recipe(&mut lab, |cloud, service| service.get(cloud, "/x")).unwrap_err();
         assert!(error.to_string().contains(want), "{error}");
         assert!(
             error

@@ -4,21 +4,26 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cloudseed_core::fetch::{Method, Network, Outside, Request};
+use cloudseed_core::fetch::web;
+use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::Link;
 use cloudseed_core::net::{Nic, Wires};
+use cloudseed_core::outside::{At, Carrier, Method, Network, Outside, Request};
 use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
+use crate::sys::kernel::Kernel;
 use crate::sys::link::{PacketWires, Port};
 use crate::sys::root::Root;
+use crate::sys::stream::Started;
 use crate::sys::tls::Tls;
-use crate::sys::world::{self, Journal, Kernel};
+use crate::sys::world;
 
 /// The metadata service: keep-alive, a token, a tree, a slow document, a reset, and its own port in an answer.
 const SERVICE: &str = r#"
@@ -32,7 +37,9 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
     def do_PUT(self):
-        self.answer(200, b"token of %d" % int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, b"token of %d" % len(body), [("X-Host", self.headers["Host"])])
+    do_POST = do_PUT
     def do_GET(self):
         if self.path == "/port": self.answer(200, b"%d" % self.client_address[1])
         elif self.path == "/peer": self.answer(200, self.client_address[0].encode())
@@ -188,7 +195,7 @@ impl Lab {
         let settings = world::Settings {
             links: vec![self.link()],
             tls: self.tls.clone(),
-            ..world::Settings::default()
+            ..world::Settings::without_network(&Root::new(Path::new("/")))
         };
         let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
         std::thread::scope(|scope| {
@@ -196,9 +203,10 @@ impl Lab {
                 // SAFETY: no pointers; the descriptor is open. Only this thread changes its namespace.
                 let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
                 assert_eq!(entered, 0, "cannot enter a network namespace");
-                let mut outside = world::open(settings, Journal::new());
+                let journal = Journal::new();
+                let mut outside = world::open(settings, journal.clone(), Started::now());
                 let result = work(&mut *outside);
-                let lines = outside.lines().into_iter().map(|line| line.text);
+                let lines = journal.lines().into_iter().map(|line| line.text);
                 (result, lines.collect())
             });
             thread.join().unwrap()
@@ -230,19 +238,12 @@ fn run(program: &str, words: &[&str]) -> String {
 }
 
 fn request<'a>(method: Method, url: &'a str) -> Request<'a> {
-    Request {
-        method,
-        url,
-        headers: &[],
-        bytes_max: 4 << 20,
-        timeout: Duration::from_secs(2),
-        redirects: 0,
-    }
+    Request::new(method, url, 4 << 20, Duration::from_secs(2))
 }
 
 fn get(outside: &mut dyn Outside, path: &str) -> Result<String, String> {
     let url = format!("http://169.254.169.254{path}");
-    match outside.http(&request(Method::Get, &url)) {
+    match outside.exchange(&request(Method::Get, &url)) {
         Ok(response) => Ok(String::from_utf8(response.body).unwrap()),
         Err(failure) => Err(failure.found),
     }
@@ -250,15 +251,47 @@ fn get(outside: &mut dyn Outside, path: &str) -> Result<String, String> {
 
 const SERVICE_URL: &str = "http://169.254.169.254";
 
+/// What an exchange can be, over whichever sockets: a body, another host, ports of one's own.
+fn exchanges_of_all_kinds(outside: &mut dyn Outside) {
+    let post = outside.exchange(&Request {
+        at: At::Address("169.254.169.254:80".parse().unwrap()),
+        body: b"GET /port HTTP/1.1\r\n\r\n",
+        wanted: &["x-host"],
+        ..request(Method::Post, "http://elsewhere.test/token")
+    });
+    let post = post.unwrap();
+    assert_eq!(post.body, b"token of 22");
+    assert_eq!(post.header("x-host"), Some("elsewhere.test"));
+    let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    assert!(post.date.unwrap().abs_diff(today) < Duration::from_secs(60));
+    let before = get(outside, "/port").unwrap();
+    let mut ports = Vec::new();
+    for _ in 0..3 {
+        let url = format!("{SERVICE_URL}/port");
+        let answer = outside.exchange(&Request {
+            local_ports: Some((610, 612)),
+            ..request(Method::Get, &url)
+        });
+        ports.push(String::from_utf8(answer.unwrap().body).unwrap());
+    }
+    ports.sort();
+    assert_eq!(ports, ["610", "611", "612"]);
+    assert_eq!(get(outside, "/port"), Ok(before));
+}
+
 #[test]
 fn a_lease_a_token_and_a_tree_leave_no_trace() {
     let lab = Lab::new(&["--dhcp-option=3,10.77.0.1", "--dhcp-option=26,1400"]);
     let before = lab.dump();
     let ((), log) = lab.inside(|outside| {
-        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        let reached = outside.reach(
+            Network::Dhcp4,
+            &[SERVICE_URL.into()],
+            Duration::from_secs(10),
+        );
         assert_eq!(reached, Ok(0));
         let token = outside
-            .http(&request(Method::Put, "http://169.254.169.254/token"))
+            .exchange(&request(Method::Put, "http://169.254.169.254/token"))
             .unwrap();
         assert_eq!(token.body, b"token of 0");
         let port = get(outside, "/port").unwrap();
@@ -270,28 +303,27 @@ fn a_lease_a_token_and_a_tree_leave_no_trace() {
             "keep-alive after a big body"
         );
         let away = outside
-            .http(&request(Method::Get, "http://169.254.169.254/away"))
+            .exchange(&request(Method::Get, "http://169.254.169.254/away"))
             .unwrap();
         assert_eq!(
             (away.status, away.location.as_deref()),
             (302, Some("/port"))
         );
-        let followed = Request {
-            redirects: 1,
-            ..request(Method::Get, "http://169.254.169.254/away")
-        };
-        assert_eq!(outside.http(&followed).unwrap().status, 200);
+        let away = request(Method::Get, "http://169.254.169.254/away");
+        let followed = web::follow(outside, &away, 1);
+        assert_eq!(followed.unwrap().status, 200);
         assert_eq!(get(outside, "/slow"), Err("no answer in 2 s".into()));
         assert_eq!(
             get(outside, "/half"),
             Err("a connection reset after 512 of 2048 bytes".into())
         );
         let named = outside
-            .http(&request(Method::Get, "http://metadata.test/port"))
+            .exchange(&request(Method::Get, "http://metadata.test/port"))
             .unwrap();
         assert_eq!(named.status, 200);
+        exchanges_of_all_kinds(outside);
         let nowhere = outside
-            .http(&request(Method::Get, "http://nowhere.test/"))
+            .exchange(&request(Method::Get, "http://nowhere.test/"))
             .unwrap_err();
         assert_eq!(
             (nowhere.again, nowhere.found.as_str()),
@@ -315,7 +347,11 @@ fn a_gateway_outside_the_subnet_is_reached() {
         "--dhcp-option=121,10.88.0.1/32,0.0.0.0,0.0.0.0/0,10.88.0.1",
     ]);
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        let reached = outside.reach(
+            Network::Dhcp4,
+            &[SERVICE_URL.into()],
+            Duration::from_secs(10),
+        );
         assert_eq!(reached, Ok(0));
         get(outside, "/peer")
     });
@@ -331,7 +367,11 @@ fn a_link_local_address_is_enough_where_the_service_is_on_the_link() {
     let lab = Lab::new(&[]);
     lab.far("ip address add 169.254.169.254/16 dev s0");
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(Network::LinkLocal4, &[SERVICE_URL], Duration::from_secs(10));
+        let reached = outside.reach(
+            Network::LinkLocal4,
+            &[SERVICE_URL.into()],
+            Duration::from_secs(10),
+        );
         assert_eq!(reached, Ok(0));
         get(outside, "/peer")
     });
@@ -352,7 +392,11 @@ fn the_kernels_sockets_are_used_where_the_kernel_has_an_address() {
         run("ip", &all);
     }
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        let reached = outside.reach(
+            Network::Dhcp4,
+            &[SERVICE_URL.into()],
+            Duration::from_secs(10),
+        );
         assert_eq!(reached, Ok(0));
         get(outside, "/peer")
     });
@@ -387,7 +431,8 @@ fn names_are_found_over_the_kernels_sockets() {
     let told = "#PROTO: DHCP\ndomain seed.test\nnameserver 10.77.0.77\nnameserver 10.77.0.1\n";
     std::fs::write(root.join("proc/net/pnp"), told).unwrap();
     let (answers, log) = lab.inside(|_| {
-        let mut kernel = Kernel::new(Journal::new(), Tls::default(), Root::new(&root));
+        let settings = world::Settings::without_network(&Root::new(&root));
+        let mut kernel = Kernel::new(&settings, Journal::new(), Started::now());
         [
             "written",
             "metadata.test",
@@ -402,7 +447,7 @@ fn names_are_found_over_the_kernels_sockets() {
                 ..request(Method::Get, "")
             };
             let url = format!("http://{host}/peer");
-            let answer = kernel.http(&Request {
+            let answer = kernel.exchange(&Request {
                 url: &url,
                 ..request
             });
@@ -428,12 +473,46 @@ fn names_are_found_over_the_kernels_sockets() {
 }
 
 #[test]
+fn the_kernels_sockets_carry_all_kinds_of_requests() {
+    let lab = Lab::new(&[]);
+    for words in [
+        "link set c0 up",
+        "address add 10.77.0.9/24 dev c0",
+        "route add default via 10.77.0.1",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        run("ip", &[&["-n", &lab.near], &*words].concat());
+    }
+    let (learnt, log) = lab.inside(|outside| {
+        let timeout = Duration::from_secs(10);
+        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL.into()], timeout);
+        assert_eq!(reached, Ok(0));
+        exchanges_of_all_kinds(outside);
+        let slow = get(outside, "/slow").unwrap_err();
+        assert_eq!(slow, "no answer from 169.254.169.254:80");
+        let half = get(outside, "/half").unwrap_err();
+        let told = "a connection reset by 169.254.169.254:80 after 512 of 2048 bytes";
+        assert_eq!(half, told);
+        outside.learnt()
+    });
+    let used = "the kernel has an address already, using its sockets";
+    assert!(log.iter().any(|line| line == used), "{log:?}");
+    assert_eq!(learnt.len(), 1);
+    let own = ("10.77.0.9".parse().unwrap(), 24);
+    assert!(learnt[0].addresses.contains(&own), "{learnt:?}");
+}
+
+#[test]
 fn silence_is_told_in_numbers() {
     let lab = Lab::bare();
     let before = lab.dump();
     let (failure, log) = lab.inside(|outside| {
         let started = outside.now();
-        let failure = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_millis(1500));
+        let failure = outside.reach(
+            Network::Dhcp4,
+            &[SERVICE_URL.into()],
+            Duration::from_millis(1500),
+        );
         assert!(outside.now() - started < Duration::from_secs(3));
         failure.unwrap_err()
     });
@@ -451,11 +530,19 @@ fn a_cable_plugged_in_late_is_noticed() {
     let lab = Lab::new(&[]);
     lab.far("ip link set s0 down");
     let (reached, log) = lab.inside(|outside| {
-        let failure = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_millis(300));
+        let failure = outside.reach(
+            Network::Dhcp4,
+            &[SERVICE_URL.into()],
+            Duration::from_millis(300),
+        );
         assert_eq!(failure.unwrap_err().found, "no carrier on c0 in 300 ms");
         lab.far("(sleep 0.4; ip link set s0 up) >/dev/null 2>&1 &");
         let started = outside.now();
-        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        let reached = outside.reach(
+            Network::Dhcp4,
+            &[SERVICE_URL.into()],
+            Duration::from_secs(10),
+        );
         (reached, outside.now() - started)
     });
     assert_eq!(reached.0, Ok(0), "{log:?}");
@@ -583,14 +670,18 @@ impl Lab {
     fn reach6(&self) -> (Result<String, String>, Vec<String>) {
         let url = format!("http://{SERVICE6}");
         self.inside(|outside| {
-            let reached = outside.reach(Network::Any, &[&url], Duration::from_secs(15));
-            assert_eq!(reached, Ok(0), "{:?}", outside.lines());
+            let reached = outside.reach(
+                Network::Any,
+                &[url.as_str().into()],
+                Duration::from_secs(15),
+            );
+            assert_eq!(reached, Ok(0));
             let named = outside
-                .http(&request(Method::Get, "http://metadata6.test/peer"))
+                .exchange(&request(Method::Get, "http://metadata6.test/peer"))
                 .unwrap();
             assert_eq!(named.status, 200);
             let response = outside
-                .http(&request(Method::Get, &format!("{url}/peer")))
+                .exchange(&request(Method::Get, &format!("{url}/peer")))
                 .unwrap();
             Ok(String::from_utf8(response.body).unwrap())
         })
@@ -626,7 +717,11 @@ fn of_two_servers_one_is_taken() {
     lab.serve(&second);
     std::thread::sleep(Duration::from_millis(500));
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(10));
+        let reached = outside.reach(
+            Network::Dhcp4,
+            &[SERVICE_URL.into()],
+            Duration::from_secs(10),
+        );
         assert_eq!(reached, Ok(0));
         get(outside, "/peer")
     });
@@ -746,7 +841,11 @@ fn foreign_stacks_are_reached_over_bad_cables() {
         let relay = Relay::between(&lab, faults, seed as u64);
         lab.start(&[]);
         let ((), log) = lab.inside(|outside| {
-            let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL], Duration::from_secs(30));
+            let reached = outside.reach(
+                Network::Dhcp4,
+                &[SERVICE_URL.into()],
+                Duration::from_secs(30),
+            );
             assert_eq!(reached, Ok(0), "{faults:?}");
             if *large {
                 let big = (0..6).find_map(|_| get(outside, "/big").ok());
@@ -755,8 +854,8 @@ fn foreign_stacks_are_reached_over_bad_cables() {
             let port = (0..12).find_map(|_| get(outside, "/port").ok());
             assert!(port.is_some(), "{faults:?}");
             let named = request(Method::Get, "http://metadata.test/port");
-            let named = (0..12).find_map(|_| outside.http(&named).ok());
-            assert!(named.is_some(), "{faults:?} {:?}", outside.lines());
+            let named = (0..12).find_map(|_| outside.exchange(&named).ok());
+            assert!(named.is_some(), "{faults:?}");
         });
         assert!(
             log.iter().any(|line| line.contains("leased by 10.77.0.1")),
@@ -774,11 +873,15 @@ fn foreign_stacks_of_ipv6_are_reached_over_bad_cables() {
         lab.start6(&["--dhcp-range=fd00:1::50,fd00:1::5f,64,1h"]);
         let ((), log) = lab.inside(|outside| {
             let url = format!("http://{SERVICE6}");
-            let reached = outside.reach(Network::Any, &[&url], Duration::from_secs(30));
-            assert_eq!(reached, Ok(0), "{faults:?} {:?}", outside.lines());
+            let reached = outside.reach(
+                Network::Any,
+                &[url.as_str().into()],
+                Duration::from_secs(30),
+            );
+            assert_eq!(reached, Ok(0), "{faults:?}");
             let named = request(Method::Get, "http://metadata6.test/peer");
-            let named = (0..12).find_map(|_| outside.http(&named).ok());
-            assert!(named.is_some(), "{faults:?} {:?}", outside.lines());
+            let named = (0..12).find_map(|_| outside.exchange(&named).ok());
+            assert!(named.is_some(), "{faults:?}");
         });
         assert!(
             log.iter().any(|line| line.contains("leased by DHCPv6")),
@@ -846,7 +949,7 @@ fn openssl_is_understood_with_rsa() {
         lab.tls = Tls::new(Root::new(&made.machine(bundle)), today);
         let ((), log) = lab.inside(|outside| {
             for _ in 0..2 {
-                let answer = outside.http(&request(Method::Get, "https://seed.test/"));
+                let answer = outside.exchange(&request(Method::Get, "https://seed.test/"));
                 let answer = answer.map(|answer| String::from_utf8(answer.body).unwrap());
                 match (answer, want) {
                     (Ok(body), Ok(version)) => {

@@ -2,6 +2,8 @@
 //!
 //! A veth is no device and this machine none of EC2's, so /sys is one of ours. Needs root, iproute2 and tcpdump.
 
+use std::process::{Command, Output};
+
 use crate::cables::script;
 
 /// A new machine: `nic NAME …` shows interfaces to it, `card NAME …` those that are devices, `boot WORD …` boots it. Its /run is its
@@ -10,7 +12,8 @@ const MACHINE: &str = r#"
     exec 2>&1
     mount -t tmpfs none /run
     mount --bind /dev/null /dev/kmsg
-    machine=tests/roots/ec2/machine/sys
+    "$LAY" ec2 $DIR/root > /dev/null
+    machine=$DIR/root/machine/sys
     nic() {
         for name; do
             folder=$DIR/net/$name
@@ -173,4 +176,49 @@ fn a_boot_killed_in_the_middle_leaves_no_trace() {
     );
     assert!(said.contains(",UP,"), "{said}");
     assert!(said.trim_end().ends_with("unchanged"), "{said}");
+}
+
+fn cloudseed(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cloudseed"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_version_names_commit_features_and_route() {
+    let output = cloudseed(&["--version"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let said = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<(&str, &str)> = said
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(name, value)| (name, value.trim()))
+        .collect();
+    let version = env!("CARGO_PKG_VERSION");
+    let mut features = Vec::new();
+    for (name, on) in [
+        ("jinja", cfg!(feature = "jinja")),
+        ("simd", cfg!(feature = "simd")),
+        ("tls", cfg!(feature = "tls")),
+        ("tools", cfg!(feature = "tools")),
+    ] {
+        features.extend(on.then_some(name));
+    }
+    let expected = [
+        ("cloudseed", version),
+        ("commit:", "unknown"),
+        ("features:", &features.join(" ")),
+        ("route:", "cargo build"),
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_line_without_a_command_gets_help_and_a_failure() {
+    let help = cloudseed(&["--help"]);
+    assert!(help.status.success());
+    let none = cloudseed(&[]);
+    assert!(!none.status.success() && none.stdout.is_empty());
+    assert_eq!(none.stderr.trim_ascii_end(), help.stdout.trim_ascii_end());
 }

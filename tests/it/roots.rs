@@ -1,25 +1,52 @@
-//! Every root with a cloud or an expectation is booted in process: firmware in, files below /run out.
+//! Every root is booted in process: firmware in, files below /run out.
 //!
-//! The machine is the root's `machine/`, the far end of its cable the simulated cloud of its `cloud/`, the clock jumps. The
-//! whole result is compared with `expect/run/`; `UPDATE=1` rewrites that, and the diff is the review. Times are left out.
+//! The machine is the root's own, the far end of its cable the simulated cloud of its `cloud/`, the clock jumps. What comes of
+//! a boot is compared with the root's folder `expect/`:
+//!
+//! ```text
+//! expect/instance    what was found, in one text; that of the root's base where the root has none
+//! expect/run/        every file below /run, in a dozen roots that stand for the others
+//! why                a line that says why it is right that this boot fails
+//! ```
+//!
+//! A machine on which nothing is found, or a platform that cloudseed only knows by name, has no `expect/`.
+//!
+//! ```text
+//! cargo test --test it roots                 all of them
+//! ROOT='ec2-*' cargo test --test it roots    those of these names
+//! UPDATE=1 cargo test --test it roots        takes what comes out for right; the diff is the review
+//! ```
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloudseed_core::boot::{self, Booted, Options};
+use cloudseed_core::journal::Journal;
+use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
-use cloudseed_core::net::{self, Net, Wires};
+use cloudseed_core::net::{self, Net};
+use cloudseed_core::plan::Plan;
+use cloudseed_core::platform::PLATFORMS;
+use cloudseed_core::value::Value;
+use sha2::{Digest, Sha256};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
-use crate::fixture::{Fixture, names, roots};
+use crate::fixture::{Fixture, HELP, base, chosen, files_below, names, roots, updating};
+use crate::host;
+use crate::sys::ports::Doors;
 use crate::sys::root::Root;
+use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
-use crate::sys::world::{Journal, World};
+use crate::sys::world::World;
 
 /// One seed for every root, so that a boot is the same each time.
 const SEED: u64 = 7;
+/// Bytes of a digest that a golden keeps: enough to see that it is another.
+const DIGEST_BYTES: usize = 6;
 
 /// Boots a root; a machine without a cloud has its cables plugged into nothing.
 fn booted(name: &str) -> Booted {
@@ -27,37 +54,37 @@ fn booted(name: &str) -> Booted {
     let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let (nics, _) = net::candidates(&machine.links);
-    let folder = roots().join(name).join("cloud");
-    let plug = |index: usize| match (folder.is_dir(), index) {
-        (false, _) => Plug::Nothing,
-        (true, 0) => Plug::Cloud(SimulatedCloud::from_folder(&folder).unwrap()),
-        (true, _) => Plug::Beside(0),
+    let cloud = fixture.cloud();
+    let plug = |index: usize| match (&cloud, index) {
+        (None, _) => Plug::Nothing,
+        (Some(folder), 0) => Plug::Cloud(SimulatedCloud::from_folder(folder).unwrap()),
+        (Some(_), _) => Plug::Beside(0),
     };
     let cable = Cable::new((0..nics.len()).map(plug).collect(), SEED);
-    let journal = Journal::since(cable.now());
-    let mut world = World::new(Net::new(cable, nics, SEED), journal);
-    boot::boot(&machine, &mut world, &mut Jinja, Options::default())
+    host::serve(&roots().join(name).join("ports"), &fixture.machine()).unwrap();
+    let journal = Journal::new();
+    let started = Started::now();
+    let world = World::new(Net::new(cable, nics, SEED), journal.clone());
+    let mut world = world.with_ports(Box::new(Doors::new(root.clone(), started)));
+    let options = Options::default();
+    boot::boot(&machine, &mut world, &journal, &mut Jinja, options)
 }
 
 /// The files of a boot by path, with times left out of those that tell them.
-fn files(booted: &Booted) -> BTreeMap<String, Vec<u8>> {
-    let file = |(path, _, bytes): (&cloudseed_core::plan::RunPath, _, &[u8])| {
-        let bytes = match path.as_str() {
-            "cloudseed/log" | "cloudseed/result.json" => {
-                timeless(&String::from_utf8_lossy(bytes)).into_bytes()
-            }
-            _ => bytes.to_vec(),
-        };
-        (String::from(path.as_str()), bytes)
+fn files(plan: &Plan) -> BTreeMap<String, Vec<u8>> {
+    let file = |path: &str, bytes: &[u8]| match path {
+        "cloudseed/log" | "cloudseed/result.json" => {
+            timeless(&String::from_utf8_lossy(bytes)).into_bytes()
+        }
+        _ => bytes.to_vec(),
     };
     // The runner is the same in every boot, and is tested by itself.
     let differs =
         |path: &str| !matches!(path, "cloudseed/run") && !path.starts_with("cloudseed/plan/units/");
-    booted
-        .plan
-        .files()
-        .map(file)
+    let files = plan.files().map(|(path, _, bytes)| (path.as_str(), bytes));
+    files
         .filter(|(path, _)| differs(path))
+        .map(|(path, bytes)| (String::from(path), file(path, bytes)))
         .collect()
 }
 
@@ -92,15 +119,65 @@ fn timeless(text: &str) -> String {
     text.lines().map(line).collect()
 }
 
-fn expected(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Vec<u8>>) {
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let entry = entry.unwrap();
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        match entry.path().is_dir() {
-            true => expected(&entry.path(), &format!("{name}/"), found),
-            false => drop(found.insert(name, fs::read(entry.path()).unwrap())),
-        }
-    }
+/// What a boot found, in one text: its line for the console, the facts for scripts and for stock cloud-init, keys, warnings,
+/// every document and part by name, size and digest, and the network configuration.
+fn instance(booted: &Booted) -> String {
+    let file = |name: &str| {
+        let bytes = booted.plan.get(&format!("cloudseed/{name}"));
+        String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
+    };
+    let tree = |name: &str| json::read(file(name).as_bytes()).unwrap_or(Value::Null);
+    let mut lines = vec![timeless(&booted.line)];
+    let facts = file("metadata.env");
+    lines.extend(facts.lines().map(|line| line.replacen("CLOUDSEED_", "", 1)));
+    lines.extend(standard(&tree("instance-data-sensitive.json")));
+    lines.extend(warnings(&tree("result.json")));
+    lines.extend(booted.plan.files().filter_map(|(path, _, bytes)| {
+        let name = path.as_str().strip_prefix("cloudseed/")?;
+        let digest: String = Sha256::digest(bytes)
+            .iter()
+            .take(DIGEST_BYTES)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        is_document(name).then(|| format!("{name}: {} bytes, sha256 {digest}…", bytes.len()))
+    }));
+    let network = file("network-config");
+    lines.extend(network.lines().map(|line| format!("  {line}")));
+    lines
+        .iter()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+/// What stock cloud-init would call the platform, and the keys.
+fn standard(data: &Value) -> Vec<String> {
+    let text = |key| Some((key, data.at(&["v1", key])?.as_text()?));
+    let names = ["cloud_id", "platform", "subplatform"].into_iter();
+    let names = names
+        .filter_map(text)
+        .map(|(key, value)| format!("v1.{key}: {value}"));
+    let keys = data.at(&["v1", "public_ssh_keys"]).and_then(Value::as_list);
+    let keys = keys.into_iter().flatten().filter_map(Value::as_text);
+    names.chain(keys.map(|key| format!("key: {key}"))).collect()
+}
+
+fn warnings(result: &Value) -> Vec<String> {
+    let warnings = result.get("warnings").and_then(Value::as_list);
+    let line = |warning: &Value| {
+        let word = |key| warning.get(key).and_then(Value::as_text).unwrap_or("?");
+        let [step, place, expected, found] = ["step", "place", "expected", "found"].map(word);
+        timeless(&format!(
+            "warning: {step}: {place}: expected {expected}, but found {found}"
+        ))
+    };
+    warnings.into_iter().flatten().map(line).collect()
+}
+
+fn is_document(name: &str) -> bool {
+    matches!(
+        name,
+        "meta-data" | "user-data" | "vendor-data" | "vendor-data2" | "network-config"
+    ) || name.starts_with("parts/")
 }
 
 fn rewrite(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
@@ -132,29 +209,141 @@ fn difference(
     ))
 }
 
+/// What a root says of its boot: the text of its own, or else of its base's `expect/instance`.
+fn expected(name: &str) -> Option<String> {
+    let own = fs::read_to_string(roots().join(name).join("expect/instance")).ok();
+    own.or_else(|| expected(&base(name)?))
+}
+
+/// Takes what came out for right: nothing is kept that the base says already.
+fn accept(name: &str, instance: Option<&str>, files: &BTreeMap<String, Vec<u8>>) {
+    let folder = roots().join(name).join("expect");
+    let run = folder.join("run");
+    if run.is_dir() {
+        rewrite(&run, files);
+    }
+    let place = folder.join("instance");
+    let inherited = base(name).and_then(|base| expected(&base));
+    match instance.filter(|text| inherited.as_deref() != Some(text)) {
+        Some(text) => {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(place, text).unwrap();
+        }
+        None => drop(fs::remove_file(place)),
+    }
+}
+
+/// How a boot ends on which nothing is read: there is nothing to expect but that.
+const UNREAD: [&str; 3] = ["none", "named", "disabled"];
+
+/// The same, of a platform that is known by name.
+const ONLY_NAMED: &str = "one that it can only name to cloud-init";
+
+/// Boots a root, and says what is not as expected.
+fn check(name: &str) -> Vec<String> {
+    let booted = booted(name);
+    let files = files(&booted.plan);
+    let status = String::from_utf8_lossy(booted.plan.get("cloudseed/status").unwrap_or_default());
+    let failed = status.trim() == "failed";
+    let unread = UNREAD.contains(&status.trim()) || (failed && booted.line.contains(ONLY_NAMED));
+    let found = Some(instance(&booted)).filter(|_| !unread);
+    if updating() {
+        accept(name, found.as_deref(), &files);
+    }
+    let mut wrong = Vec::new();
+    let folder = roots().join(name);
+    if folder.join("expect/run").is_dir() {
+        wrong.extend(difference(&files_below(&folder.join("expect/run")), &files));
+    }
+    match (expected(name), found) {
+        (Some(expected), Some(found)) if expected == found => {}
+        (Some(expected), Some(found)) => {
+            wrong.push(format!("expected\n{expected}but found\n{found}"))
+        }
+        (None, Some(found)) => wrong.push(format!("no expect/instance, but found\n{found}")),
+        (_, None) => {
+            // What a base says does not hold where nothing is read.
+            let own = folder.join("expect/instance").exists();
+            wrong.extend(own.then(|| format!("expected an instance, but found {}", booted.line)));
+        }
+    }
+    let why = fs::read_to_string(folder.join("why")).unwrap_or_default();
+    if why.trim().is_empty() == (failed && !unread) {
+        let status = status.trim();
+        wrong.push(format!(
+            "ends {status}; a file `why` is there where a boot fails, and nowhere else"
+        ));
+    }
+    wrong
+        .iter()
+        .map(|wrong| format!("{name}: {wrong}"))
+        .collect()
+}
+
 #[test]
 fn every_root_boots_as_expected() {
-    let mut wrong = Vec::new();
-    let takes_part = |name: &&String| {
-        ["cloud", "expect", "volume"]
-            .iter()
-            .any(|part| roots().join(name).join(part).is_dir())
-    };
-    let taking_part: Vec<String> = names().iter().filter(takes_part).cloned().collect();
-    assert!(taking_part.len() >= 14, "roots that boot: {taking_part:?}");
-    for name in taking_part {
-        let found = files(&booted(&name));
-        let folder = roots().join(&name).join("expect/run");
-        if std::env::var_os("UPDATE").is_some() {
-            rewrite(&folder, &found);
+    let wrong = Mutex::new(Vec::new());
+    let names = chosen();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    wrong.lock().unwrap().extend(check(name));
+                }
+            });
         }
-        let mut wanted = BTreeMap::new();
-        expected(&folder, "", &mut wanted);
-        wrong.extend(difference(&wanted, &found).map(|difference| format!("{name}: {difference}")));
-    }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}\n{HELP}", wrong.join("\n"));
+}
+
+/// From what a root was read, as its golden says.
+#[derive(Debug)]
+struct Reading {
+    root: String,
+    platform: String,
+    source: String,
+}
+
+/// What each root that boots was read from: the evidence that each way to be found is also one to be read.
+fn readings() -> Vec<Reading> {
+    let read = |root: String| {
+        let text = expected(&root)?;
+        let fact = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+            Some(line.trim_matches('"').to_string())
+        };
+        Some(Reading {
+            platform: fact("PLATFORM=")?,
+            source: fact("SOURCE=")?,
+            root,
+        })
+    };
+    names().into_iter().filter_map(read).collect()
+}
+
+#[test]
+fn every_platform_that_can_be_asked_is_read_from_some_root() {
+    let readings = readings();
     assert!(
-        wrong.is_empty(),
-        "UPDATE=1 accepts these:\n\n{}",
-        wrong.join("\n")
+        readings.iter().all(|reading| !reading.source.is_empty()),
+        "{readings:?}"
     );
+    for platform in PLATFORMS.iter().filter(|platform| platform.is_read()) {
+        let mut roots = readings
+            .iter()
+            .filter(|reading| reading.platform == platform.name);
+        assert!(
+            roots.next().is_some(),
+            "{}: read from none of\n{readings:#?}",
+            platform.name
+        );
+    }
+    let ec2 = readings
+        .iter()
+        .find(|reading| reading.root == "ec2")
+        .unwrap();
+    assert_eq!(ec2.source, "http://169.254.169.254");
 }

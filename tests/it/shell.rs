@@ -5,32 +5,30 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use cloudseed_core::compile::{Decoded, Document, Ending, Outcome, compile};
+use cloudseed_core::compile::{Ending, Outcome, compile};
+use cloudseed_core::config::Parts;
+use cloudseed_core::instance::Document;
 use cloudseed_core::userdata::Part;
 
-use crate::compile::{Scratch, instance, kernel, outcome, part, write};
+use crate::compile::{Boot, Scratch, instance, outcome, part, write};
 
 /// The shells of Debian, of small systems, and of those who have but one.
 const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
 
 /// Writes the plan of an instance with these parts below `root`.
 pub fn prepare(root: &Path, id: &str, user: Vec<Part>, vendor: Vec<Part>) {
-    let (instance, kernel) = (instance(id), kernel());
-    let decoded = [
-        Decoded {
+    let parts = vec![
+        Parts {
             document: Document::UserData,
             parts: user,
         },
-        Decoded {
+        Parts {
             document: Document::VendorData,
             parts: vendor,
         },
     ];
-    let outcome = Outcome {
-        decoded: &decoded,
-        ..outcome(Ending::Found(&instance), &kernel)
-    };
-    write(root, &compile(&outcome).0);
+    let boot = Boot::new(instance(id), parts);
+    write(root, &compile(&outcome(boot.found())).0);
 }
 
 /// Executes one stage below `root`.
@@ -306,8 +304,7 @@ fn with_nothing_to_do_it_says_so() {
     for shell in SHELLS {
         let scratch = Scratch::new(&format!("nothing-{}", shell[0]));
         let root = scratch.0.as_path();
-        let kernel = kernel();
-        write(root, &compile(&outcome(Ending::None, &kernel)).0);
+        write(root, &compile(&outcome(Ending::None)).0);
         let output = run(shell, root, "final");
         assert!(output.status.success());
         assert_eq!(output.stdout, b"cloudseed: final: nothing to do\n");
@@ -375,11 +372,11 @@ fn as_systemd(line: &str) -> Option<(&str, String)> {
 #[test]
 fn shells_and_systemd_read_the_same_environment() {
     let source = "https://x/?a=$HOME&b=`id`&c=$(id)\"'\\\\ \\n # ; é ~ *";
-    let kernel = kernel();
     let mut instance = instance("i-1");
-    instance.source = String::from(source);
+    instance.source.place = String::from(source);
     instance.region = Some(String::from("a\nCLOUDSEED_STATUS=\"bad\""));
-    let (plan, _) = compile(&outcome(Ending::Found(&instance), &kernel));
+    let boot = Boot::new(instance, Vec::new());
+    let (plan, _) = compile(&outcome(boot.found()));
     let scratch = Scratch::new("environment");
     write(&scratch.0, &plan);
     let text = scratch.text("run/cloudseed/metadata.env");
@@ -425,10 +422,10 @@ fn units_are_installed_where_systemd_is_and_nowhere_else() {
 #[test]
 fn systemd_understands_the_units() {
     let scratch = Scratch::new("systemd");
-    let (instance, kernel) = (instance("i-1"), kernel());
+    let boot = Boot::new(instance("i-1"), Vec::new());
     let outcome = Outcome {
         systemd: true,
-        ..outcome(Ending::Found(&instance), &kernel)
+        ..outcome(boot.found())
     };
     write(&scratch.0, &compile(&outcome).0);
     let units = scratch.0.join("run/systemd/system");

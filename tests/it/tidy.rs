@@ -167,27 +167,233 @@ fn core_knows_neither_the_system_nor_http() {
     assert!(front.contains("#![no_std]") && front.contains("#![forbid(unsafe_code)]"));
 }
 
+/// The modules of core from the bottom to the top: one may know those before it, and nothing else.
+const ORDER: [&str; 30] = [
+    // Leaves.
+    "warning", "journal", "url", "digest", "text", "note", "value", // Formats.
+    "json", "yaml", "pem", "plan",
+    // What is known: the machine, its network, the way out, its owner's word.
+    "machine", "network", "outside", "net", "settings", // What comes of it.
+    "instance", "userdata", "rule", "fetch", "dialect", "platform", "identify", "config",
+    "compile", "handover", "boot", // What others ask.
+    "query", "report", "lib",
+];
+
+/// Where an import points upwards still, from a module to a module.
+const UPWARDS: [(&str, &str); 2] = [("net", "fetch"), ("fetch", "compile")];
+
+/// The modules at the root of the crate that the source at `path`, below its `src/core`, names: after `crate::`, or after as many
+/// `super::` as lead there, one by one or in braces.
+fn named_modules(path: &Path, text: &str) -> Vec<String> {
+    let depth = path.components().count();
+    let text: String = without_tests(text)
+        .lines()
+        .map(|line| code(line).to_owned() + "\n")
+        .collect();
+    let mut named = Vec::new();
+    let starts = text
+        .match_indices("crate::")
+        .map(|(at, word)| (at, at + word.len()));
+    let supers = "super::".repeat(depth);
+    let supers = text
+        .match_indices(&supers)
+        .map(|(at, word)| (at, at + word.len()));
+    let of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    for (at, after) in starts.chain(supers) {
+        if text[..at].ends_with(of_a_name) {
+            continue;
+        }
+        let rest = &text[after..];
+        let word = |text: &str| {
+            text.trim_start()
+                .chars()
+                .take_while(|c| of_a_name(*c))
+                .collect()
+        };
+        match rest.strip_prefix('{') {
+            None => named.push(word(rest)),
+            Some(group) => named.extend(members(group).into_iter().map(word)),
+        }
+    }
+    named
+}
+
+/// What stands between commas in a group of imports whose brace is open, groups inside it aside.
+fn members(group: &str) -> Vec<&str> {
+    let (mut depth, mut from) = (0, 0);
+    let mut members = Vec::new();
+    for (at, letter) in group.char_indices() {
+        match (letter, depth) {
+            ('{', _) => depth += 1,
+            ('}', 1..) => depth -= 1,
+            (',' | '}', 0) => {
+                members.push(&group[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+        if letter == '}' && at + 1 == from {
+            break;
+        }
+    }
+    members
+}
+
+/// What points upwards, or to a module that has no rank, in a source of core.
+fn upwards(path: &Path, text: &str) -> Vec<String> {
+    let rank = |name: &str| ORDER.iter().position(|other| *other == name);
+    let top = path
+        .iter()
+        .next()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .trim_end_matches(".rs");
+    let Some(own) = rank(top) else {
+        return vec![format!("{top} has no rank")];
+    };
+    let mut named = named_modules(path, text);
+    named.retain(|name| name.starts_with(char::is_lowercase));
+    named.sort();
+    named.dedup();
+    let knows = |name: &String| UPWARDS.contains(&(top, name.as_str()));
+    let is_up = |name: &String| name != top && rank(name).is_none_or(|rank| rank > own);
+    named.retain(|name| is_up(name) && !knows(name));
+    named
+}
+
 #[test]
-fn arrows_follow_the_picture() {
+fn imports_point_downwards() {
     let mut offenders = Vec::new();
     for (path, text) in sources("src/core") {
-        let text = without_tests(&text);
-        let compiles = path.starts_with("src/core/compile") || path.ends_with("compile.rs");
-        if compiles && text.contains("crate::fetch") {
-            offenders.push(format!("{}: compile knows fetch", path.display()));
+        let below = path.strip_prefix("src/core").unwrap();
+        let up = upwards(below, &text);
+        offenders.extend(up.iter().map(|name| format!("{}: {name}", path.display())));
+    }
+    for (path, text) in sources("src/sys") {
+        if text.contains("crate::command") {
+            offenders.push(format!("{}: command", path.display()));
         }
-        if path.starts_with("src/core/platform") {
-            let own = path.file_stem().unwrap().to_str().unwrap();
-            for other in file_names().filter(|other| other != own) {
-                if text.contains(&format!("super::{other}::"))
-                    || text.contains(&format!("platform::{other}::"))
-                {
-                    offenders.push(format!("{}: knows the platform {other}", path.display()));
-                }
+    }
+    check(
+        "inside core an import points down the table ORDER",
+        offenders,
+    );
+}
+
+#[test]
+fn an_import_that_points_upwards_is_seen() {
+    let up = |path: &str, text: &str| upwards(Path::new(path), text);
+    for text in [
+        "use crate::boot::Booted;",
+        "use crate::{json, boot, value::{self, Map}};",
+        "use crate::{\n    value::{self, Map},\n    boot::{\n        self,\n    },\n};",
+        "fn f() -> crate::boot::Booted {}",
+        "use super::super::boot;",
+        "use super::super::{json, boot};",
+    ] {
+        assert_eq!(up("net/dhcp.rs", text), ["boot"], "{text}");
+    }
+    assert_eq!(up("net.rs", "use super::boot;"), ["boot"]);
+    assert_eq!(up("net.rs", "use crate::nonsense;"), ["nonsense"]);
+    assert_eq!(up("nonsense.rs", ""), ["nonsense has no rank"]);
+    for text in [
+        "use super::boot;",
+        "use crate::net::boot;",
+        "use crate::{json, value::{boot, Map}};",
+        "// crate::boot",
+        "#![no_std]\n#[cfg(test)]\nmod tests {\n    use crate::boot;\n}\n",
+        "let mycrate = supercrate::boot;",
+    ] {
+        assert!(up("net/dhcp.rs", text).is_empty(), "{text}");
+    }
+}
+
+/// The words of Rust code that are names.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let lines = text.lines().map(code);
+    lines.flat_map(move |line| line.split(move |letter| !of_a_name(letter)))
+}
+
+/// The public things that a source of core defines: functions, types, traits, constants.
+fn public_names(text: &str) -> Vec<&str> {
+    let named = |line| {
+        let line: &str = code(line).trim_start();
+        let rest = line.strip_prefix("pub")?;
+        let rest = match rest.strip_prefix('(') {
+            Some(rest) => rest.split_once(')')?.1,
+            None => rest,
+        };
+        let mut words = rest
+            .split_ascii_whitespace()
+            .filter(|word| *word != "const" || !rest.contains("const fn"));
+        let kind = words.next()?;
+        let name = words.next()?;
+        let end = name.find(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        let is_kind = ["fn", "struct", "enum", "trait", "type", "const", "static"].contains(&kind);
+        is_kind.then_some(&name[..end.unwrap_or(name.len())])
+    };
+    text.lines().filter_map(named).collect()
+}
+
+/// Public things of core that no program uses: doors for tests and fuzzing, and the whole family of a value's views.
+const KEPT: [&str; 8] = [
+    "as_bool",
+    "as_int",
+    "as_map_mut",
+    "from_table",
+    "from_text",
+    "hurry",
+    "implied_mode",
+    "is_no",
+];
+
+#[test]
+fn nothing_public_is_there_for_its_tests_only() {
+    let program = sources("src");
+    let mut counts: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    for (_, text) in &program {
+        for word in words(without_tests(text)) {
+            *counts.entry(word).or_default() += 1;
+        }
+    }
+    let mut offenders = Vec::new();
+    for (path, text) in &program {
+        // A file that is compiled for tests only.
+        if !path.starts_with("src/core") || path.ends_with("machine/tree.rs") {
+            continue;
+        }
+        for name in public_names(without_tests(text)) {
+            if counts[name] < 2 && !KEPT.contains(&name) {
+                offenders.push(format!("{}: {name}", path.display()));
             }
         }
     }
-    check("inside core nothing points backwards", offenders);
+    check("what is public in core is used outside tests", offenders);
+}
+
+#[test]
+fn public_names_are_seen() {
+    let text = "pub fn one() {}\n    pub(super) const fn two() {}\npub const THREE: u8 = 3;\npub struct Four<'a>(\nfn five() {}\n    pub six: u8,\npub use seven;\n// pub fn eight()\n";
+    assert_eq!(public_names(text), ["one", "two", "THREE", "Four"]);
+}
+
+#[test]
+fn platforms_do_not_know_each_other() {
+    let mut offenders = Vec::new();
+    for (path, text) in sources("src/core/platform") {
+        let text = without_tests(&text);
+        let own = path.file_stem().unwrap().to_str().unwrap();
+        for other in file_names().filter(|other| other != own) {
+            if text.contains(&format!("super::{other}::"))
+                || text.contains(&format!("platform::{other}::"))
+            {
+                offenders.push(format!("{}: knows the platform {other}", path.display()));
+            }
+        }
+    }
+    check("a platform knows no other", offenders);
 }
 
 /// The file names of the platforms, as their names have them but in lower case.

@@ -7,14 +7,16 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cloudseed_core::fetch::{Failure, Method, Outside, Request, Response, Web};
-use cloudseed_core::net::{Net, Nic, Wires};
+use cloudseed_core::fetch::web::{self, Web};
+use cloudseed_core::journal::Journal;
+use cloudseed_core::net::{Net, Nic};
+use cloudseed_core::outside::{Clock, Failure, Method, Request, Response};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::sys::root::Root;
 use crate::sys::tls::Tls;
-use crate::sys::world::{Journal, World};
+use crate::sys::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -102,6 +104,7 @@ pub fn today() -> Duration {
 /// A machine in a cloud that serves https at 10.0.2.80.
 struct Lab {
     world: World<Cable>,
+    journal: Journal,
 }
 
 impl Lab {
@@ -123,7 +126,7 @@ impl Lab {
             ))
             .unwrap();
         let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
-        let journal = Journal::since(cable.now());
+        let journal = Journal::new();
         let nic = Nic {
             name: String::from("eth0"),
             index: 2,
@@ -131,8 +134,9 @@ impl Lab {
             mtu: 1500,
         };
         let tls = Tls::new(Root::new(root), wall);
-        let world = World::new(Net::new(cable, vec![nic], 7), journal).trusting(tls);
-        Lab { world }
+        let net = Net::new(cable, vec![nic], 7);
+        let world = World::new(net, journal.clone()).trusting(tls);
+        Lab { world, journal }
     }
 
     /// One that trusts who signed, on time.
@@ -141,18 +145,12 @@ impl Lab {
     }
 
     fn get(&mut self, url: &str) -> Result<Response, Failure> {
-        self.world.http(&Request {
-            method: Method::Get,
-            url,
-            headers: &[],
-            bytes_max: 1 << 20,
-            timeout: 5 * SECOND,
-            redirects: 5,
-        })
+        let request = Request::new(Method::Get, url, 1 << 20, 5 * SECOND);
+        web::follow(&mut self.world, &request, 5)
     }
 
     fn log(&self) -> String {
-        let lines = self.world.lines();
+        let lines = self.journal.lines();
         lines
             .iter()
             .map(|line| format!("{}\n", line.text))
@@ -354,6 +352,7 @@ fn an_include_that_cannot_be_trusted_is_one_clear_message() {
     let mut web = Web {
         files: &files,
         outside: &mut lab.world,
+        journal: lab.journal.clone(),
         deadline: 30 * SECOND,
     };
     let error = web.read("https://seed.test/x").unwrap_err();

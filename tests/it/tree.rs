@@ -1,6 +1,7 @@
 //! Files of a machine in memory, for tests of what reads them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use cloudseed_core::machine::{Disk, Files, Kind};
 
@@ -11,6 +12,8 @@ pub struct Tree {
     sockets: Vec<String>,
     variables: BTreeMap<String, String>,
     pub cpuid: Option<[u8; 12]>,
+    pub architecture: Option<&'static str>,
+    pub times: BTreeMap<String, Duration>,
 }
 
 impl Tree {
@@ -70,6 +73,14 @@ impl Files for Tree {
 
     fn cpuid_vendor(&self) -> Option<[u8; 12]> {
         self.cpuid
+    }
+
+    fn architecture(&self) -> Option<&'static str> {
+        self.architecture
+    }
+
+    fn modified(&self, path: &str) -> Option<Duration> {
+        self.times.get(path).copied()
     }
 }
 

@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::compile::parts::sha256;
+use crate::digest::sha256;
 use crate::machine::Files;
 use crate::plan::{Mode, Plan, RunPath};
 use crate::userdata::{DOCUMENT_BYTES_MAX, Includes};

@@ -11,27 +11,46 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Products;
-use crate::instance::Instance;
-use crate::plan::Mode;
+use super::{Ending, Found, Outcome, Products};
+use crate::instance::{Document, Instance};
 use crate::settings::Handover;
 use crate::value::{Map, Value};
 use crate::yaml;
 
-/// Adds the two files of `/run/cloud-init`.
-pub fn put(products: &mut Products, instance: &Instance, handover: Handover) {
-    let (mode, config) = match handover {
-        Handover::None => return,
-        Handover::Hint => (Mode::Public, hint(instance)),
-        // It holds user-data, which may hold secrets.
-        Handover::Seed => (Mode::Private, seed(instance)),
+/// Adds the hint. Of a platform that can only be named there is nothing that could be a seed, so that it gets a hint as well.
+pub(super) fn print_hint(products: &mut Products, outcome: &Outcome) {
+    let platforms = match (outcome.ending, outcome.handover) {
+        (Ending::Found(found), Handover::Hint) => String::from(found.instance.platform),
+        (Ending::Named(name), Handover::Hint | Handover::Seed) => named(name, outcome),
+        _ => return,
     };
-    products.put("cloud-init/cloud.cfg", mode, config);
-    products.put("cloud-init/.ds-identify.result", Mode::Public, "0\n");
+    put(
+        products,
+        format!("datasource_list: [ {platforms}, None ]\n"),
+    );
 }
 
-fn hint(instance: &Instance) -> String {
-    format!("datasource_list: [ {}, None ]\n", instance.platform)
+/// All platforms that this may be, for nobody has asked the first one: those that were found, if it is one of them.
+fn named(name: &str, outcome: &Outcome) -> String {
+    let found = outcome.identified.datasources.iter().map(String::as_str);
+    let found: Vec<&str> = found.filter(|found| *found != "None").collect();
+    if found.contains(&name) {
+        found.join(", ")
+    } else {
+        String::from(name)
+    }
+}
+
+/// Adds the seed, if it is wanted. It holds user-data, which may hold secrets.
+pub(super) fn print_seed(products: &mut Products, outcome: &Outcome, found: &Found) {
+    if outcome.handover == Handover::Seed {
+        put(products, seed(found.instance));
+    }
+}
+
+fn put(products: &mut Products, config: String) {
+    products.put("cloud-init/cloud.cfg", config);
+    products.put("cloud-init/.ds-identify.result", "0\n");
 }
 
 /// Two datasources, for a single one counts as forced; `fs_label: null` spares the search for volumes. Documents that are not
@@ -43,13 +62,13 @@ fn seed(instance: &Instance) -> String {
         ("meta-data", meta_data(instance)),
         ("user-data", Value::from("")),
     ]);
-    for (key, document) in [
-        ("user-data", &documents.user_data),
-        ("vendor-data", &documents.vendor_data),
-        ("network-config", &documents.network_config),
+    for kind in [
+        Document::UserData,
+        Document::VendorData,
+        Document::NetworkConfig,
     ] {
-        if let Some(document) = document {
-            seed.insert(key, text_or_bytes(document));
+        if let Some(document) = documents.get(kind) {
+            seed.insert(kind.name(), text_or_bytes(document));
         }
     }
     let seed = Map::from_iter([("datasource", Map::from_iter([("NoCloud", seed)]))]);

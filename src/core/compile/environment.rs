@@ -11,9 +11,9 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Products;
+use super::{Ending, Outcome, Products};
 use crate::instance::Instance;
-use crate::plan::Mode;
+use crate::value::Value;
 
 /// Facts that many clouds have in their meta-data, by their name there, and the keys they are told under.
 const META_DATA: [(&str, &str); 4] = [
@@ -23,41 +23,41 @@ const META_DATA: [(&str, &str); 4] = [
     ("instance-type", "INSTANCE_TYPE"),
 ];
 
-/// Adds `metadata.env`; with no instance it holds the status alone.
-pub fn put(products: &mut Products, status: &str, instance: Option<&Instance>) {
+/// Adds `metadata.env`; with no instance it holds the status, and the platform's name where that is all that is known.
+pub(super) fn print(products: &mut Products, outcome: &Outcome) {
     let mut text = String::new();
-    line(&mut text, "STATUS", Some(status));
-    if let Some(instance) = instance {
-        let index = instance.launch_index.map(|index| format!("{index}"));
-        line(&mut text, "PLATFORM", Some(instance.platform));
-        line(&mut text, "CLOUD_NAME", Some(&instance.cloud_name));
-        line(&mut text, "SOURCE", Some(&instance.source));
-        line(
-            &mut text,
-            "INSTANCE_ID",
-            Some(instance.instance_id.as_str()),
-        );
-        line(
-            &mut text,
-            "HOSTNAME",
-            instance.hostname.as_ref().map(|name| name.as_str()),
-        );
-        line(&mut text, "REGION", instance.region.as_deref());
-        line(
-            &mut text,
-            "AVAILABILITY_ZONE",
-            instance.availability_zone.as_deref(),
-        );
-        line(&mut text, "LAUNCH_INDEX", index.as_deref());
-        for (name, key) in META_DATA {
-            let value = instance
-                .meta_data
-                .get(name)
-                .and_then(|value| value.as_text());
-            line(&mut text, key, value);
+    line(&mut text, "STATUS", Some(products.status(outcome)));
+    match outcome.ending {
+        Ending::Found(found) => {
+            facts(&mut text, found.instance);
+            for (name, key) in META_DATA {
+                let value = found.instance.meta_data.get(name);
+                let public = !found.data.is_secret(&format!("ds/meta_data/{name}"));
+                let value = value.filter(|_| public).and_then(Value::as_text);
+                line(&mut text, key, value);
+            }
         }
+        Ending::Named(name) => line(&mut text, "PLATFORM", Some(name)),
+        Ending::None | Ending::Disabled | Ending::Failed(_) => {}
     }
-    products.put("cloudseed/metadata.env", Mode::Public, text);
+    products.put("cloudseed/metadata.env", text);
+}
+
+fn facts(text: &mut String, instance: &Instance) {
+    let hostname = instance.hostname.as_ref().map(|name| name.as_str());
+    let index = instance.launch_index.map(|index| format!("{index}"));
+    for (key, value) in [
+        ("PLATFORM", Some(instance.platform)),
+        ("CLOUD_NAME", Some(instance.cloud_name.as_str())),
+        ("SOURCE", Some(instance.source.place.as_str())),
+        ("INSTANCE_ID", Some(instance.instance_id.as_str())),
+        ("HOSTNAME", hostname),
+        ("REGION", instance.region.as_deref()),
+        ("AVAILABILITY_ZONE", instance.availability_zone.as_deref()),
+        ("LAUNCH_INDEX", index.as_deref()),
+    ] {
+        line(text, key, value);
+    }
 }
 
 /// One line; none for a value that is absent, empty or has a control character, which not every reader would survive.

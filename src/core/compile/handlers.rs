@@ -5,37 +5,31 @@
 
 use alloc::vec::Vec;
 
-use super::parts::headers;
-use super::{Document, Numbered, Products};
-use crate::instance::Instance;
+use super::parts::{file, headers};
+use super::{Found, Outcome, Products};
+use crate::config::Numbered;
+use crate::instance::Document;
 use crate::json;
-use crate::plan::Mode;
-use crate::userdata::part_type::PartType;
 use crate::value::{Map, Value};
 
 /// The program that calls the handlers.
 const PROGRAM: &str = include_str!("handlers.py");
 
 /// Adds the program and the list of parts, document by document: a handler sees the parts of its own document only.
-pub(super) fn put(products: &mut Products, instance: &Instance, parts: &[Numbered]) {
-    if !parts
-        .iter()
-        .any(|numbered| numbered.part.content_type == PartType::PartHandler)
-    {
+pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
+    let Found {
+        instance, config, ..
+    } = *found;
+    if !config.has_handler() {
         return;
     }
     let of = |document: Document| -> Value {
-        let own = parts
-            .iter()
+        let own = config
+            .allowed()
             .filter(|numbered| numbered.document == document);
         Value::from(own.map(described).collect::<Vec<Value>>())
     };
-    let documents = [
-        Document::UserData,
-        Document::VendorData,
-        Document::VendorData2,
-    ]
-    .map(of);
+    let documents = Document::ALL.map(of);
     let ssh_keys: Vec<Value> = instance
         .ssh_keys
         .iter()
@@ -52,17 +46,17 @@ pub(super) fn put(products: &mut Products, instance: &Instance, parts: &[Numbere
         ("documents", Vec::from(documents).into()),
     ]);
     let facts = json::write_indented(&facts.into()) + "\n";
-    products.put("cloudseed/plan/handlers.json", Mode::Private, facts);
-    products.put("cloudseed/plan/handlers.py", Mode::Private, PROGRAM);
+    products.put("cloudseed/plan/handlers.json", facts);
+    products.put("cloudseed/plan/handlers.py", PROGRAM);
 }
 
 fn described(numbered: &Numbered) -> Value {
-    let part = numbered.part;
+    let part = &numbered.part;
     Value::Map(Map::from_iter([
         ("number", Value::from(numbered.number)),
         ("type", part.content_type.as_str().into()),
         ("filename", part.filename.as_str().into()),
-        ("file", numbered.file.as_str().into()),
+        ("file", file(numbered).into()),
         ("headers", headers(part).into()),
     ]))
 }

@@ -1,32 +1,31 @@
 //! Instance data: the facts in the layout of cloud-init's instance-data.json, once as they are and once for everybody.
 //!
-//! What is secret is replaced in the second copy: the values of [`SENSITIVE_KEYS`], by a key alone or by its whole path,
-//! without case. As in the original, only maps are searched, not the lists in them.
+//! What is secret is replaced while the second copy is written. That is what stands behind one of [`SENSITIVE_KEYS`], by a key
+//! alone or by its whole path, without case; and, behind whatever key a cloud puts it, what is one of the instance's own
+//! documents, for these are for root alone. The original searches maps, not the lists in them; here both are.
 
 use alloc::borrow::ToOwned;
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use memchr::memmem;
 
-use super::Products;
-use crate::instance::Instance;
+use super::{Found, Outcome, Products};
+use crate::instance::{Documents, Hostname, Instance};
 use crate::json;
 use crate::machine::Kernel;
-use crate::plan::Mode;
 use crate::value::{Map, Value};
 
 /// What stands in the public copy for a secret; users of the original look for these words.
 const REDACTED: &str = "redacted for non-root user";
 /// Keys, or paths of keys, whose values are secret, in lower case.
-const SENSITIVE_KEYS: [&str; 16] = [
+const SENSITIVE_KEYS: [&str; 18] = [
     "cloud-init.user-data",
     "cloud-init.vendor-data",
     "combined_cloud_config",
-    "ds/vendor_data",
     "merged_cfg",
     "merged_system_cfg",
     "security-credentials",
@@ -38,50 +37,72 @@ const SENSITIVE_KEYS: [&str; 16] = [
     "user_data",
     "userdata",
     "vendor-data",
+    "vendor_data",
+    "vendor_data2",
     "vendordata",
+    "vendordata2",
 ];
+/// How long a document must be to count where it is only a piece of a leaf, in bytes: a shorter one may stand there by chance.
+const INSIDE_BYTES_MIN: usize = 16;
 /// A note beside the tree that differs from cloud to cloud.
 const DS_NOTE: &str = "As this cloud has it; keys may change with cloud and program. The keys of v1 are the same everywhere.";
 /// What the original says where it knows nothing.
 const UNKNOWN: &str = "unknown";
 
-/// Adds both copies.
-pub fn put(products: &mut Products, instance: &Instance, kernel: &Kernel) {
-    let data = surveyed(instance, kernel);
-    let mut public = data.clone();
-    redact(&mut public, "");
-    for (path, mode, data) in [
-        ("cloudseed/instance-data.json", Mode::Public, public),
-        (
-            "cloudseed/instance-data-sensitive.json",
-            Mode::Private,
-            data,
-        ),
-    ] {
-        products.put(path, mode, json::write_indented(&data.into()) + "\n");
+/// The facts of an instance as a tree, and which of them are secret.
+#[derive(Clone, Debug)]
+pub struct InstanceData {
+    tree: Value,
+    /// The paths of what is secret, sorted.
+    secrets: Vec<String>,
+}
+
+impl InstanceData {
+    /// The facts, with lists of what in them is encoded and what is sensitive.
+    pub fn new(instance: &Instance, kernel: &Kernel) -> InstanceData {
+        let mut data = data(instance, kernel);
+        let mut survey = Survey {
+            documents: Copies::of(&instance.documents),
+            sensitive: Vec::new(),
+            encoded: Vec::new(),
+        };
+        survey.map(&mut data, "");
+        survey.sensitive.sort();
+        survey.encoded.sort();
+        data.insert("base64_encoded_keys", texts(&survey.encoded));
+        data.insert("sensitive_keys", texts(&survey.sensitive));
+        InstanceData {
+            tree: data.into(),
+            secrets: survey.sensitive,
+        }
+    }
+
+    /// All of it, secrets too: what templates are rendered with.
+    pub fn as_value(&self) -> &Value {
+        &self.tree
+    }
+
+    /// Whether what stands at this path, its keys joined by slashes, is for root alone.
+    pub fn is_secret(&self, path: &str) -> bool {
+        let order = |secret: &String| secret.as_str().cmp(path);
+        self.secrets.binary_search_by(order).is_ok()
     }
 }
 
-/// The data with its secrets: what templates are rendered with.
-pub fn sensitive(instance: &Instance, kernel: &Kernel) -> Value {
-    surveyed(instance, kernel).into()
-}
-
-/// The data, with the lists of what in it is encoded and what is sensitive.
-fn surveyed(instance: &Instance, kernel: &Kernel) -> Map {
-    let mut data = data(instance, kernel);
-    let mut keys = Keys::default();
-    survey(&mut data, "", &mut keys);
-    data.insert("base64_encoded_keys", sorted(keys.encoded));
-    data.insert("sensitive_keys", sorted(keys.sensitive));
-    data
+/// Adds both copies.
+pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
+    let data = found.data;
+    let is_secret = |path: &str| data.is_secret(path);
+    let public = json::write_redacted(&data.tree, &is_secret, REDACTED) + "\n";
+    products.put("cloudseed/instance-data.json", public);
+    let sensitive = json::write_indented(&data.tree) + "\n";
+    products.put("cloudseed/instance-data-sensitive.json", sensitive);
 }
 
 fn data(instance: &Instance, kernel: &Kernel) -> Map {
-    let ds = Map::from_iter([
-        ("_doc", DS_NOTE.into()),
-        ("meta_data", instance.meta_data.clone()),
-    ]);
+    let mut ds = instance.beside.clone();
+    ds.insert("_doc", DS_NOTE);
+    ds.insert("meta_data", instance.meta_data.clone());
     Map::from_iter([
         ("ds", ds),
         ("sys_info", system(kernel)),
@@ -122,18 +143,11 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
         .iter()
         .map(|key| key.as_str().into())
         .collect();
-    let hostname = instance.hostname.as_ref().map(|name| short(name.as_str()));
-    let subplatform = match instance.source.contains("://") {
-        true => format!("metadata ({})", instance.source),
-        false => instance.source.clone(),
-    };
+    let hostname = instance.hostname.as_ref().map(Hostname::short);
     let cloud_name = cloud_name(instance);
     let mut standard = Map::from_iter([
         ("_beta_keys", Value::from(vec![Value::from("subplatform")])),
-        (
-            "cloud_id",
-            cloud_id(&cloud_name, instance.region.as_deref()).into(),
-        ),
+        ("cloud_id", cloud_id(&cloud_name, instance).into()),
         ("distro", Value::Null),
         ("distro_release", Value::Null),
         ("distro_version", Value::Null),
@@ -143,7 +157,7 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
         ("public_ssh_keys", ssh_keys.into()),
         ("python_version", Value::Null),
         ("region", instance.region.as_deref().into()),
-        ("subplatform", subplatform.into()),
+        ("subplatform", instance.source.to_string().into()),
         ("system_platform", platform(kernel).into()),
         ("variant", UNKNOWN.into()),
     ]);
@@ -162,11 +176,6 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
     standard
 }
 
-/// The name up to its first dot.
-fn short(hostname: &str) -> &str {
-    hostname.split('.').next().unwrap_or(hostname)
-}
-
 fn cloud_name(instance: &Instance) -> String {
     match instance.cloud_name.as_str() {
         "" => instance.platform.to_lowercase(),
@@ -174,9 +183,11 @@ fn cloud_name(instance: &Instance) -> String {
     }
 }
 
-/// The cloud's name, but for the regions that are clouds of their own.
-fn cloud_id(cloud_name: &str, region: Option<&str>) -> String {
-    let id = match (cloud_name, region.unwrap_or(UNKNOWN)) {
+/// The cloud's name, but for the regions that are clouds of their own; the platform's where nobody says it.
+fn cloud_id(cloud_name: &str, instance: &Instance) -> String {
+    let region = instance.region.as_deref().unwrap_or(UNKNOWN);
+    let id = match (cloud_name, region) {
+        (UNKNOWN, _) => return instance.platform.to_lowercase(),
         ("aws", region) if region.starts_with("cn-") => "aws-china",
         ("aws", region) if region.starts_with("us-gov-") => "aws-gov",
         ("azure", region) if region.starts_with("china") => "azure-china",
@@ -185,58 +196,138 @@ fn cloud_id(cloud_name: &str, region: Option<&str>) -> String {
     id.to_string()
 }
 
-/// Paths found on the way through the tree, their keys joined by slashes.
-#[derive(Default)]
-struct Keys {
+fn texts(texts: &[String]) -> Vec<Value> {
+    texts.iter().map(|text| text.as_str().into()).collect()
+}
+
+/// A way through the tree: notes what is secret, and turns what is bytes into base 64.
+struct Survey<'a> {
+    documents: Copies<'a>,
+    /// The paths of what is secret.
     sensitive: Vec<String>,
+    /// The paths of what was bytes. As in the original, bytes in a list stay, and are written with a mark.
     encoded: Vec<String>,
 }
 
-fn sorted(mut paths: Vec<String>) -> Vec<Value> {
-    paths.sort();
-    paths.into_iter().map(Value::from).collect()
-}
-
-fn below(path: &str, key: &str) -> String {
-    match path {
-        "" => key.to_owned(),
-        _ => format!("{path}/{key}"),
-    }
-}
-
-fn is_sensitive(key: &str, path: &str) -> bool {
-    let known = |text: &str| SENSITIVE_KEYS.contains(&&*text.to_lowercase());
-    known(key) || known(path)
-}
-
-/// Notes what is secret, and turns what is bytes into base 64.
-fn survey(map: &mut Map, path: &str, keys: &mut Keys) {
-    for (key, value) in map.iter_mut() {
-        let Some(key) = key.as_text() else { continue };
-        let path = below(path, key);
-        if is_sensitive(key, &path) {
-            keys.sensitive.push(path.clone());
-        }
-        match value {
-            Value::Bytes(bytes) => {
-                *value = STANDARD.encode(bytes).into();
-                keys.encoded.push(path);
+impl Survey<'_> {
+    fn map(&mut self, map: &mut Map, path: &str) {
+        for (key, value) in map.iter_mut() {
+            let key = json::key_text(key);
+            let path = json::path_below(path, &key);
+            let known = |text: &str| SENSITIVE_KEYS.contains(&&*text.to_lowercase());
+            if known(&key) || known(&path) || self.is_document(value, &path) {
+                self.sensitive.push(path.clone());
             }
-            Value::Map(map) => survey(map, &path, keys),
+            if let Value::Bytes(bytes) = value {
+                *value = STANDARD.encode(bytes).into();
+                self.encoded.push(path);
+            } else {
+                self.inside(value, &path);
+            }
+        }
+    }
+
+    fn inside(&mut self, value: &mut Value, path: &str) {
+        match value {
+            Value::Map(map) => self.map(map, path),
+            Value::List(list) => {
+                for (place, element) in list.iter_mut().enumerate() {
+                    let path = json::path_below(path, &place.to_string());
+                    if self.is_document(element, &path) {
+                        self.sensitive.push(path.clone());
+                    }
+                    self.inside(element, &path);
+                }
+            }
             _ => {}
         }
     }
+
+    /// Only what the cloud says can be one; the other trees are made of facts.
+    fn is_document(&self, value: &Value, path: &str) -> bool {
+        path.starts_with("ds/") && self.documents.are_in(value)
+    }
 }
 
-/// Replaces what is secret.
-fn redact(map: &mut Map, path: &str) {
-    for (key, value) in map.iter_mut() {
-        let Some(key) = key.as_text() else { continue };
-        let path = below(path, key);
-        if is_sensitive(key, &path) {
-            *value = REDACTED.into();
-        } else if let Value::Map(map) = value {
-            redact(map, &path);
+/// The documents of an instance that are not empty, as they may stand in its tree.
+struct Copies<'a>(Vec<&'a [u8]>);
+
+impl<'a> Copies<'a> {
+    fn of(documents: &'a Documents) -> Copies<'a> {
+        let there = documents.iter().map(|(_, document)| document);
+        Copies(there.filter(|document| !document.is_empty()).collect())
+    }
+
+    /// Whether a leaf of the tree is one of them, as it is or in base 64, or has one inside.
+    fn are_in(&self, leaf: &Value) -> bool {
+        let text = leaf.to_text().unwrap_or_default();
+        let bytes = match leaf {
+            Value::Bytes(bytes) => bytes,
+            _ => text.as_bytes(),
+        };
+        let is_in = |document: &&[u8]| holds(bytes, document) || is_encoded(bytes, document);
+        self.0.iter().any(is_in)
+    }
+}
+
+/// White space around counts for nothing.
+fn holds(leaf: &[u8], document: &[u8]) -> bool {
+    let (leaf, document) = (leaf.trim_ascii(), document.trim_ascii());
+    let inside = leaf.len() >= document.len() && document.len() >= INSIDE_BYTES_MIN;
+    !leaf.is_empty() && (leaf == document || (inside && memmem::find(leaf, document).is_some()))
+}
+
+/// Whether a leaf is this document in base 64, whatever its lines and its padding.
+fn is_encoded(leaf: &[u8], document: &[u8]) -> bool {
+    // Nothing is encoded that cannot be as long; so the work is in proportion to the tree.
+    leaf.len() / 4 * 3 + 3 > document.len() && {
+        let is_letter = |letter: &&u8| !letter.is_ascii_whitespace() && **letter != b'=';
+        let letters = leaf.iter().filter(is_letter);
+        letters.eq(STANDARD_NO_PAD.encode(document).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::Document;
+
+    #[test]
+    fn a_leaf_is_a_document_in_whatever_shape() {
+        let documents = Documents::default()
+            .with(
+                Document::UserData,
+                Some(b"#!/bin/sh\necho \xff secret\n".to_vec()),
+            )
+            .with(Document::VendorData, Some(b"12345".to_vec()))
+            .with(Document::VendorData2, Some(b" \n".to_vec()));
+        let copies = Copies::of(&documents);
+        let user_data = documents.get(Document::UserData).unwrap_or_default();
+        let base64 = STANDARD.encode(user_data);
+        let around = [b"before\n", user_data].concat();
+        for leaf in [
+            Value::Bytes(user_data.to_vec()),
+            Value::Bytes(user_data.trim_ascii().to_vec()),
+            Value::Bytes(around),
+            base64.as_str().into(),
+            (base64[..20].to_owned() + "\n" + &base64[20..]).into(),
+            STANDARD_NO_PAD.encode(user_data).into(),
+            "12345".into(),
+            12345.into(),
+            "MTIzNDU=".into(),
+        ] {
+            assert!(copies.are_in(&leaf), "{leaf:?}");
+        }
+        for leaf in [
+            Value::Null,
+            "".into(),
+            " ".into(),
+            "123456".into(),
+            "#!/bin/sh".into(),
+            base64[1..].into(),
+            Value::Map(Map::new()),
+        ] {
+            assert!(!copies.are_in(&leaf), "{leaf:?}");
         }
     }
 }

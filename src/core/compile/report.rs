@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{Ending, Outcome, Products, environment};
+use super::{Ending, Outcome, Products};
 use crate::instance::Instance;
 use crate::json;
-use crate::plan::Mode;
+use crate::text::harmless;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -46,60 +46,44 @@ pub struct Timing {
     pub micros: u64,
 }
 
-/// Adds `result.json`, `status`, `metadata.env` and `log`. Comes last, for it tells the warnings of all other products.
-pub fn put(products: &mut Products, outcome: &Outcome) {
-    let status = status(outcome, &products.warnings);
-    let result = json::write_indented(&result(outcome, &products.warnings, status)) + "\n";
-    let log = log(outcome, &products.warnings);
-    let instance = match outcome.ending {
-        Ending::Found(instance) => Some(instance),
-        _ => None,
-    };
-    environment::put(products, status, instance);
-    products.put("cloudseed/result.json", Mode::Private, result);
-    products.put("cloudseed/status", Mode::Public, format!("{status}\n"));
-    products.put("cloudseed/log", Mode::Private, log);
+/// Adds `status`.
+pub(super) fn print_status(products: &mut Products, outcome: &Outcome) {
+    let status = products.status(outcome);
+    products.put("cloudseed/status", format!("{status}\n"));
 }
 
-/// The boot in one word. An instance with a warning is `degraded`: something was asked for that nobody gets.
-fn status(outcome: &Outcome, own: &[Warning]) -> &'static str {
-    match outcome.ending {
-        Ending::Found(_) if outcome.warnings.is_empty() && own.is_empty() => "found",
-        Ending::Found(_) => "degraded",
-        Ending::None => "none",
-        Ending::Disabled => "disabled",
-        Ending::Failed(_) => "failed",
-    }
+/// Adds `result.json` and `log`.
+pub(super) fn print(products: &mut Products, outcome: &Outcome) {
+    let own = products.warnings.as_slice();
+    let result = result(outcome, own, products.status(outcome));
+    let log = log(outcome, own);
+    products.put(
+        "cloudseed/result.json",
+        json::write_indented(&result) + "\n",
+    );
+    products.put("cloudseed/log", log);
 }
 
 fn result(outcome: &Outcome, own: &[Warning], status: &str) -> Value {
-    let mut result = match outcome.ending {
-        Ending::Found(instance) => facts(instance),
-        _ => Map::new(),
+    let (mut result, parts) = match outcome.ending {
+        Ending::Found(found) => (facts(found.instance), found.config.parts.len()),
+        Ending::Named(name) => (Map::from_iter([("platform", name)]), 0),
+        _ => (Map::new(), 0),
+    };
+    let timings: Vec<Value> = outcome.timings.iter().map(timing).collect();
+    let warnings: Vec<Value> = outcome.warnings.iter().chain(own).map(words).collect();
+    let error = match outcome.ending {
+        Ending::Failed(error) => words(&error.what),
+        _ => Value::Null,
     };
     result.insert("version", RESULT_VERSION);
     result.insert("status", status);
     result.insert("identify", identified(&outcome.identified));
     result.insert("network", outcome.network.clone());
-    result.insert(
-        "timings",
-        outcome.timings.iter().map(timing).collect::<Vec<Value>>(),
-    );
-    let parts: usize = outcome
-        .decoded
-        .iter()
-        .map(|decoded| decoded.parts.len())
-        .sum();
+    result.insert("timings", timings);
     result.insert("parts", i64::try_from(parts).unwrap_or(i64::MAX));
-    let warnings: Vec<Value> = outcome.warnings.iter().chain(own).map(words).collect();
     result.insert("warnings", warnings);
-    result.insert(
-        "error",
-        match outcome.ending {
-            Ending::Failed(error) => words(&error.what),
-            _ => Value::Null,
-        },
-    );
+    result.insert("error", error);
     result.into()
 }
 
@@ -107,7 +91,7 @@ fn facts(instance: &Instance) -> Map {
     let mut facts = Map::new();
     facts.insert("platform", instance.platform);
     facts.insert("cloud_name", instance.cloud_name.as_str());
-    facts.insert("source", instance.source.as_str());
+    facts.insert("source", instance.source.place.as_str());
     facts.insert("instance_id", instance.instance_id.as_str());
     facts.insert(
         "hostname",
@@ -164,9 +148,6 @@ fn log(outcome: &Outcome, own: &[Warning]) -> String {
 fn line_of(log: &mut String, micros: u64, text: &str) {
     // Writing into a String cannot fail.
     let _ = write!(log, "[{:5}.{:06}] ", micros / 1_000_000, micros % 1_000_000);
-    log.extend(
-        text.chars()
-            .map(|letter| if letter.is_control() { ' ' } else { letter }),
-    );
+    log.extend(text.chars().map(harmless));
     log.push('\n');
 }

@@ -28,7 +28,7 @@ say() {
 # Where the marks are; the second place forgets with the next boot. The mark of a group is an empty file of its name.
 choose_state() {
     for state in "$root/var/lib/cloudseed" "$root/run/cloudseed.state"; do
-        marks=$state/instances/$id
+        marks=$state/instances/$directory
         (umask 077 && mkdir -p "$state/once" "$marks" && : >"$marks/.try") 2>/dev/null && return
     done
     say "$stage: expected a directory to remember what has run, but /var and /run cannot be written"
@@ -188,7 +188,7 @@ if [ ! -r "$here/plan/manifest" ]; then
     say "$stage: nothing to do"
     exit 0
 fi
-IFS= read -r id <"$here/plan/instance-id"
+{ IFS= read -r id && IFS= read -r directory; } <"$here/plan/instance-id"
 choose_state
 record
 for name in $groups; do

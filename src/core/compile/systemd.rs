@@ -9,8 +9,7 @@
 
 use alloc::format;
 
-use super::Products;
-use crate::plan::Mode;
+use super::{Found, Outcome, Products};
 
 /// As `cloud-init.service`, but before everything ordinary even where NetworkManager brings up the network, which itself is
 /// ordinary. A boothook that hangs must not hang the boot.
@@ -75,11 +74,11 @@ const UNITS: [(&str, &str); 4] = [
 ];
 
 /// Adds the units to the plan's own directory, and to systemd's if that is known to be right.
-pub fn put(products: &mut Products, known: bool) {
+pub(super) fn print(products: &mut Products, outcome: &Outcome, _: &Found) {
     for (name, text) in UNITS {
-        products.put(&format!("cloudseed/plan/units/{name}"), Mode::Public, text);
-        if known {
-            products.put(&format!("systemd/system/{name}"), Mode::Public, text);
+        products.put(&format!("cloudseed/plan/units/{name}"), text);
+        if outcome.systemd {
+            products.put(&format!("systemd/system/{name}"), text);
         }
     }
 }

@@ -29,7 +29,7 @@ impl Schedule {
     pub fn new(now: Duration, deadline: Duration, most: Duration) -> Schedule {
         Schedule {
             started: now,
-            deadline: deadline.min(now + most),
+            deadline: deadline.min(now.saturating_add(most)),
             tries: 0,
             pause: PAUSE_MIN,
         }

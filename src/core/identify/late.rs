@@ -49,7 +49,7 @@ fn found(machine: &Machine, settings: &Settings) -> bool {
 /// True if the owner's word points to a volume, and none of its labels is there.
 fn announced(machine: &Machine, settings: &Settings) -> bool {
     let missing = |name: &str| {
-        let labels = platform::named(name).map(|platform| platform.rule.labels());
+        let labels = platform::named(name).map(|platform| platform.labels());
         labels
             .is_some_and(|labels| !labels.is_empty() && machine.volume_labelled(&labels).is_none())
     };

@@ -5,9 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Outcome;
+use crate::machine::Machine;
 use crate::machine::smbios::Field;
-use crate::machine::{FILE_BYTES_MAX, Machine};
 use crate::note::Note;
+use crate::rule::kin::first_process_product_name;
 use crate::settings::Settings;
 
 /// What is printed for a fact that cannot be had.
@@ -110,19 +111,6 @@ fn absent(machine: &Machine, field: Field) -> &'static str {
         (None, Some(_)) => UNAVAILABLE,
         (None, None) => "error",
     }
-}
-
-/// The product name in the environment of process 1, which OpenStack's containers (nova-lxd) have.
-pub fn first_process_product_name(machine: &Machine) -> String {
-    let Some(environment) = machine.files.read("/proc/1/environ", FILE_BYTES_MAX) else {
-        return String::new();
-    };
-    environment
-        .split(|byte| *byte == 0)
-        .find_map(|variable| variable.strip_prefix(b"product_name="))
-        .map_or(String::from(UNAVAILABLE), |value| {
-            String::from_utf8_lossy(value).into_owned()
-        })
 }
 
 fn labels(machine: &Machine) -> String {

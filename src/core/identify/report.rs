@@ -5,12 +5,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Outcome;
+use crate::digest;
 use crate::machine::smbios::Field;
 use crate::machine::volume::Volume;
 use crate::machine::{Link, Machine};
 use crate::plan::{Mode, Plan, RunPath};
 use crate::rule::Verdict;
 use crate::settings::{Allowed, Settings};
+use crate::text::printable;
 use crate::value::{Map, Value};
 
 /// The files below /run/cloud-init that cloud-init and its systemd generator read. `log` is the whole log, what earlier runs
@@ -114,10 +116,7 @@ fn block(volume: &Volume) -> Value {
 }
 
 fn link(link: &Link) -> Value {
-    let mac = link.mac.map(|bytes| {
-        let bytes = bytes.map(|byte| format!("{byte:02x}"));
-        bytes.join(":")
-    });
+    let mac = link.mac.map(|bytes| digest::hex(&bytes, ":"));
     let entries: [(&str, Value); 9] = [
         ("name", link.name.as_str().into()),
         ("index", link.index.into()),
@@ -200,12 +199,6 @@ fn summary(machine: &Machine, settings: &Settings, outcome: &Outcome) -> Vec<Str
         format!("allowed         {allowed}"),
         format!("result          {answer} (status {status}); {written}"),
     ]
-}
-
-/// Without what a terminal would obey: labels and firmware strings are a stranger's words.
-fn printable(line: &str) -> String {
-    let shown = |letter: char| if letter.is_control() { ' ' } else { letter };
-    line.chars().map(shown).collect()
 }
 
 #[cfg(test)]

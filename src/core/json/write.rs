@@ -1,7 +1,7 @@
 //! JSON, written as Python's `json.dumps` writes it.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
@@ -12,26 +12,60 @@ use crate::value::{Map, Value, float_text};
 
 /// One line without spaces: `json.dumps(value, separators=(",", ":"), ensure_ascii=False)`. Bytes become base 64.
 pub fn write(value: &Value) -> String {
-    let mut out = String::new();
-    Writer { indent: None }.value(&mut out, value, 0);
-    out
+    let writer = Writer {
+        indent: None,
+        redaction: None,
+    };
+    writer.written(value)
 }
 
 /// The layout of instance-data.json: `json.dumps(value, indent=1, sort_keys=True, separators=(",", ": "))`. Bytes become
 /// base 64 after `ci-b64:`, and what is not ASCII is escaped, both as the original does.
 pub fn write_indented(value: &Value) -> String {
-    let mut out = String::new();
-    Writer { indent: Some(1) }.value(&mut out, value, 0);
-    out
+    let writer = Writer {
+        indent: Some(1),
+        redaction: None,
+    };
+    writer.written(value)
 }
 
-struct Writer {
+/// As [`write_indented`], with the text `instead` in the place of each value of whose path ([`path_below`]) `is_secret` says so.
+pub fn write_redacted(value: &Value, is_secret: &dyn Fn(&str) -> bool, instead: &str) -> String {
+    let writer = Writer {
+        indent: Some(1),
+        redaction: Some(Redaction { is_secret, instead }),
+    };
+    writer.written(value)
+}
+
+/// The path of what a map has behind `key`, or a list at a place: the path of the map or list, a slash, and the key as text.
+pub fn path_below(path: &str, key: &str) -> String {
+    match path {
+        "" => String::from(key),
+        _ => [path, "/", key].concat(),
+    }
+}
+
+struct Writer<'a> {
     /// Spaces for each level; `None` puts everything in one line.
     indent: Option<usize>,
+    redaction: Option<Redaction<'a>>,
 }
 
-impl Writer {
-    fn value(&self, out: &mut String, value: &Value, depth: usize) {
+/// Which paths are not written, and what stands there instead.
+struct Redaction<'a> {
+    is_secret: &'a dyn Fn(&str) -> bool,
+    instead: &'a str,
+}
+
+impl Writer<'_> {
+    fn written(&self, value: &Value) -> String {
+        let mut out = String::new();
+        self.value(&mut out, value, "", 0);
+        out
+    }
+
+    fn value(&self, out: &mut String, value: &Value, path: &str, depth: usize) {
         match value {
             Value::Null => out.push_str("null"),
             Value::Bool(true) => out.push_str("true"),
@@ -47,17 +81,44 @@ impl Writer {
                 let _ = write!(out, "\"{mark}{}\"", STANDARD.encode(bytes));
             }
             Value::List(list) => {
-                self.row(out, depth, ['[', ']'], list, |out, element| {
-                    self.value(out, element, depth + 1);
+                self.row(out, depth, ['[', ']'], list, |out, place, element| {
+                    self.inside(out, element, path, &|| place.to_string(), depth + 1);
                 });
             }
             Value::Map(map) => {
-                self.row(out, depth, ['{', '}'], &self.entries(map), |out, entry| {
-                    self.text(out, &entry.0);
-                    out.push_str(if self.indent.is_some() { ": " } else { ":" });
-                    self.value(out, entry.1, depth + 1);
-                });
+                self.row(
+                    out,
+                    depth,
+                    ['{', '}'],
+                    &self.entries(map),
+                    |out, _, entry| {
+                        let (key, value) = entry;
+                        self.text(out, key);
+                        out.push_str(if self.indent.is_some() { ": " } else { ":" });
+                        self.inside(out, value, path, &|| String::from(&**key), depth + 1);
+                    },
+                );
             }
+        }
+    }
+
+    /// A value inside a map or list, which stands at `path`; the key is wanted only where something may be redacted.
+    fn inside(
+        &self,
+        out: &mut String,
+        value: &Value,
+        path: &str,
+        key: &dyn Fn() -> String,
+        depth: usize,
+    ) {
+        let Some(redaction) = &self.redaction else {
+            return self.value(out, value, path, depth);
+        };
+        let path = path_below(path, &key());
+        if (redaction.is_secret)(&path) {
+            self.text(out, redaction.instead);
+        } else {
+            self.value(out, value, &path, depth);
         }
     }
 
@@ -67,7 +128,7 @@ impl Writer {
         depth: usize,
         [open, close]: [char; 2],
         items: &[T],
-        item: impl Fn(&mut String, &T),
+        item: impl Fn(&mut String, usize, &T),
     ) {
         out.push(open);
         for (place, each) in items.iter().enumerate() {
@@ -75,7 +136,7 @@ impl Writer {
                 out.push(',');
             }
             self.line(out, depth + 1);
-            item(out, each);
+            item(out, place, each);
         }
         if !items.is_empty() {
             self.line(out, depth);
@@ -91,7 +152,8 @@ impl Writer {
     }
 
     fn entries<'a>(&self, map: &'a Map) -> Vec<(Cow<'a, str>, &'a Value)> {
-        let mut entries: Vec<_> = map.iter().map(|(name, value)| (key(name), value)).collect();
+        let entries = map.iter().map(|(name, value)| (key_text(name), value));
+        let mut entries: Vec<_> = entries.collect();
         if self.indent.is_some() {
             entries.sort_by(|a, b| a.0.cmp(&b.0));
         }
@@ -134,7 +196,7 @@ fn escape(out: &mut String, c: char) {
 }
 
 /// A key as text: Python writes `null`, `true` and numbers as they would be written as values.
-fn key(key: &Value) -> Cow<'_, str> {
+pub fn key_text(key: &Value) -> Cow<'_, str> {
     match key {
         Value::Text(text) => Cow::Borrowed(text),
         other => Cow::Owned(write(other)),
@@ -183,5 +245,10 @@ mod tests {
             crate::json::read(write(&Value::Null).as_bytes()),
             Ok(Value::Null)
         );
+        let secret = |path: &str| ["b/1", "true"].contains(&path);
+        let redacted = indented
+            .replace("{}", "\"gone\"")
+            .replace("\"ci-b64:/w==\"", "\"gone\"");
+        assert_eq!(write_redacted(&value, &secret, "gone"), redacted);
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use nom::branch::alt;
 use nom::bytes::complete::{take_till, take_while1};
@@ -12,8 +13,12 @@ use nom::sequence::delimited;
 use nom::{IResult, Parser};
 
 use super::{FILE_BYTES_MAX, Files};
+use crate::url::percent_decoded;
 
 pub mod nocloud;
+
+/// What ends a block of configuration.
+const END: &str = "end_cc";
 
 /// The kernel command line as one line of text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,11 +67,6 @@ impl Cmdline {
         self.words().rev().find_map(|word| value(word, key))
     }
 
-    /// The value of the first word `key=value`.
-    pub fn first_value(&self, key: &str) -> Option<&str> {
-        self.words().find_map(|word| value(word, key))
-    }
-
     /// The parameters as the kernel splits them: key, and value if there is one. Double quotes keep spaces together, around
     /// a value or around the whole, and are not part of it.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
@@ -85,19 +85,21 @@ impl Cmdline {
     /// block = "cc:" *CHAR [ "end_cc" ]  ; %XX is a byte, a backslash and an n is a new line
     /// ```
     pub fn cloud_config(&self) -> String {
-        let mut blocks: Vec<String> = Vec::new();
-        let mut from = 0;
-        while let Some(begin) = block(&self.text, from) {
-            let body = self.text.get(begin..).unwrap_or_default();
-            let end = body.find("end_cc");
-            let (body, after) = match end {
-                Some(end) => (body.get(..end).unwrap_or_default(), end + "end_cc".len()),
-                None => (body, body.len()),
-            };
-            blocks.push(unescaped(body.trim_start()));
-            from = begin + after;
-        }
+        let blocks = self.blocks().filter_map(|place| self.text.get(place));
+        let blocks: Vec<String> = blocks.map(|body| unescaped(body.trim_start())).collect();
         blocks.join("\n")
+    }
+
+    /// Where the bodies of the blocks are that [`Cmdline::cloud_config`] joins.
+    pub fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut from = 0;
+        core::iter::from_fn(move || {
+            let begin = block(&self.text, from)?;
+            let body = self.text.get(begin..).unwrap_or_default();
+            let end = body.find(END);
+            from = begin + end.map_or(body.len(), |end| end + END.len());
+            Some(begin..begin + end.unwrap_or(body.len()))
+        })
     }
 }
 
@@ -158,31 +160,10 @@ fn block(line: &str, from: usize) -> Option<usize> {
     found.find(begins).map(|at| at + "cc:".len())
 }
 
-/// Takes away both escapes of a block: first `%XX`, then a backslash with an `n`.
+/// Takes away both escapes of a block: first `%XX`, of which undecodable bytes are replaced, then a backslash with an `n`.
 fn unescaped(text: &str) -> String {
-    percent_decoded(text).replace("\\n", "\n")
-}
-
-/// `%XX` as the byte it names; anything else, a lone `%` too, as it stands. Undecodable bytes are replaced.
-pub fn percent_decoded(text: &str) -> String {
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let pair = (digit(bytes.get(at + 1)), digit(bytes.get(at + 2)));
-        match (byte, pair) {
-            (b'%', (Some(high), Some(low))) => {
-                decoded.push((high * 16 + low) as u8);
-                at += 3;
-            }
-            _ => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from(String::from_utf8_lossy(&decoded))
+    let decoded = percent_decoded(text);
+    String::from_utf8_lossy(&decoded).replace("\\n", "\n")
 }
 
 #[cfg(test)]
@@ -195,7 +176,6 @@ mod tests {
         let line = Cmdline::new("a=1 quiet  ds=x a=2\tb==c ab=3");
         assert!(line.has_word("quiet") && !line.has_word("qui") && !line.has_word("a"));
         assert_eq!(line.value("a"), Some("2"));
-        assert_eq!(line.first_value("a"), Some("1"));
         assert_eq!(line.value("b"), Some("=c"));
         assert_eq!(line.value("quiet"), None);
     }

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{Disk, Files, Kind};
 
@@ -43,6 +44,15 @@ impl Files for Tree {
         }
     }
     fn disk(&self, _: &str) -> Option<Box<dyn Disk>> {
+        None
+    }
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        None
+    }
+    fn architecture(&self) -> Option<&'static str> {
+        None
+    }
+    fn modified(&self, _: &str) -> Option<Duration> {
         None
     }
     fn variable(&self, name: &str) -> Option<String> {

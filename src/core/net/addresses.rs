@@ -16,20 +16,23 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use smoltcp::time::{Duration, Instant};
 
 use super::auto6::{Auto, Managed};
-use super::dhcp::{self, Lease};
+use super::dhcp;
 use super::fixed::Fixed;
 use super::frame::{self, Arp, Control};
 use super::icmp6::{self, Message};
 use super::linklocal::{self, Claim};
 use super::names::Kind;
-use super::route::{Route, Routes};
+use super::route::Routes;
 use super::{Mac, Nic, Random, dhcp6};
-use crate::fetch::Network;
+use crate::outside::Network;
+use crate::outside::learnt::{Hardware, Lease, Lease6, Route};
 
 /// How long DHCP has the link for itself before a link-local address is claimed beside it.
 const FALLBACK: Duration = Duration::from_millis(2500);
 /// How long after its lease an address is still given back because somebody else has it.
 const CONFLICT: Duration = Duration::from_millis(5000);
+/// Most lines that wait to be taken: what the link can trigger is noted too.
+const NOTES_MAX: usize = 100;
 /// Length of the prefixes that IPv6 addresses are made of.
 const PREFIX6: u8 = 64;
 
@@ -41,7 +44,7 @@ pub(super) struct Addresses {
     pub claim: Option<Claim>,
     pub auto: Option<Auto>,
     pub dhcp6: Option<dhcp6::Client>,
-    pub lease6: Option<dhcp6::Lease>,
+    pub lease6: Option<Lease6>,
     /// What the command line says; then nobody is asked for an address of that family.
     pub fixed: Vec<Fixed>,
     /// When a link-local address is claimed if there is no lease.
@@ -53,7 +56,9 @@ pub(super) struct Addresses {
     /// True if the stack has to hear of new or lost addresses, routes or another MTU.
     pub changed: bool,
     /// What happened, for the log.
-    pub notes: Vec<(Instant, String)>,
+    notes: Vec<(Instant, String)>,
+    /// How much more happened than there was room for.
+    unnoted: u32,
 }
 
 impl Addresses {
@@ -72,11 +77,26 @@ impl Addresses {
             early: Vec::new(),
             changed: false,
             notes: Vec::new(),
+            unnoted: 0,
         }
     }
 
+    /// What happened since the last call.
+    pub fn take_notes(&mut self, now: Instant) -> Vec<(Instant, String)> {
+        let unnoted = core::mem::take(&mut self.unnoted);
+        let mut notes = core::mem::take(&mut self.notes);
+        if unnoted > 0 {
+            let name = &self.nic.name;
+            notes.push((now, format!("{name}: {unnoted} events more, not noted")));
+        }
+        notes
+    }
+
     fn note(&mut self, now: Instant, line: fmt::Arguments) {
-        self.notes.push((now, format!("{}: {line}", self.nic.name)));
+        match self.notes.len() < NOTES_MAX {
+            true => self.notes.push((now, format!("{}: {line}", self.nic.name))),
+            false => self.unnoted += 1,
+        }
     }
 
     /// Starts what `network` needs and what is not running yet.
@@ -245,9 +265,7 @@ impl Addresses {
     fn leased(&mut self, now: Instant, event: dhcp::Event) {
         match event {
             dhcp::Event::Offered(lease) => {
-                let Lease {
-                    address, server, ..
-                } = &lease;
+                let (address, server) = (lease.address, server(&lease));
                 self.note(now, format_args!("{address} offered by {server}"));
                 self.ask_early(&lease);
             }
@@ -255,12 +273,7 @@ impl Addresses {
                 self.note(now, format_args!("refused by {server}: {words}"));
             }
             dhcp::Event::Leased(lease) => {
-                let Lease {
-                    address,
-                    prefix,
-                    server,
-                    ..
-                } = &lease;
+                let (address, prefix, server) = (lease.address, lease.prefix, server(&lease));
                 self.note(now, format_args!("{address}/{prefix} leased by {server}"));
                 let frame = linklocal::announcement(self.nic.mac, lease.address);
                 self.out.push(frame);
@@ -274,9 +287,8 @@ impl Addresses {
     /// Asks who the routers of an offer are while the offer is being confirmed: that saves a round trip. The question has no
     /// sender's address, for we have none yet.
     fn ask_early(&mut self, lease: &Lease) {
-        let routers = lease.routes.iter().map(|route| route.router);
-        let routers = routers.filter(|router| !router.is_unspecified());
-        self.early.extend(routers.map(IpAddr::V4));
+        let routers = lease.routes.iter().filter_map(|route| route.router);
+        self.early.extend(routers);
         self.early.dedup();
     }
 
@@ -337,13 +349,15 @@ impl Addresses {
         {
             let message = icmp6::parse(from, to, hops, body)?;
             let auto = self.auto.as_mut();
+            let known = auto.as_ref().is_some_and(|auto| auto.knows_router(from));
             let (answer, changed) =
                 auto.map_or((None, false), |auto| auto.receive(from, mac, &message));
             self.changed |= changed;
             if let Some(packet) = answer.or_else(|| self.own6(from, mac, &message)) {
                 self.answer6(mac, &packet);
             }
-            if let (Message::RouterAdvert(advert), true) = (&message, changed) {
+            // Once for each router: whoever changes its mind all the time is not worth a line each.
+            if let (Message::RouterAdvert(advert), true) = (&message, changed && !known) {
                 let seconds = advert.seconds;
                 self.note(now, format_args!("{from} is a router for {seconds} s"));
             }
@@ -371,7 +385,7 @@ impl Addresses {
         asked.then(|| icmp6::neighbour_advert(from, *target, self.nic.mac))
     }
 
-    fn leased6(&mut self, now: Instant, lease: dhcp6::Lease) {
+    fn leased6(&mut self, now: Instant, lease: Lease6) {
         match lease.address {
             Some(address) => {
                 if let Some(auto) = &mut self.auto {
@@ -463,12 +477,7 @@ impl Addresses {
                 router: None,
             });
             for route in &lease.routes {
-                let router = (!route.router.is_unspecified()).then_some(IpAddr::V4(route.router));
-                routes.add(Route {
-                    network: IpAddr::V4(route.network),
-                    prefix: route.prefix,
-                    router,
-                });
+                routes.add(*route);
             }
         }
         for route in self.auto.iter().flat_map(Auto::routes) {
@@ -562,6 +571,11 @@ pub(super) enum Told {
     Router(Ipv6Addr, Mac),
 }
 
+/// Who leased it, for people.
+fn server(lease: &Lease) -> Ipv4Addr {
+    lease.server.unwrap_or(Ipv4Addr::UNSPECIFIED)
+}
+
 fn told(from: Ipv6Addr, message: &Message) -> Option<Told> {
     match message {
         Message::NeighbourAdvert { target, mac } => Some(Told::Answered(*target, (*mac)?)),
@@ -570,12 +584,28 @@ fn told(from: Ipv6Addr, message: &Message) -> Option<Told> {
     }
 }
 
-/// A hardware address, as it is written.
-pub(super) struct Hardware(pub Mac);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl fmt::Display for Hardware {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    #[test]
+    fn a_flood_of_events_is_counted() {
+        let mut addresses = Addresses::new(Nic {
+            name: String::from("eth0"),
+            index: 2,
+            mac: [2, 0, 0, 0, 0, 1],
+            mtu: 1500,
+        });
+        let now = Instant::ZERO;
+        for number in 0..1000 {
+            addresses.note(now, format_args!("event {number}"));
+        }
+        let notes = addresses.take_notes(now);
+        assert_eq!(notes.len(), NOTES_MAX + 1);
+        assert_eq!(
+            notes.last().map(|(_, text)| text.as_str()),
+            Some("eth0: 900 events more, not noted")
+        );
+        assert_eq!(addresses.take_notes(now), []);
     }
 }

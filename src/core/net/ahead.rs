@@ -6,85 +6,185 @@
 //!   sent ahead, second        ═══ GET c ═══►  ◄═══ answer ═══        …
 //! ```
 //!
-//! Whoever asks for exactly the same bytes later gets the connection on which they went. Nothing waits for these connections
-//! and nothing is lost with them: what is not taken or not answered is asked for once more.
+//! Who asks for documents one by one says before which they are: [`Net::expect`]. Each request with GET that is one of them
+//! goes through [`Net::request`], which sends the next ones ahead: the same head with other paths. Whoever asks for exactly the
+//! same bytes later gets the connection on which they went. Nothing waits for these connections and nothing is lost with
+//! them: what is not taken or not answered is asked for once more, and only that. Everything else (other methods, bodies,
+//! other places) goes by, through [`Net::send`].
 
+use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use smoltcp::socket::tcp;
-use smoltcp::time::Duration;
+use smoltcp::time::{Duration, Instant};
 
-use super::{Conn, Net, SEND_BYTES, Wires};
+use super::{Conn, Cut, Net, SEND_BYTES, Wires};
 
 /// Most requests that are under way beside the one that is waited for: metadata services limit how fast they answer.
 pub const AHEAD_MAX: usize = 5;
 /// Longest wait for a connection that should have been made by the time it is asked for.
 const LATE: Duration = Duration::from_millis(300);
 
-/// What was sent ahead, and the connections for it.
+/// What is expected, what of it was sent ahead, and the connections for it.
 #[derive(Default)]
 pub(super) struct Ahead {
-    under_way: Vec<Request>,
+    /// The path that is asked for, until it is the next one's turn: it may be asked for again.
+    current: String,
+    /// Those after it, in their order.
+    next: VecDeque<Expected>,
     /// Connections that stand and have nothing to do.
     idle: Vec<Conn>,
 }
 
+/// A path that will be asked for.
+struct Expected {
+    path: String,
+    request: Option<Request>,
+}
+
+/// A request that is under way.
 struct Request {
     conn: Conn,
-    bytes: Vec<u8>,
+    head: Vec<u8>,
     sent: bool,
 }
 
 impl<W: Wires> Net<W> {
-    /// Sends `bytes` on a connection of their own, along the way of `like`, as soon as that stands; false if enough are under
-    /// way already, or if it cannot be.
-    pub fn send_ahead(&mut self, like: Conn, bytes: Vec<u8>) -> bool {
-        if bytes.len() > SEND_BYTES || self.ahead.under_way.len() >= AHEAD_MAX {
-            return false;
+    /// Says which paths will be asked for, one by one and with the same headers, of one service. What was expected before and
+    /// has not been asked for is given up.
+    pub fn expect(&mut self, paths: Vec<String>) {
+        for expected in core::mem::take(&mut self.ahead.next) {
+            self.give_up(expected.request);
         }
-        let Some(conn) = self.idle_like(like).or_else(|| self.another(like)) else {
-            return false;
-        };
-        let sent = false;
-        self.ahead.under_way.push(Request { conn, bytes, sent });
-        true
+        self.ahead.current.clear();
+        let expected = paths.into_iter().map(|path| Expected {
+            path,
+            request: None,
+        });
+        self.ahead.next = expected.collect();
     }
 
-    /// The connection on which exactly these bytes went, in exchange for `idle`. `None` if there is none, or if it has failed.
-    pub fn take_ahead(&mut self, bytes: &[u8], idle: Conn) -> Option<Conn> {
-        let mut requests = self.ahead.under_way.iter();
-        let index = requests.position(|request| request.bytes == bytes)?;
-        let conn = self.ahead.under_way.get(index)?.conn;
-        let until = self.now() + LATE;
+    /// Sends `head`, a whole request with GET and without a body, or finds the connection on which it went ahead; then sends
+    /// ahead what follows. The connection on which the answer comes; `conn` is kept if that is another one.
+    pub fn request(&mut self, conn: Conn, head: &[u8], until: Instant) -> Result<Conn, Cut> {
+        let next = self.ahead.next.front();
+        let (turn, again) = match path_of(head) {
+            Some(path) => (
+                next.is_some_and(|next| next.path == path),
+                self.ahead.current == path,
+            ),
+            None => (false, false),
+        };
+        if !turn && !again {
+            self.send(conn, head, until)?;
+            return Ok(conn);
+        }
+        let mut ahead = None;
+        if turn && let Some(expected) = self.ahead.next.pop_front() {
+            self.ahead.current = expected.path;
+            ahead = expected
+                .request
+                .and_then(|request| self.take(request, conn, head, until));
+        }
+        if ahead.is_none() {
+            self.send(conn, head, until)?;
+        }
+        let conn = ahead.unwrap_or(conn);
+        self.drop_other_heads(head);
+        // What is asked for again goes alone, so that it is the first to use a new token.
+        if turn {
+            self.send_ahead(conn, head);
+        }
+        Ok(conn)
+    }
+
+    /// Gives up what was sent ahead and is not answered yet, because the request under way has failed: the others may have met
+    /// the same fate. They are asked for when it is their turn.
+    pub fn doubt_ahead(&mut self) {
+        let doubted: Vec<Request> = (0..self.ahead.next.len())
+            .filter_map(|index| {
+                let conn = self.ahead.next.get(index)?.request.as_ref()?.conn;
+                let answered = self.socket(conn).is_some_and(|socket| socket.can_recv());
+                let expected = self.ahead.next.get_mut(index)?;
+                expected.request.take_if(|_| !answered)
+            })
+            .collect();
+        for request in doubted {
+            self.give_up(Some(request));
+        }
+    }
+
+    /// Gives up what was sent with a head that this request no longer has.
+    fn drop_other_heads(&mut self, head: &[u8]) {
+        let other = |expected: &mut Expected| {
+            let head = head_for(head, &expected.path);
+            let request = &mut expected.request;
+            request.take_if(|request| Some(&request.head) != head.as_ref())
+        };
+        let others: Vec<Request> = self.ahead.next.iter_mut().filter_map(other).collect();
+        for request in others {
+            self.give_up(Some(request));
+        }
+    }
+
+    /// Fills up what is under way, along the way of `like`.
+    fn send_ahead(&mut self, like: Conn, head: &[u8]) {
+        for index in 0..AHEAD_MAX {
+            let Some(expected) = self.ahead.next.get(index) else {
+                return;
+            };
+            if expected.request.is_some() {
+                continue;
+            }
+            let Some(head) = head_for(head, &expected.path) else {
+                return;
+            };
+            let Some(conn) = self.idle_like(like).or_else(|| self.another(like)) else {
+                return;
+            };
+            if let Some(expected) = self.ahead.next.get_mut(index) {
+                let sent = false;
+                expected.request = Some(Request { conn, head, sent });
+            }
+        }
+    }
+
+    /// The connection of a request if it is exactly this one, in exchange for `idle`. `None` if it is another one, or has
+    /// failed.
+    fn take(
+        &mut self,
+        mut request: Request,
+        idle: Conn,
+        head: &[u8],
+        until: Instant,
+    ) -> Option<Conn> {
+        let conn = request.conn;
+        if request.head != head || conn.peer != idle.peer {
+            self.give_up(Some(request));
+            return None;
+        }
+        let until = until.min(self.now() + LATE);
         let sent = self.drive(until, |net| {
-            let sent = net.ahead.under_way.get(index)?.sent;
-            let alive = net.socket(conn)?.is_active();
-            (sent || !alive).then_some(sent && alive)
+            let alive = net.push(&mut request)?;
+            (request.sent || !alive).then_some(request.sent && alive)
         });
-        self.ahead.under_way.remove(index);
         match sent {
             Some(true) => {
                 self.ahead.idle.push(idle);
                 Some(conn)
             }
             _ => {
-                self.abort(conn);
+                self.give_up(Some(request));
                 None
             }
         }
     }
 
-    /// Gives up what was sent ahead and not asked for.
-    pub fn drop_ahead(&mut self) {
-        for request in core::mem::take(&mut self.ahead.under_way) {
-            self.abort(request.conn);
-        }
-    }
-
-    /// The same, and closes the connections that have nothing to do.
+    /// Gives up all that is expected, and closes the connections that have nothing to do.
     pub(super) fn forget_ahead(&mut self) {
-        self.drop_ahead();
+        self.expect(Vec::new());
         for conn in core::mem::take(&mut self.ahead.idle) {
             self.close(conn);
         }
@@ -93,23 +193,25 @@ impl<W: Wires> Net<W> {
     /// Sends what can be sent by now; true if anything was.
     pub(super) fn push_ahead(&mut self) -> bool {
         let mut busy = false;
-        for request in self
-            .ahead
-            .under_way
-            .iter_mut()
-            .filter(|request| !request.sent)
-        {
-            let Some(lane) = self.lanes.get_mut(request.conn.lane) else {
-                continue;
-            };
-            let socket = lane.sockets.get_mut::<tcp::Socket>(request.conn.handle);
-            // The buffer of a new connection holds all of it.
-            if socket.may_send() && socket.send_queue() == 0 {
-                request.sent = socket.send_slice(&request.bytes) == Ok(request.bytes.len());
-                busy |= request.sent;
-            }
+        let mut next = core::mem::take(&mut self.ahead.next);
+        let requests = next.iter_mut().take(AHEAD_MAX);
+        for request in requests.filter_map(|expected| expected.request.as_mut()) {
+            let before = request.sent;
+            self.push(request);
+            busy |= request.sent != before;
         }
+        self.ahead.next = next;
         busy
+    }
+
+    /// Sends a request if that is possible by now; whether its connection is alive.
+    fn push(&mut self, request: &mut Request) -> Option<bool> {
+        let socket = self.socket(request.conn)?;
+        // The buffer of a new connection holds all of it.
+        if !request.sent && socket.may_send() && socket.send_queue() == 0 {
+            request.sent = socket.send_slice(&request.head) == Ok(request.head.len());
+        }
+        Some(socket.is_active())
     }
 
     fn idle_like(&mut self, like: Conn) -> Option<Conn> {
@@ -133,11 +235,53 @@ impl<W: Wires> Net<W> {
         Some(Conn { handle, ..like })
     }
 
-    fn abort(&mut self, conn: Conn) {
+    fn give_up(&mut self, request: Option<Request>) {
         let now = self.now();
+        let Some(Request { conn, .. }) = request else {
+            return;
+        };
         if let Some(socket) = self.socket(conn) {
             socket.abort();
             self.closing.push((conn, now + super::CLOSING));
+        }
+    }
+}
+
+/// The path of a request with GET.
+fn path_of(head: &[u8]) -> Option<&str> {
+    let line = head.strip_prefix(b"GET ")?;
+    let end = line.iter().position(|byte| *byte == b' ')?;
+    core::str::from_utf8(line.get(..end)?).ok()
+}
+
+/// The same request for another path; `None` if that cannot stand in a request, or what comes of it is too long.
+fn head_for(head: &[u8], path: &str) -> Option<Vec<u8>> {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    if !path.starts_with('/') || !path.bytes().all(fits) {
+        return None;
+    }
+    let rest = head.get(4 + path_of(head)?.len()..)?;
+    let head = [b"GET ", path.as_bytes(), rest].concat();
+    (head.len() <= SEND_BYTES).then_some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_made_for_another_path() {
+        let head = b"GET /a/b?c HTTP/1.1\r\nhost: x\r\n\r\n";
+        assert_eq!(path_of(head), Some("/a/b?c"));
+        let want = b"GET /d HTTP/1.1\r\nhost: x\r\n\r\n";
+        assert_eq!(head_for(head, "/d").as_deref(), Some(&want[..]));
+        for path in ["", "d", "/d e", "/d\r\nx: y", "/\u{e9}", "/d#e"] {
+            assert_eq!(head_for(head, path), None, "{path:?}");
+        }
+        let long = alloc::format!("/{}", "d".repeat(SEND_BYTES));
+        assert_eq!(head_for(head, &long), None);
+        for head in [&b"PUT / HTTP/1.1\r\n"[..], b"GET /", b"", b"GET \xff x"] {
+            assert_eq!(head_for(head, "/d"), None);
         }
     }
 }

@@ -11,7 +11,7 @@ use smoltcp::time::{Duration, Instant};
 
 use super::Mac;
 use super::icmp6::{self, Advert, Message};
-use super::route::Route;
+use crate::outside::learnt::Route;
 
 /// The prefix of all link-local addresses.
 const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
@@ -131,6 +131,11 @@ impl Auto {
         let waiting = |known: &Address| !matches!(known.state, State::Ours | State::Taken);
         let asked = self.advertised() || self.solicits >= SOLICITS;
         asked && !self.addresses.iter().any(waiting)
+    }
+
+    /// True if this router has spoken, and is one of those that count.
+    pub fn knows_router(&self, router: Ipv6Addr) -> bool {
+        self.routers.iter().any(|(known, _)| *known == router)
     }
 
     /// The routes that routers told: prefixes on the link, networks behind a router, the default route.

@@ -13,7 +13,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use nom::bytes::complete::{tag, take};
 use nom::multi::{length_data, many0};
@@ -22,11 +22,14 @@ use nom::{IResult, Parser};
 use smoltcp::time::{Duration, Instant};
 
 use super::Mac;
+use crate::outside::learnt::{Lease, Route};
 
 /// Where servers listen.
 pub const SERVER_PORT: u16 = 67;
 /// Where clients listen.
 pub const CLIENT_PORT: u16 = 68;
+/// The code of the option in which Azure tells where its wire server is.
+pub const WIRESERVER: u8 = option::WIRESERVER;
 /// Most addresses kept of one list (routers, name servers, time servers).
 pub const LIST_ENTRIES_MAX: usize = 8;
 /// Most routes kept of option 121.
@@ -97,46 +100,6 @@ enum Kind {
     Decline = 4,
     Ack = 5,
     Nak = 6,
-}
-
-/// A route of option 121.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The network.
-    pub network: Ipv4Addr,
-    /// Its prefix length, 0 to 32.
-    pub prefix: u8,
-    /// The next hop; unspecified means on the link itself.
-    pub router: Ipv4Addr,
-}
-
-/// What a server leased, and told beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// Its prefix length; 32 if the server told no mask.
-    pub prefix: u8,
-    /// The server's identifier.
-    pub server: Ipv4Addr,
-    /// How long the lease holds, in seconds.
-    pub seconds: u32,
-    /// Routes: those of option 121 if it is there, else a default route by the first router of option 3.
-    pub routes: Vec<Route>,
-    /// Name servers.
-    pub names: Vec<Ipv4Addr>,
-    /// Time servers.
-    pub time: Vec<Ipv4Addr>,
-    /// The MTU in bytes.
-    pub mtu: Option<u16>,
-    /// The host name.
-    pub hostname: Option<String>,
-    /// The domain name.
-    pub domain: Option<String>,
-    /// Domains to search for short names.
-    pub search: Vec<String>,
-    /// Azure's wire server (option 245).
-    pub wireserver: Option<Ipv4Addr>,
 }
 
 /// What a received message led to.
@@ -266,7 +229,8 @@ impl Client {
 
     /// Gives the lease back because somebody else uses its address (RFC 2131, 3.1 step 5), and begins again.
     pub fn decline(&mut self, now: Instant, lease: &Lease) {
-        self.decline = Some((lease.address, lease.server));
+        let server = lease.server.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        self.decline = Some((lease.address, server));
         self.begin(now, self.transaction);
     }
 
@@ -341,7 +305,7 @@ fn jitter(pause: Duration, random: u32) -> Duration {
 }
 
 /// True for an address that one host can have.
-fn is_host(address: Ipv4Addr) -> bool {
+pub(super) fn is_host(address: Ipv4Addr) -> bool {
     !(address.is_unspecified()
         || address.is_broadcast()
         || address.is_multicast()
@@ -384,8 +348,9 @@ impl Reply {
         Lease {
             address: self.yours,
             prefix: number(option::MASK).and_then(prefix).unwrap_or(32),
-            server,
-            seconds: number(option::SECONDS).unwrap_or(u32::MAX),
+            server: Some(server),
+            seconds: number(option::SECONDS),
+            routers: self.addresses(option::ROUTERS),
             routes: self.routes(),
             names: self.addresses(option::NAMES),
             time: self.addresses(option::TIME),
@@ -398,6 +363,7 @@ impl Reply {
                 .map(|bytes| super::names::list(bytes))
                 .unwrap_or_default(),
             wireserver: self.address(option::WIRESERVER),
+            options: self.options.clone(),
         }
     }
 
@@ -411,13 +377,9 @@ impl Reply {
         {
             return routes.into_iter().take(ROUTES_MAX).collect();
         }
-        let default = |router: &Ipv4Addr| Route {
-            network: Ipv4Addr::UNSPECIFIED,
-            prefix: 0,
-            router: *router,
-        };
         let routers = self.addresses(option::ROUTERS);
-        routers.first().map(default).into_iter().collect()
+        let default = routers.first().copied().map(Route::default4);
+        default.into_iter().collect()
     }
 
     fn addresses(&self, code: u8) -> Vec<Ipv4Addr> {
@@ -448,7 +410,7 @@ impl Reply {
 }
 
 /// The prefix length of a mask, if its ones are together.
-fn prefix(mask: u32) -> Option<u8> {
+pub(super) fn prefix(mask: u32) -> Option<u8> {
     let ones = mask.leading_ones();
     (mask.checked_shl(ones).unwrap_or(0) == 0).then_some(ones as u8)
 }
@@ -520,10 +482,12 @@ fn route(input: &[u8]) -> IResult<&[u8], Route> {
     let (input, router) = be_u32(input)?;
     let mut network = [0; 4];
     network[..significant.len()].copy_from_slice(significant);
+    let router = Ipv4Addr::from(router);
     let route = Route {
-        network: Ipv4Addr::from(network),
+        network: IpAddr::V4(Ipv4Addr::from(network)),
         prefix,
-        router: Ipv4Addr::from(router),
+        // Unspecified means on the link itself.
+        router: (!router.is_unspecified()).then_some(IpAddr::V4(router)),
     };
     Ok((input, route))
 }
@@ -662,9 +626,9 @@ mod tests {
         let lease = leased(&options);
         assert_eq!(
             (lease.address, lease.prefix, lease.server),
-            (YOURS, 24, SERVER)
+            (YOURS, 24, Some(SERVER))
         );
-        assert_eq!(lease.seconds, 3600);
+        assert_eq!(lease.seconds, Some(3600));
         assert_eq!(lease.mtu, Some(1450));
         assert_eq!(lease.hostname.as_deref(), Some("vm"));
         assert_eq!(lease.domain.as_deref(), Some("lan"));
@@ -672,12 +636,9 @@ mod tests {
         assert_eq!(lease.names.len(), 2);
         assert_eq!(lease.time, [Ipv4Addr::new(10, 0, 0, 3)]);
         assert_eq!(lease.wireserver, Some(Ipv4Addr::new(168, 63, 129, 16)));
-        let default = Route {
-            network: Ipv4Addr::UNSPECIFIED,
-            prefix: 0,
-            router: SERVER,
-        };
-        assert_eq!(lease.routes, [default]);
+        assert_eq!(lease.routers, [SERVER]);
+        assert_eq!(lease.routes, [Route::default4(SERVER)]);
+        assert_eq!(lease.options.get(&26), Some(&vec![0x05, 0xaa]));
     }
 
     #[test]
@@ -688,23 +649,20 @@ mod tests {
         // The rest of the third route is in a second piece of the option.
         options.extend([121, 3, 0, 0, 1, 255]);
         let lease = leased(&options);
-        let routes: Vec<_> = lease
-            .routes
-            .iter()
-            .map(|r| (r.network, r.prefix, r.router))
-            .collect();
+        let told = |network: [u8; 4], prefix, router: Option<[u8; 4]>| Route {
+            network: IpAddr::from(network),
+            prefix,
+            router: router.map(IpAddr::from),
+        };
         assert_eq!(
-            routes,
+            lease.routes,
             [
-                (
-                    Ipv4Addr::new(169, 254, 169, 254),
-                    32,
-                    Ipv4Addr::new(10, 0, 0, 2)
-                ),
-                (Ipv4Addr::new(10, 16, 0, 0), 12, Ipv4Addr::UNSPECIFIED),
-                (Ipv4Addr::UNSPECIFIED, 0, Ipv4Addr::new(10, 0, 0, 1)),
+                told([169, 254, 169, 254], 32, Some([10, 0, 0, 2])),
+                told([10, 16, 0, 0], 12, None),
+                told([0; 4], 0, Some([10, 0, 0, 1])),
             ]
         );
+        assert_eq!(lease.routers, [Ipv4Addr::new(10, 0, 0, 9)]);
         assert_eq!(lease.prefix, 32);
     }
 

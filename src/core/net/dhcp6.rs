@@ -6,7 +6,6 @@
 //!   names:      Information-request ──reply────────────────┘
 //! ```
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 
@@ -17,6 +16,7 @@ use nom::{IResult, Parser};
 use smoltcp::time::{Duration, Instant};
 
 use super::{Mac, names};
+use crate::outside::learnt::Lease6;
 
 /// Where clients listen.
 pub const CLIENT_PORT: u16 = 546;
@@ -54,19 +54,6 @@ mod option {
     pub const RAPID: u16 = 14;
     pub const NAMES: u16 = 23;
     pub const SEARCH: u16 = 24;
-}
-
-/// What a server told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lease {
-    /// The address, if one was asked for.
-    pub address: Option<Ipv6Addr>,
-    /// For how many seconds.
-    pub seconds: u32,
-    /// Name servers.
-    pub names: Vec<Ipv6Addr>,
-    /// Domains in which short names are looked for.
-    pub search: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +127,7 @@ impl Client {
     }
 
     /// Takes the payload of a datagram to our port; the lease, once there is one.
-    pub fn receive(&mut self, now: Instant, message: &[u8]) -> Option<Lease> {
+    pub fn receive(&mut self, now: Instant, message: &[u8]) -> Option<Lease6> {
         let (_, reply) = reply(message).ok()?;
         let ours = reply.transaction == self.transaction && reply.client == duid(self.mac);
         if !ours || reply.server.is_empty() || reply.status != 0 {
@@ -166,7 +153,7 @@ impl Client {
         }
     }
 
-    fn finish(&mut self, reply: Reply) -> Option<Lease> {
+    fn finish(&mut self, reply: Reply) -> Option<Lease6> {
         self.state = State::Done;
         self.server = reply.server;
         Some(reply.lease)
@@ -261,7 +248,7 @@ struct Reply {
     server: Vec<u8>,
     status: u16,
     rapid: bool,
-    lease: Lease,
+    lease: Lease6,
 }
 
 fn reply(input: &[u8]) -> IResult<&[u8], Reply> {

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::route::Route;
 use crate::machine::cmdline::Cmdline;
+use crate::outside::learnt::Route;
 
 /// Most `ip=` arguments read.
 const FIXED_MAX: usize = 8;

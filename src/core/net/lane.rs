@@ -23,10 +23,10 @@ use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, IpEndpoint};
 use super::addresses::{Addresses, Told};
 use super::frame::{self, Arp, Frame};
 use super::hasten::Hasten;
-use super::learnt::Learnt;
 use super::neighbours::Neighbours;
 use super::route::Routes;
 use super::{Mac, Nic, Random, Way, linklocal};
+use crate::outside::learnt::Learnt;
 
 /// Most frames taken from a port at a time, so that a flood does not hold up the clock.
 const FRAMES_MAX: usize = 256;
@@ -68,7 +68,8 @@ impl Lane {
     /// What was learnt here so far.
     pub fn learnt(&self) -> Learnt {
         Learnt {
-            nic: self.have.nic.clone(),
+            interface: self.have.nic.name.clone(),
+            mac: Some(self.have.nic.mac),
             mtu: self.pipe.mtu,
             addresses: self.have.all(),
             routes: self.routes.iter().copied().collect(),
@@ -152,6 +153,15 @@ impl Lane {
         let local = (IpAddress::from(from.0), from.1);
         socket.connect(self.stack.context(), remote, local).ok()?;
         Some(self.sockets.add(socket))
+    }
+
+    /// True if there is a TCP socket at this port of ours, even one that is about to go.
+    pub fn has_port(&self, port: u16) -> bool {
+        let mut sockets = self.sockets.iter();
+        sockets.any(|(_, socket)| match socket {
+            Socket::Tcp(tcp) => tcp.local_endpoint().is_some_and(|local| local.port == port),
+            _ => false,
+        })
     }
 
     /// True if a connection to `remote` stands.

@@ -13,7 +13,7 @@ use smoltcp::wire::IpAddress;
 use super::lane::Lane;
 use super::names::{self, Answer, Kind};
 use super::{NAMES_MAX, Net, Wires, span};
-use crate::fetch::{Failure, Network};
+use crate::outside::{Failure, Network};
 
 /// The pause before the next server is asked, or the same again.
 const RESEND: Duration = Duration::from_millis(400);
@@ -21,8 +21,8 @@ const RESEND: Duration = Duration::from_millis(400);
 const GRACE: Duration = Duration::from_millis(100);
 /// How long a "no such name" waits for the others.
 const DENIED_GRACE: Duration = Duration::from_millis(500);
-/// Longest time a lookup may take.
-const LOOKUP_MAX: Duration = Duration::from_millis(10_000);
+/// [`names::LOOKUP_SECONDS_MAX`].
+const LOOKUP_MAX: Duration = Duration::from_secs(names::LOOKUP_SECONDS_MAX);
 /// How long an interface with an address may take to be told of a name server by somebody else, a router say.
 const TOLD_MAX: Duration = Duration::from_millis(1000);
 /// Largest answer taken over UDP.

@@ -25,6 +25,8 @@ const RECORDS_MAX: usize = 64;
 const SPELLINGS_MAX: usize = 6;
 /// Most addresses or domains kept.
 pub const ENTRIES_MAX: usize = 8;
+/// Longest time a lookup may take, in seconds.
+pub const LOOKUP_SECONDS_MAX: u64 = 10;
 
 const CLASS_IN: u16 = 1;
 const CNAME: u16 = 5;

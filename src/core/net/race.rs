@@ -11,7 +11,7 @@ use smoltcp::time::{Duration, Instant};
 
 use super::lane::Lane;
 use super::{CLOSING, Conn, Net, Wires, span};
-use crate::fetch::Failure;
+use crate::outside::Failure;
 
 /// The first pause before an address that refused is tried again; it doubles up to [`AGAIN_MAX`].
 const AGAIN_MIN: Duration = Duration::from_millis(250);
@@ -103,11 +103,14 @@ impl<W: Wires> Net<W> {
         from: IpAddr,
         to: SocketAddr,
     ) -> Option<SocketHandle> {
-        // The dynamic ports of RFC 6335, from 49152 on.
-        let port = 49_152 + (self.random.next() % 16_384) as u16;
-        self.lanes
-            .get_mut(lane)?
-            .dial((from, port), (to.ip(), to.port()))
+        let (low, high) = self.local_ports;
+        let count = u32::from(high.saturating_sub(low)) + 1;
+        let random = self.random.next() % count;
+        let lane = self.lanes.get_mut(lane)?;
+        // From a random port on, the first that no other connection has.
+        let mut ports = (0..count).map(|step| low + ((random + step) % count) as u16);
+        let port = ports.find(|port| !lane.has_port(*port))?;
+        lane.dial((from, port), (to.ip(), to.port()))
     }
 
     /// Looks who has arrived, and sends those again who were refused long enough ago.

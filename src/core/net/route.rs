@@ -1,43 +1,12 @@
 //! Routes: which next hop leads to an address.
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
+
+use crate::outside::learnt::Route;
 
 /// Most routes of one interface.
 pub const ROUTES_MAX: usize = 32;
-
-/// A network and the way to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The network; bits after the prefix do not count.
-    pub network: IpAddr,
-    /// Its prefix length in bits.
-    pub prefix: u8,
-    /// The router; `None` if the network is on the link.
-    pub router: Option<IpAddr>,
-}
-
-impl Route {
-    /// True if `address` is in the network.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.network, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => same4(network, address, self.prefix),
-            (IpAddr::V6(network), IpAddr::V6(address)) => same6(network, address, self.prefix),
-            _ => false,
-        }
-    }
-}
-
-fn same4(a: Ipv4Addr, b: Ipv4Addr, prefix: u8) -> bool {
-    let rest = 32u32.saturating_sub(u32::from(prefix));
-    ((a.to_bits() ^ b.to_bits()) as u64) >> rest == 0
-}
-
-fn same6(a: Ipv6Addr, b: Ipv6Addr, prefix: u8) -> bool {
-    let rest = 128u32.saturating_sub(u32::from(prefix));
-    let differ = a.to_bits() ^ b.to_bits();
-    differ.checked_shr(rest).unwrap_or(0) == 0
-}
 
 /// The routes of one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,10 +14,10 @@ use core::net::IpAddr;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
 
-use super::addresses::Hardware;
 use super::frame::{self, Arp, Datagram};
 use super::icmp6::{self, Message};
 use super::{Way, dhcp, dhcp6, names};
+use crate::outside::learnt::Hardware;
 
 /// Longest first line of a request or an answer that is shown.
 const LINE_CHARS_MAX: usize = 80;

@@ -6,8 +6,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::rule::{Inquiry, Rule, Verdict};
@@ -18,13 +17,15 @@ const CLOUD_INFO: &str = "/etc/sysconfig/cloud-info";
 /// RHEV and vSphere by way of Deltacloud.
 pub static PLATFORM: Platform = Platform {
     name: "AltCloud",
-    rule: Rule::Code(
-        "/etc/sysconfig/cloud-info, else product_name, starts with RHEV and there is a floppy disk, or with vSphere or VMware and a volume is labelled CDROM",
-        decide,
-    ),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Code(
+            "/etc/sysconfig/cloud-info, else product_name, starts with RHEV and there is a floppy disk, or with vSphere or VMware and a volume is labelled CDROM",
+            decide,
+        ),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn decide(inquiry: &mut Inquiry) -> Verdict {
@@ -48,12 +49,12 @@ fn decide(inquiry: &mut Inquiry) -> Verdict {
     let known = format!("{place} says {said:?}");
     if starts("RHEV") {
         match has_floppy(machine) {
-            true => Verdict::Maybe(format!("{known} and there is a floppy disk")),
+            true => Verdict::maybe(format!("{known} and there is a floppy disk")),
             false => Verdict::No(format!("{known}, but there is no floppy disk")),
         }
     } else if starts("VSPHERE") || starts("VMWARE") {
         match machine.volume_labelled(&["CDROM"]) {
-            Some(volume) => Verdict::Maybe(format!(
+            Some(volume) => Verdict::maybe(format!(
                 "{known} and volume {} is labelled CDROM",
                 volume.name
             )),

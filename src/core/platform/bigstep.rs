@@ -1,14 +1,16 @@
 //! Bigstep: a file says where to ask.
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
+use crate::outside::Network;
 use crate::rule::Rule;
 
 /// Bigstep, which writes the URL of its metadata service into the image.
 pub static PLATFORM: Platform = Platform {
     name: "Bigstep",
-    rule: Rule::File("/var/lib/cloud/data/seed/bigstep/url"),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::File("/var/lib/cloud/data/seed/bigstep/url"),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };

@@ -1,15 +1,17 @@
 //! CloudCIX: the product is named so.
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// CloudCIX.
 pub static PLATFORM: Platform = Platform {
     name: "CloudCIX",
-    rule: Rule::Dmi(Field::ProductName, Match::Is("CloudCIX")),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::ProductName, Match::Is("CloudCIX")),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };

@@ -1,15 +1,16 @@
 //! CloudSigma: the product is named so; its data come over a serial line.
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::smbios::Field;
 use crate::rule::{Match, Rule};
 
 /// CloudSigma.
 pub static PLATFORM: Platform = Platform {
     name: "CloudSigma",
-    rule: Rule::Dmi(Field::ProductName, Match::Is("CloudSigma")),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::ProductName, Match::Is("CloudSigma")),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };

@@ -1,20 +1,21 @@
 //! ConfigDrive: OpenStack's data on a volume labelled config-2, or in a directory.
 
-use super::Platform;
-use crate::fetch::Network;
-use crate::identify::kin;
+use super::{Needs, Platform, Way};
 use crate::rule::Rule;
+use crate::rule::kin;
 
 /// A drive of version 2; those of version 1 carry no mark.
 pub static PLATFORM: Platform = Platform {
     name: "ConfigDrive",
-    rule: Rule::Medium(
-        kin::CONFIG_DRIVE,
-        "a volume is labelled config-2 or CONFIG-2 and this is not IBM Cloud; or /config-drive or \
-         /var/lib/cloud/seed/config_drive holds openstack/2???-??-??/meta_data.json",
-        kin::config_drive,
-    ),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Medium(
+            kin::CONFIG_DRIVE,
+            "a volume is labelled config-2 or CONFIG-2 and this is not IBM Cloud; or /config-drive or \
+             /var/lib/cloud/seed/config_drive holds openstack/2???-??-??/meta_data.json",
+            kin::config_drive,
+        ),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };

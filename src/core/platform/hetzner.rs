@@ -7,10 +7,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Platform;
-use crate::fetch::{Cloud, Network};
-use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
+use super::{Needs, Platform, Way};
+use crate::fetch::Cloud;
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
+use crate::network;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 use crate::value::{Map, Value};
 use crate::warning::Error;
@@ -18,89 +20,72 @@ use crate::warning::Error;
 /// Hetzner Cloud.
 pub static PLATFORM: Platform = Platform {
     name: "Hetzner",
-    rule: Rule::Dmi(Field::SysVendor, Match::Is("Hetzner")),
-    network: Network::Any,
-    asks: &[
-        "GET /hetzner/v1/metadata",
-        "GET /hetzner/v1/metadata/private-networks",
-        "GET /hetzner/v1/userdata",
-    ],
-    fetch: Some(fetch),
+    ways: &[Way {
+        sign: Rule::Dmi(Field::SysVendor, Match::Is("Hetzner")),
+        needs: Needs::Network(Network::Any),
+        asks: &[
+            "GET /hetzner/v1/metadata",
+            "GET /hetzner/v1/metadata/private-networks",
+            "GET /hetzner/v1/userdata",
+        ],
+        read: Some(fetch),
+    }],
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]"];
 
-fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    cloud.reach(PLATFORM.network, ENDPOINTS)?;
-    let document = cloud.get("/hetzner/v1/metadata")?;
-    let networks = cloud.get_or_warn("/hetzner/v1/metadata/private-networks");
-    let user_data = cloud.get_or_warn("/hetzner/v1/userdata");
-    let mut meta_data = match tree(cloud, "/hetzner/v1/metadata", &document)? {
-        Value::Map(map) => map,
-        other => {
-            return Err(cloud.broken("/hetzner/v1/metadata", "a mapping", other.kind()));
-        }
-    };
-    if let Some(networks) = networks {
-        let networks = tree(cloud, "/hetzner/v1/metadata/private-networks", &networks)?;
-        meta_data.insert("private-networks", networks);
-    }
-    read(cloud, meta_data, document, user_data)
-}
+const META_DATA: &str = "/hetzner/v1/metadata";
+const NETWORKS: &str = "/hetzner/v1/metadata/private-networks";
+const USER_DATA: &str = "/hetzner/v1/userdata";
 
-fn read(
-    cloud: &Cloud,
-    mut meta_data: Map,
-    document: Vec<u8>,
-    user_data: Option<Vec<u8>>,
-) -> Result<Instance, Error> {
-    let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
-    let id = text("instance-id").unwrap_or_default();
+fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let mut service = cloud.reach(ENDPOINTS)?;
+    service.expect(cloud, [META_DATA, NETWORKS, USER_DATA].into_iter());
+    let document = service.get(cloud, META_DATA)?;
+    let networks = service.get_or_warn(cloud, NETWORKS);
+    let user_data = service.get_or_warn(cloud, USER_DATA);
+    let mut meta_data = match crate::yaml::read(&document) {
+        Ok(Value::Map(map)) => map,
+        Ok(other) => return Err(cloud.broken(META_DATA, "a map", other.kind())),
+        Err(error) => return Err(cloud.broken(META_DATA, "a YAML document", error)),
+    };
+    let networks = networks.map(|networks| crate::yaml::read(&networks));
+    match networks {
+        Some(Ok(networks)) => drop(meta_data.insert("private-networks", networks)),
+        Some(Err(error)) => cloud.warn(NETWORKS, "a YAML document", error),
+        None => {}
+    }
+    let id = meta_data.get("instance-id").and_then(Value::to_text);
+    let id = id.unwrap_or_default();
     let serial = cloud.machine.dmi.get(Field::ProductSerial).unwrap_or(&id);
     if id != serial {
         let expected = format!("{serial}, the serial number in firmware");
-        return Err(cloud.broken("instance-id", &expected, format!("{id:?}")));
+        return Err(cloud.broken("instance-id", &expected, crate::text::quote(&id)));
     }
-    let Some(instance_id) = InstanceId::new(&id) else {
-        return Err(cloud.broken("instance-id", "an instance-id", format!("{id:?}")));
-    };
-    let vendor_data = text("vendor_data")
-        .filter(|text| !text.is_empty())
-        .map(String::into_bytes);
-    let instance = Instance {
-        platform: PLATFORM.name,
-        source: cloud.base.clone(),
-        cloud_name: String::from("hetzner"),
-        instance_id,
-        hostname: text("hostname").as_deref().and_then(Hostname::new),
-        region: text("region"),
-        availability_zone: text("availability-zone"),
-        ssh_keys: meta_data
-            .get("public-keys")
-            .map(instance::ssh_keys)
-            .unwrap_or_default(),
-        launch_index: None,
-        documents: Documents {
-            network_config: meta_data
-                .get("network-config")
-                .map(|config| crate::yaml::write(config).into_bytes()),
-            meta_data: Some(document),
-            user_data: user_data.map(super::decoded),
-            vendor_data,
-            vendor_data2: None,
-        },
-        meta_data: Value::Null,
-    };
+    let (network, warnings) =
+        network::hetzner::document(&meta_data.clone().into(), &cloud.machine.links);
+    let network = network.map(|network| crate::yaml::write(&network).into_bytes());
+    cloud.told(warnings);
+    let source = Source::metadata(&service.base);
+    let mut told = told(source, meta_data, document, user_data);
+    told.documents.put(Document::NetworkConfig, network);
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// What the documents tell. Vendor-data come inside the meta-data and are taken out of it: everybody may read the tree.
+fn told(source: Source, mut meta_data: Map, document: Vec<u8>, user_data: Option<Vec<u8>>) -> Told {
+    let vendor_data = meta_data.remove(&"vendor_data".into());
+    let vendor_data = vendor_data.and_then(|value| value.to_text());
+    let vendor_data = vendor_data.filter(|text| !text.is_empty());
     // The original's generic code reads the host name by another key.
     if let Some(hostname) = meta_data.get("hostname").cloned() {
         meta_data.insert("local-hostname", hostname);
     }
-    Ok(Instance {
-        meta_data: Value::Map(meta_data),
-        ..instance
-    })
-}
-
-fn tree(cloud: &Cloud, path: &str, document: &[u8]) -> Result<Value, Error> {
-    crate::yaml::read(document).map_err(|error| cloud.broken(path, "a YAML document", error))
+    Told {
+        documents: Documents::default()
+            .with(Document::MetaData, Some(document))
+            .with(Document::UserData, user_data.map(super::decoded))
+            .with(Document::VendorData, vendor_data.map(String::into_bytes)),
+        ..Told::by_meta_data("hetzner", source, meta_data)
+    }
 }

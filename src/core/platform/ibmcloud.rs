@@ -3,24 +3,25 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Platform;
-use crate::fetch::Network;
-use crate::identify::kin;
+use super::{Needs, Platform, Way};
 use crate::note::Note;
+use crate::rule::kin;
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// IBM Cloud, the classic infrastructure.
 pub static PLATFORM: Platform = Platform {
     name: "IBMCloud",
-    rule: Rule::Medium(
-        &["METADATA", "metadata", "config-2", "CONFIG-2"],
-        "virtualisation is xen, and a volume is labelled METADATA or metadata, or one is labelled config-2 or CONFIG-2 \
-         and one has the UUID 9796-932E; not while the machine is being provisioned",
-        decide,
-    ),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Medium(
+            &["METADATA", "metadata", "config-2", "CONFIG-2"],
+            "virtualisation is xen, and a volume is labelled METADATA or metadata, or one is labelled config-2 or CONFIG-2 \
+             and one has the UUID 9796-932E; not while the machine is being provisioned",
+            decide,
+        ),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn decide(inquiry: &mut Inquiry) -> Verdict {

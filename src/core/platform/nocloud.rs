@@ -1,239 +1,273 @@
-//! NoCloud: a seed on a volume, on the command line, in the SMBIOS serial number, or behind a URL that one of them names.
+//! NoCloud: a seed on a volume, in a directory, in cloud-init's configuration, on the command line, in the SMBIOS serial
+//! number, or behind a URL that one of them names.
 //!
 //! Every source that has something is merged: of meta-data the first source of a key wins, of the other documents the last
 //! source that has it. Source: cloud-init's behaviour. On purpose otherwise: where nobody names the instance its identifier is
-//! derived from the documents, because the original's constant `nocloud` hides that a seed has changed.
+//! derived from the documents, because the original's constant `nocloud` hides that a seed has changed; and a label that the
+//! configuration names (`fs_label`) is looked for by identification, too.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Write;
 
-use sha2::{Digest, Sha256};
-
-use super::Platform;
-use crate::fetch::{Cloud, Network, RESPONSE_BYTES_MAX};
-use crate::instance::{self, Documents, Hostname, Instance, InstanceId};
+use super::{Needs, Platform, Way};
+use crate::dialect::seed::{self, Place, Seed};
+use crate::digest;
+use crate::fetch::Cloud;
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
-use crate::machine::volume::{self, Volume};
-use crate::rule::{Inquiry, Rule, Verdict};
+use crate::machine::volume::Volume;
+use crate::network;
+use crate::rule::{Inquiry, Rule, Seen, Verdict};
+use crate::settings::Settings;
+use crate::url::shown;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
-/// NoCloud.
+/// NoCloud. Its sources are one way, because they are read together.
 pub static PLATFORM: Platform = Platform {
     name: "NoCloud",
-    rule: Rule::Any(&[
-        Rule::Code(
-            "product_serial or the command line says ds=nocloud (in containers too)",
-            named,
-        ),
-        Rule::Holds("/var/lib/cloud/seed/nocloud", SEED),
-        Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud", SEED),
-        Rule::Holds("/var/lib/cloud/seed/nocloud-net", SEED),
-        Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud-net", SEED),
-        Rule::Label(LABELS),
-        Rule::Code(
-            "datasource.NoCloud of /etc/cloud/cloud.cfg or its pieces has user-data and meta-data, or seedfrom",
-            configured,
-        ),
-    ]),
-    network: Network::None,
-    asks: &[
-        "the SMBIOS serial number and the command line: ds=nocloud;s=URL;i=ID;h=NAME",
-        "/var/lib/cloud/seed/nocloud and nocloud-net",
-        "meta-data, user-data, vendor-data, network-config of a volume labelled cidata",
-        "GET URL/meta-data, /user-data, /vendor-data, /network-config",
-    ],
-    fetch: Some(fetch),
+    ways: &[Way {
+        sign: Rule::Each(&[
+            Rule::Code("product_serial says ds=nocloud (in containers too)", serial),
+            Rule::Code(
+                "the command line says ds=nocloud (in containers too)",
+                command_line,
+            ),
+            Rule::Any(&[
+                Rule::Holds("/var/lib/cloud/seed/nocloud", SEED),
+                Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud", SEED),
+                Rule::Holds("/var/lib/cloud/seed/nocloud-net", SEED),
+                Rule::Holds("/writable/system-data/var/lib/cloud/seed/nocloud-net", SEED),
+            ]),
+            Rule::Code(
+                "datasource.NoCloud of /etc/cloud/cloud.cfg or its pieces has user-data and meta-data, or seedfrom",
+                configured,
+            ),
+            Rule::Medium(
+                LABELS,
+                "a volume is labelled cidata or CIDATA, or as datasource.NoCloud.fs_label says",
+                labelled,
+            ),
+        ]),
+        needs: Needs::Nothing,
+        asks: &[
+            "the SMBIOS serial number and the command line: ds=nocloud;s=URL;i=ID;h=NAME",
+            "meta-data, user-data, vendor-data, network-config of a seed directory, a volume, the configuration",
+            "GET URL/meta-data, /user-data, /vendor-data, /network-config",
+        ],
+        read: Some(read),
+    }],
 };
 
 /// What a seed directory has to hold. (Below /writable it is Ubuntu Core's, before it is mounted where it belongs.)
 const SEED: &[&str] = &["meta-data", "user-data"];
 const LABELS: &[&str] = &["cidata", "CIDATA"];
-const SEEDS: &[&str] = &[
-    "/var/lib/cloud/seed/nocloud",
-    "/var/lib/cloud/seed/nocloud-net",
-];
 
 /// The serial number is believed in containers too, as in the original.
-fn named(inquiry: &mut Inquiry) -> Verdict {
-    let machine = inquiry.machine;
-    let serial = machine.dmi.get(Field::ProductSerial).unwrap_or("");
+fn serial(inquiry: &mut Inquiry) -> Verdict {
+    let serial = inquiry.machine.dmi.get(Field::ProductSerial).unwrap_or("");
     match Arguments::parse(serial) {
-        Some(_) => Verdict::Found(format!("product_serial is {serial:?}")),
-        None if Arguments::parse(machine.cmdline.as_str()).is_some() => {
-            Verdict::Found(String::from("the command line says ds=nocloud"))
-        }
-        None => Verdict::No(String::from(
-            "neither product_serial nor the command line says ds=nocloud",
-        )),
+        Some(_) => Verdict::found(format!("product_serial is {serial:?}"))
+            .seeing(Seen::Arguments("dmi", String::from(serial))),
+        None => Verdict::No(String::from("product_serial does not say ds=nocloud")),
     }
+}
+
+fn command_line(inquiry: &mut Inquiry) -> Verdict {
+    let line = inquiry.machine.cmdline.as_str();
+    match Arguments::parse(line) {
+        Some(_) => Verdict::found("the command line says ds=nocloud")
+            .seeing(Seen::Arguments("cmdline", String::from(line))),
+        None => Verdict::No(String::from("the command line does not say ds=nocloud")),
+    }
+}
+
+/// What cloud-init's configuration says of NoCloud under this key.
+fn setting<'a>(settings: &'a Settings, key: &str) -> Option<&'a Value> {
+    settings.datasource("NoCloud")?.get(key)
 }
 
 /// Does cloud-init's configuration carry the data, or say where they are?
 fn configured(inquiry: &mut Inquiry) -> Verdict {
-    let has = |key: &str| {
-        inquiry
-            .settings
-            .configured(&["datasource", "NoCloud", key])
-            .is_some()
-    };
-    if has("user-data") && has("meta-data") {
-        Verdict::Found(String::from(
-            "the configuration carries NoCloud's user-data and meta-data",
-        ))
+    let has = |key: &str| setting(inquiry.settings, key).is_some();
+    let because = if has("user-data") && has("meta-data") {
+        "the configuration carries NoCloud's user-data and meta-data"
     } else if has("seedfrom") {
-        Verdict::Found(String::from(
-            "the configuration says where NoCloud's data are (seedfrom)",
-        ))
+        "the configuration says where NoCloud's data are (seedfrom)"
     } else {
-        Verdict::No(String::from(
+        return Verdict::No(String::from(
             "the configuration says nothing of NoCloud's data",
-        ))
+        ));
+    };
+    Verdict::found(because).seeing(Seen::Configuration("NoCloud"))
+}
+
+/// The volumes with the label, the one with the last name first, as in the original. A label that is configured may be of
+/// either case; null is none.
+fn labelled(inquiry: &mut Inquiry) -> Verdict {
+    let machine = inquiry.machine;
+    if machine.container {
+        return Verdict::No(String::from("volumes are the host's, this is a container"));
     }
+    let labels = match setting(inquiry.settings, "fs_label") {
+        Some(Value::Text(label)) => alloc::vec![label.to_lowercase(), label.to_uppercase()],
+        Some(_) => return Verdict::No(String::from("the configuration says that no label counts")),
+        None => LABELS.iter().map(ToString::to_string).collect(),
+    };
+    let mark = |volume: &'_ Volume| {
+        let label = labels.iter().find(|label| volume.is_labelled(label))?;
+        Some((volume.name.clone(), label.clone()))
+    };
+    let mut volumes: Vec<(String, String)> = machine.volumes.iter().filter_map(mark).collect();
+    volumes.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+    if volumes.is_empty() {
+        return Verdict::No(format!("no volume is labelled {}", labels.join(" or ")));
+    }
+    let words = volumes
+        .iter()
+        .map(|(name, label)| format!("volume {name} is labelled {label}"));
+    let found = Verdict::found(words.collect::<Vec<_>>().join(" and "));
+    let volumes = volumes.into_iter().map(|(name, _)| Seen::Volume(name));
+    volumes.fold(found, Verdict::seeing)
 }
 
 /// What has been gathered so far.
 #[derive(Default)]
-struct Seed {
+struct Gathered {
     meta_data: Map,
     documents: Documents,
     sources: Vec<String>,
+    volume: bool,
 }
 
-impl Seed {
+impl Gathered {
     /// Takes what a further source has: keys of meta-data that are new, and every document that it has.
-    fn merge(&mut self, source: String, mut files: Documents, meta_data: Map) {
-        for (key, value) in meta_data {
+    fn merge(&mut self, source: impl Into<String>, seed: Seed) {
+        for (key, value) in seed.meta_data {
             if self.meta_data.get_value(&key).is_none() {
                 self.meta_data.insert(key, value);
             }
         }
-        let documents = &mut self.documents;
-        for (old, new) in [
-            (&mut documents.meta_data, &mut files.meta_data),
-            (&mut documents.user_data, &mut files.user_data),
-            (&mut documents.vendor_data, &mut files.vendor_data),
-            (&mut documents.network_config, &mut files.network_config),
-        ] {
-            if new.is_some() {
-                *old = new.take();
+        for (document, bytes) in seed.documents.iter() {
+            self.documents.put(document, Some(bytes.to_vec()));
+        }
+        self.sources.push(source.into());
+    }
+
+    /// Takes one thing that was seen.
+    fn take(&mut self, cloud: &mut Cloud, seen: Seen) {
+        match seen {
+            Seen::Arguments(place, line) => {
+                let items = Arguments::parse(&line).map(|arguments| arguments.items);
+                let items = items.into_iter().flatten();
+                let meta_data = items
+                    .map(|(key, value)| (key, Value::from(value)))
+                    .collect();
+                let seed = Seed {
+                    meta_data,
+                    ..Seed::default()
+                };
+                self.merge(place, seed);
             }
-        }
-        self.sources.push(source);
-    }
-}
-
-fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut seed = Seed::default();
-    let serial = cloud.machine.dmi.get(Field::ProductSerial).unwrap_or("");
-    for (source, line) in [("dmi", serial), ("cmdline", cloud.machine.cmdline.as_str())] {
-        if let Some(arguments) = Arguments::parse(line) {
-            let items = arguments
-                .items
-                .iter()
-                .map(|(key, value)| (key.as_str(), Value::from(value.clone())));
-            seed.merge(String::from(source), Documents::default(), items.collect());
-        }
-    }
-    for directory in SEEDS {
-        let files = cloud.machine.files;
-        let read = |name: &str| Ok(files.read(&format!("{directory}/{name}"), RESPONSE_BYTES_MAX));
-        if let Some((documents, meta_data)) = complete(directory, read)? {
-            seed.merge(directory.to_string(), documents, meta_data);
-            break;
+            Seen::Directory(path) => {
+                if let Some(seed) = seed::read(cloud, &Place::Directory(&path)) {
+                    self.merge(path, seed);
+                }
+            }
+            Seen::Configuration(_) => self.configured(cloud),
+            // Of several volumes the first that holds a seed counts.
+            Seen::Volume(_) if self.volume => {}
+            Seen::Volume(name) => {
+                let machine = cloud.machine;
+                let volume = machine.volumes.iter().find(|volume| volume.name == name);
+                let seed = volume.and_then(|volume| seed::read(cloud, &Place::Volume(volume)));
+                if let Some(seed) = seed {
+                    self.merge(format!("/dev/{name}"), seed);
+                    self.volume = true;
+                }
+            }
+            Seen::Firmware(_) | Seen::Path(_) => {}
         }
     }
-    medium(cloud, &mut seed)?;
-    let url = seed
-        .meta_data
-        .get("seedfrom")
-        .and_then(Value::as_text)
-        .map(String::from);
-    if let Some(url) = url.filter(|url| !url.is_empty()) {
-        remote(cloud, &mut seed, &url)?;
-    }
-    instance(cloud, seed)
-}
 
-/// The four documents of one source; `None` unless it has both meta-data and user-data, which may be empty.
-fn complete(
-    place: &str,
-    mut read: impl FnMut(&str) -> Result<Option<Vec<u8>>, Error>,
-) -> Result<Option<(Documents, Map)>, Error> {
-    let (Some(meta_data), Some(user_data)) = (read("meta-data")?, read("user-data")?) else {
-        return Ok(None);
-    };
-    let map = match crate::yaml::read(&meta_data) {
-        Ok(Value::Map(map)) => map,
-        Ok(Value::Null) => Map::default(),
-        Ok(other) => return Err(broken(place, "meta-data", "a mapping", other.kind())),
-        Err(error) => return Err(broken(place, "meta-data", "YAML", error)),
-    };
-    let documents = Documents {
-        meta_data: Some(meta_data),
-        user_data: Some(user_data),
-        vendor_data: read("vendor-data")?,
-        network_config: read("network-config")?,
-        vendor_data2: None,
-    };
-    Ok(Some((documents, map)))
-}
-
-/// The first volume with the label that holds a seed; the one with the last name first, as in the original.
-fn medium(cloud: &mut Cloud, seed: &mut Seed) -> Result<(), Error> {
-    let labelled = |volume: &&Volume| LABELS.iter().any(|label| volume.is_labelled(label));
-    let mut volumes: Vec<&Volume> = cloud.machine.volumes.iter().filter(labelled).collect();
-    volumes.sort_by(|a, b| b.name.cmp(&a.name));
-    for volume in volumes {
-        let place = format!("volume {}", volume.name);
-        let Some(disk) = cloud.machine.files.disk(&volume.name) else {
-            cloud
-                .outside
-                .note(format_args!("{place}: cannot be opened"));
-            continue;
+    /// The data that cloud-init's configuration carries. Its `seedfrom` counts more than one that was found before.
+    fn configured(&mut self, cloud: &mut Cloud) {
+        let settings = cloud.settings;
+        if let Some(url) = setting(settings, "seedfrom") {
+            self.meta_data.insert("seedfrom", url.clone());
+            self.sources.push(String::from("ds_config_seedfrom"));
+        }
+        let (Some(meta_data), Some(_)) = (
+            setting(settings, "meta-data"),
+            setting(settings, "user-data"),
+        ) else {
+            return;
         };
-        let read = |name: &str| volume::read_file(&*disk, volume, name, RESPONSE_BYTES_MAX);
-        match complete(&place, read)? {
-            Some((documents, meta_data)) => {
-                seed.merge(format!("/dev/{}", volume.name), documents, meta_data);
-                return Ok(());
+        let meta_data = match meta_data {
+            Value::Map(map) => map.clone(),
+            other => {
+                let text = seed::document(other).unwrap_or_default();
+                seed::map(cloud, "datasource.NoCloud.meta-data", &text)
             }
-            None => cloud
-                .outside
-                .note(format_args!("{place}: no meta-data and user-data on it")),
+        };
+        let mut documents = Documents::default();
+        for kind in [
+            Document::UserData,
+            Document::VendorData,
+            Document::NetworkConfig,
+        ] {
+            documents.put(
+                kind,
+                setting(settings, kind.name()).and_then(seed::document),
+            );
         }
+        self.merge(
+            "ds_config",
+            Seed {
+                meta_data,
+                documents,
+            },
+        );
     }
-    Ok(())
+}
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let mut gathered = Gathered::default();
+    for seen in core::mem::take(&mut cloud.evidence.seen) {
+        gathered.take(cloud, seen);
+    }
+    let url = gathered.meta_data.get("seedfrom").and_then(Value::to_text);
+    if let Some(url) = url.filter(|url| !url.is_empty()) {
+        remote(cloud, &mut gathered, &url)?;
+    }
+    instance(cloud, gathered)
 }
 
 /// A seed behind a URL. Its documents replace what was there, also by being absent; its meta-data yields to what was said
 /// nearer to the machine.
-fn remote(cloud: &mut Cloud, seed: &mut Seed, url: &str) -> Result<(), Error> {
+fn remote(cloud: &mut Cloud, gathered: &mut Gathered, url: &str) -> Result<(), Error> {
     let url = expanded(url, &cloud.machine.dmi);
-    let mut web = cloud.web();
-    let Some((documents, meta_data)) = complete(&url, |name| web.read(&seeded(&url, name)))? else {
-        let place = seeded(&url, "meta-data");
-        return Err(broken(
-            &place,
-            "seed",
-            "meta-data and user-data",
-            "no such document",
-        ));
-    };
-    seed.documents = Documents::default();
-    seed.merge(url, documents, meta_data);
-    Ok(())
-}
-
-/// Where a document of a seed is: in place of `%s`, else below the address.
-fn seeded(url: &str, name: &str) -> String {
-    match url {
-        _ if url.contains("%s") => url.replace("%s", name),
-        _ if url.ends_with('/') || url.contains('?') => format!("{url}{name}"),
-        _ => format!("{url}/{name}"),
+    let warned = cloud.warnings.len();
+    match seed::read(cloud, &Place::Url(&url)) {
+        Some(seed) => {
+            gathered.documents = Documents::default();
+            gathered.merge(shown(&url).to_string(), seed);
+            Ok(())
+        }
+        // Why it is not there is what this way ends with.
+        None => {
+            let last = cloud.warnings.drain(warned..).next_back();
+            let broken = |what| Error {
+                blame: Blame::Broken,
+                what,
+            };
+            Err(last.map_or_else(
+                || cloud.broken(&shown(&url).to_string(), "a seed", "none"),
+                broken,
+            ))
+        }
     }
 }
 
@@ -265,115 +299,73 @@ fn expanded(url: &str, dmi: &Dmi) -> String {
     })
 }
 
-fn instance(cloud: &Cloud, seed: Seed) -> Result<Instance, Error> {
-    let Seed {
+fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
+    let Gathered {
         mut meta_data,
-        documents,
+        mut documents,
         sources,
-    } = seed;
+        ..
+    } = gathered;
     let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
-    let step = format!("fetch {}", cloud.name);
+    let unable = |place: &str, found: &str| {
+        let step = format!("fetch {}", cloud.name);
+        Error::new(Blame::Unable, step, place, "a seed", found)
+    };
     if sources.is_empty() {
-        let place = "volumes, command line, firmware";
-        return Err(Error::new(
-            Blame::Silent,
-            step,
-            place,
-            "a seed",
-            "none that is complete",
-        ));
+        let none = unable("volumes, command line, firmware", "none that is complete");
+        let broken = |what| Error {
+            blame: Blame::Broken,
+            what,
+        };
+        return Err(cloud.warnings.drain(..).next().map_or(none, broken));
     }
     if text("dsmode").as_deref() == Some("disabled") {
-        return Err(Error::new(
-            Blame::Unable,
-            step,
-            "dsmode",
-            "a seed",
-            "disabled by the seed itself",
-        ));
+        return Err(unable("dsmode", "disabled by the seed itself"));
     }
-    let id = text("instance-id").unwrap_or_else(|| derived(&documents));
-    let Some(instance_id) = InstanceId::new(&id) else {
-        return Err(broken(
-            &sources.join(", "),
-            "instance-id",
-            "an instance-id",
-            format!("{id:?}"),
-        ));
+    if let Some(text) = text("network-interfaces")
+        && documents.get(Document::NetworkConfig).is_none()
+    {
+        let network = network::interfaces::config(&text);
+        documents.put(Document::NetworkConfig, cloud.network_config(network));
+    }
+    let kind = match sources.first() {
+        Some(first) if first.starts_with("/dev") => "config-disk",
+        _ => "seed-dir",
     };
-    let instance = Instance {
-        platform: PLATFORM.name,
-        source: sources.join(", "),
-        cloud_name: text("cloud-name").unwrap_or_else(|| String::from("unknown")),
-        hostname: text("local-hostname").as_deref().and_then(Hostname::new),
-        region: text("region"),
-        availability_zone: text("availability-zone"),
-        ssh_keys: meta_data
-            .get("public-keys")
-            .map(instance::ssh_keys)
-            .unwrap_or_default(),
-        launch_index: text("launch-index").and_then(|index| index.parse().ok()),
-        instance_id,
-        documents,
-        meta_data: Value::Null,
+    let source = Source {
+        kind,
+        place: sources.join(","),
     };
+    let id = text("instance-id").filter(|id| !id.trim().is_empty());
+    let id = id.unwrap_or_else(|| derived(&documents));
+    let cloud_name = text("cloud-name").unwrap_or_else(|| String::from("unknown"));
+    let seedfrom = text("seedfrom").map(|url| shown(&url).to_string());
     meta_data.insert("instance-id", id);
-    Ok(Instance {
-        meta_data: Value::Map(meta_data),
-        ..instance
-    })
-}
-
-/// An identifier that changes when a document does: `nocloud-` and the first 64 bits of a SHA-256.
-fn derived(documents: &Documents) -> String {
-    let mut hash = Sha256::new();
-    for document in [
-        &documents.meta_data,
-        &documents.user_data,
-        &documents.vendor_data,
-        &documents.network_config,
-    ] {
-        let bytes = document.as_deref().unwrap_or_default();
-        hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hash.update(bytes);
+    if let Some(url) = seedfrom {
+        // Everybody may read the tree.
+        meta_data.insert("seedfrom", url);
     }
-    hash.finalize()
-        .iter()
-        .take(8)
-        .fold(String::from("nocloud-"), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    let told = Told {
+        documents,
+        ..Told::by_meta_data(&cloud_name, source, meta_data)
+    };
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
-fn broken(place: &str, what: &str, expected: &str, found: impl ToString) -> Error {
-    Error::new(
-        Blame::Broken,
-        "fetch NoCloud",
-        format!("{place}: {what}"),
-        expected,
-        found,
-    )
+/// An identifier that changes when a document does.
+fn derived(documents: &Documents) -> String {
+    let all = [
+        Document::MetaData,
+        Document::UserData,
+        Document::VendorData,
+        Document::NetworkConfig,
+    ];
+    digest::derived("nocloud-", &all.map(|document| documents.get(document)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_seed_url_takes_a_name_in_three_ways() {
-        assert_eq!(seeded("http://x/a", "user-data"), "http://x/a/user-data");
-        assert_eq!(seeded("http://x/a/", "user-data"), "http://x/a/user-data");
-        assert_eq!(
-            seeded("http://x/a?f=", "user-data"),
-            "http://x/a?f=user-data"
-        );
-        assert_eq!(
-            seeded("http://x/%s.txt", "user-data"),
-            "http://x/user-data.txt"
-        );
-    }
 
     #[test]
     fn firmware_strings_stand_in_a_seed_url() {
@@ -386,14 +378,8 @@ mod tests {
 
     #[test]
     fn a_derived_identifier_depends_on_every_document() {
-        let one = Documents {
-            user_data: Some(b"a".to_vec()),
-            ..Documents::default()
-        };
-        let other = Documents {
-            meta_data: Some(b"a".to_vec()),
-            ..Documents::default()
-        };
+        let with = |document| Documents::default().with(document, Some(b"a".to_vec()));
+        let (one, other) = (with(Document::UserData), with(Document::MetaData));
         assert_ne!(derived(&one), derived(&other));
         assert_eq!(derived(&one), derived(&one.clone()));
     }

@@ -1,15 +1,17 @@
 //! NWCS: the vendor of the firmware.
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// NWCS.
 pub static PLATFORM: Platform = Platform {
     name: "NWCS",
-    rule: Rule::Dmi(Field::SysVendor, Match::Is("NWCS")),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::SysVendor, Match::Is("NWCS")),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };

@@ -1,17 +1,18 @@
 //! OpenNebula: a volume labelled CONTEXT, or CDROM on older releases, in capitals only.
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::rule::Rule;
 
 /// OpenNebula.
 pub static PLATFORM: Platform = Platform {
     name: "OpenNebula",
-    rule: Rule::Any(&[
-        Rule::Holds("/var/lib/cloud/seed/opennebula", &["meta-data"]),
-        Rule::Label(&["CONTEXT", "CDROM"]),
-    ]),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Any(&[
+            Rule::Holds("/var/lib/cloud/seed/opennebula", &["meta-data"]),
+            Rule::Label(&["CONTEXT", "CDROM"]),
+        ]),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };

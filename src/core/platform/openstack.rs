@@ -3,11 +3,11 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Platform;
-use crate::fetch::Network;
-use crate::identify::{kin, log};
+use super::{Needs, Platform, Way};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
+use crate::outside::Network;
+use crate::rule::kin;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
 
 /// What the firmware of a machine on OpenStack says, and on the clouds made of it.
@@ -33,26 +33,30 @@ const FIRMWARE: Rule = Rule::Any(&[
 /// OpenStack's metadata service.
 pub static PLATFORM: Platform = Platform {
     name: "OpenStack",
-    rule: Rule::All(&[
-        Rule::Code("there is no config drive", no_config_drive),
-        FIRMWARE,
-    ]),
-    network: Network::Any,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::All(&[
+            Rule::Code("there is no config drive", no_config_drive),
+            FIRMWARE,
+        ]),
+        needs: Needs::Network(Network::Any),
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn no_config_drive(inquiry: &mut Inquiry) -> Verdict {
     match kin::config_drive(inquiry) {
-        Verdict::Found(because) => Verdict::No(format!("there is a config drive: {because}")),
-        _ => Verdict::Found(String::from("there is no config drive")),
+        Verdict::Found(evidence) => {
+            Verdict::No(format!("there is a config drive: {}", evidence.because))
+        }
+        _ => Verdict::found(String::from("there is no config drive")),
     }
 }
 
 /// Containers of nova-lxd had no firmware of their own.
 fn first_process(inquiry: &mut Inquiry) -> Verdict {
-    match log::first_process_product_name(inquiry.machine).as_str() {
-        "OpenStack Nova" => Verdict::Found(String::from(
+    match kin::first_process_product_name(inquiry.machine).as_str() {
+        "OpenStack Nova" => Verdict::found(String::from(
             "the environment of process 1 has product_name OpenStack Nova",
         )),
         _ => Verdict::No(String::from(
@@ -69,7 +73,7 @@ fn architecture(inquiry: &mut Inquiry) -> Verdict {
     } else if is_x86(inquiry.machine) {
         Verdict::No(format!("the architecture is {arch}, where firmware tells"))
     } else {
-        Verdict::Maybe(format!(
+        Verdict::maybe(format!(
             "the architecture is {arch}, where firmware does not always tell"
         ))
     }

@@ -4,13 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Platform;
-use crate::fetch::Network;
-use crate::identify::kin::AZURE_CHASSIS;
+use super::{Needs, Platform, Way};
 use crate::machine::Disk;
 use crate::machine::volume::Volume;
 use crate::note::Note;
-use crate::rule::{Inquiry, Rule, Verdict};
+use crate::rule::kin::AZURE_CHASSIS;
+use crate::rule::{Inquiry, Rule, Seen, Verdict};
 
 /// A CD-ROM of this size or larger, in bytes, carries something else.
 const DISC_BYTES_MAX: u64 = 10 << 20;
@@ -31,18 +30,20 @@ const LABELS: &[&str] = &[
 /// The open virtualisation format: vSphere, VirtualBox, and private clouds of their kind.
 pub static PLATFORM: Platform = Platform {
     name: "OVF",
-    rule: Rule::Any(&[
-        Rule::Holds("/var/lib/cloud/seed/ovf", &["ovf-env.xml"]),
-        Rule::Medium(
-            LABELS,
-            "on a virtual machine that is not Azure's, an iso9660 disc sr0-9 or hda-z is labelled OVF-TRANSPORT, OVFENV \
-             or OVF ENV, or is smaller than 10 MiB and names http://schemas.dmtf.org/ovf/environment/1",
-            disc,
-        ),
-    ]),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Any(&[
+            Rule::Holds("/var/lib/cloud/seed/ovf", &["ovf-env.xml"]),
+            Rule::Medium(
+                LABELS,
+                "on a virtual machine that is not Azure's, an iso9660 disc sr0-9 or hda-z is labelled OVF-TRANSPORT, OVFENV \
+                 or OVF ENV, or is smaller than 10 MiB and names http://schemas.dmtf.org/ovf/environment/1",
+                disc,
+            ),
+        ]),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn disc(inquiry: &mut Inquiry) -> Verdict {
@@ -50,8 +51,8 @@ fn disc(inquiry: &mut Inquiry) -> Verdict {
     if machine.virt == "none" {
         return Verdict::No(String::from("this is no virtual machine"));
     }
-    if let Verdict::Found(because) = AZURE_CHASSIS.ask(inquiry) {
-        return Verdict::No(format!("this is Azure: {because}"));
+    if let Verdict::Found(evidence) = AZURE_CHASSIS.ask(inquiry) {
+        return Verdict::No(format!("this is Azure: {}", evidence.because));
     }
     let discs = machine
         .volumes
@@ -64,7 +65,10 @@ fn disc(inquiry: &mut Inquiry) -> Verdict {
     }
     for volume in discs {
         match look(inquiry, volume) {
-            Ok(because) => return Verdict::Found(because),
+            Ok(because) => {
+                let seen = Seen::Volume(volume.name.clone());
+                return Verdict::found(because).seeing(seen);
+            }
             Err(because) => reasons.push(because),
         }
     }

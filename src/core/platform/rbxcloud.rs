@@ -1,14 +1,15 @@
 //! RbxCloud: a volume labelled CLOUDMD.
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::rule::Rule;
 
 /// HyperOne and Rootbox.
 pub static PLATFORM: Platform = Platform {
     name: "RbxCloud",
-    rule: Rule::Label(&["CLOUDMD", "cloudmd"]),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Label(&["CLOUDMD", "cloudmd"]),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };

@@ -1,15 +1,17 @@
 //! UpCloud: the vendor of the firmware.
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::smbios::Field;
+use crate::outside::Network;
 use crate::rule::{Match, Rule};
 
 /// UpCloud.
 pub static PLATFORM: Platform = Platform {
     name: "UpCloud",
-    rule: Rule::Dmi(Field::SysVendor, Match::Is("UpCloud")),
-    network: Network::Dhcp4,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Dmi(Field::SysVendor, Match::Is("UpCloud")),
+        needs: Needs::Network(Network::Dhcp4),
+        asks: &[],
+        read: None,
+    }],
 };

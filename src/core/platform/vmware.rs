@@ -3,8 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::machine::{Kind, Machine};
 use crate::rule::{Inquiry, Rule, Verdict};
 use crate::value::Value;
@@ -16,22 +15,24 @@ const DIRECTORIES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 /// vSphere and its kin.
 pub static PLATFORM: Platform = Platform {
     name: "VMware",
-    rule: Rule::Any(&[
-        Rule::Code(
-            "the environment has VMX_GUESTINFO, and VMX_GUESTINFO_METADATA, _USERDATA or _VENDORDATA",
-            environment,
-        ),
-        Rule::All(&[
-            Rule::Virt(&["vmware"]),
+    ways: &[Way {
+        sign: Rule::Any(&[
             Rule::Code(
-                "VMware's tools are installed with their customisation plug-in, and disable_vmware_customization is false",
-                customization,
+                "the environment has VMX_GUESTINFO, and VMX_GUESTINFO_METADATA, _USERDATA or _VENDORDATA",
+                environment,
             ),
+            Rule::All(&[
+                Rule::Virt(&["vmware"]),
+                Rule::Code(
+                    "VMware's tools are installed with their customisation plug-in, and disable_vmware_customization is false",
+                    customization,
+                ),
+            ]),
         ]),
-    ]),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn environment(inquiry: &mut Inquiry) -> Verdict {
@@ -46,7 +47,7 @@ fn environment(inquiry: &mut Inquiry) -> Verdict {
     ];
     match DATA.iter().find(|name| set(name)) {
         Some(name) if set("VMX_GUESTINFO") => {
-            Verdict::Found(format!("the environment has VMX_GUESTINFO and {name}"))
+            Verdict::found(format!("the environment has VMX_GUESTINFO and {name}"))
         }
         Some(name) => Verdict::No(format!("the environment has {name}, but no VMX_GUESTINFO")),
         None => Verdict::No(String::from("the environment has no VMX_GUESTINFO data")),
@@ -71,7 +72,7 @@ fn customization(inquiry: &mut Inquiry) -> Verdict {
         .configured(&["disable_vmware_customization"])
         .is_some_and(is_false);
     if wanted {
-        Verdict::Found(format!(
+        Verdict::found(format!(
             "{plugin} is there and disable_vmware_customization is false"
         ))
     } else {

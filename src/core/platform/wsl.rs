@@ -3,21 +3,22 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::Platform;
-use crate::fetch::Network;
+use super::{Needs, Platform, Way};
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// Windows' subsystem for Linux.
 pub static PLATFORM: Platform = Platform {
     name: "WSL",
-    rule: Rule::Code(
-        "never: virtualisation is wsl there, but its data lie on the side of Windows, where only Windows' programs find \
-         them, and it starts without an initramfs",
-        decide,
-    ),
-    network: Network::None,
-    asks: &[],
-    fetch: None,
+    ways: &[Way {
+        sign: Rule::Code(
+            "never: virtualisation is wsl there, but its data lie on the side of Windows, where only Windows' programs find \
+             them, and it starts without an initramfs",
+            decide,
+        ),
+        needs: Needs::Nothing,
+        asks: &[],
+        read: None,
+    }],
 };
 
 fn decide(inquiry: &mut Inquiry) -> Verdict {

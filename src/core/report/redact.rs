@@ -4,7 +4,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::json;
+use crate::machine::cmdline::Cmdline;
 use crate::machine::smbios::Field;
+use crate::settings::ds_identify::bracketed;
+use crate::settings::own;
 use crate::value::{Map, Value};
 use crate::yaml;
 
@@ -52,8 +56,14 @@ pub fn file(path: &str, content: &[u8]) -> Option<Vec<u8>> {
         }
         _ if path.starts_with("/sys/class/dmi/") => None,
         "/etc/cloud/ds-identify.cfg" => Some(content.to_vec()),
-        _ if path.starts_with("/etc/cloud") && path.ends_with(".cfg") => {
-            Some(configuration(content).into_bytes())
+        // The first line says for which cloud an image was made.
+        "/etc/sysconfig/cloud-info" => {
+            let first = text().lines().next().map(|line| words(line) + "\n");
+            Some(first.unwrap_or_default().into_bytes())
+        }
+        own::FILE => Some(configuration(content, own::keys()).into_bytes()),
+        _ if path.starts_with("/etc/cloud/") && path.ends_with(".cfg") => {
+            Some(configuration(content, KEPT.into_iter()).into_bytes())
         }
         _ if HARMLESS.iter().any(|harmless| path.starts_with(harmless)) => Some(content.to_vec()),
         _ => Some(Vec::new()),
@@ -78,8 +88,33 @@ pub fn words(line: &str) -> String {
     words.join(" ")
 }
 
+/// The command line; what the blocks of configuration in it say is said anew.
 fn cmdline(line: &str) -> String {
-    words(line.trim_end_matches('\n')) + "\n"
+    let line = Cmdline::new(line.trim_end_matches('\n'));
+    let text = line.as_str();
+    let mut redacted = String::new();
+    let mut from = 0;
+    for block in line.blocks() {
+        redacted += &words(text.get(from..block.start).unwrap_or_default());
+        redacted += &blocked(text.get(block.clone()).unwrap_or_default());
+        from = block.end;
+    }
+    redacted + &words(text.get(from..).unwrap_or_default()) + "\n"
+}
+
+/// A block of configuration, as YAML in one line. Of what is no YAML the list of datasources stays, which is found all the
+/// same.
+fn blocked(body: &str) -> String {
+    let block = Cmdline::new(&format!("cc:{body}")).cloud_config();
+    let kept = match yaml::read(block.as_bytes()) {
+        Ok(Value::Map(document)) => json::write(&Value::Map(kept(&document, KEPT.into_iter()))),
+        Ok(_) => return String::from(" "),
+        Err(_) => match bracketed(body).as_slice() {
+            [] => String::from("["),
+            list => format!("[ datasource_list: [{}]", list.join(", ")),
+        },
+    };
+    format!(" {kept} ")
 }
 
 /// One parameter. Those of `ds=nocloud;…` are looked at one by one.
@@ -122,35 +157,43 @@ fn environment(content: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// Of a configuration, the keys that identification looks at, written anew; what is below `datasource` keeps its keys and
-/// loses its texts.
-fn configuration(content: &[u8]) -> String {
-    const KEPT: [&str; 3] = ["datasource_list", "disable_vmware_customization", "sources"];
-    let Ok(Value::Map(document)) = yaml::read(content) else {
-        return String::new();
-    };
-    let mut kept = Map::new();
-    for key in KEPT {
-        if let Some(value) = document.get(key) {
-            kept.insert(key, value.clone());
-        }
+/// Keys of cloud-init's configuration that identification looks at, `datasource` aside.
+const KEPT: [&str; 2] = ["datasource_list", "disable_vmware_customization"];
+
+/// Of a configuration, the keys that are known to be harmless, written anew. What could not be read before can be read no
+/// better after.
+fn configuration(content: &[u8], keys: impl Iterator<Item = &'static str>) -> String {
+    match yaml::read(content) {
+        Ok(Value::Map(document)) => yaml::write(&Value::Map(kept(&document, keys))),
+        Ok(Value::Null) => String::new(),
+        Ok(_) => String::from("[]\n"),
+        Err(_) => String::from("[\n"),
     }
+}
+
+/// The entries with these keys; what is below `datasource` keeps its keys and loses its texts.
+fn kept(document: &Map, keys: impl Iterator<Item = &'static str>) -> Map {
+    let entries = keys.filter_map(|key| Some((key, document.get(key)?.clone())));
+    let mut kept: Map = entries.collect();
     if let Some(value) = document.get("datasource") {
         kept.insert("datasource", textless(value, TEXTLESS_DEPTH_MAX));
     }
-    yaml::write(&Value::Map(kept))
+    kept
 }
 
 /// How deep `datasource` is kept.
 const TEXTLESS_DEPTH_MAX: usize = 4;
 
-/// A value with each text but `strict_id`'s words replaced.
+/// Keys below `datasource` whose values identification looks at.
+const TOLD: [&str; 2] = ["strict_id", "fs_label"];
+
+/// A value with each text replaced but those of [`TOLD`].
 fn textless(value: &Value, depth: usize) -> Value {
     match value {
         Value::Map(map) if depth > 0 => {
             let entries = map.iter().filter_map(|(key, value)| {
                 let key = key.as_text()?;
-                let known = key == "strict_id";
+                let known = TOLD.contains(&key);
                 Some((
                     key,
                     if known {
@@ -263,9 +306,54 @@ mod tests {
                 Some("datasource_list:\n- Ec2\n- None\n"),
             ),
             ("/var/lib/cloud/seed/nocloud/user-data", "secret", Some("")),
+            (
+                "/etc/sysconfig/cloud-info",
+                "RHEV x_key=y\nz\n",
+                Some("RHEV x_key=REDACTED\n"),
+            ),
             ("/etc/shadow", "root:x", Some("")),
         ] {
             assert_eq!(text(path, content).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_keeps_what_identification_looks_at() {
+        const CC: &str =
+            "ro cc:chpasswd:%20{list:%20[root:x]}\\ndatasource_list:%20[Ec2] end_cc a=b\n";
+        const KEPT: &str = "ro cc: {\"datasource_list\":[\"Ec2\"]} end_cc a=b\n";
+        for (path, content, expected) in [
+            ("/proc/cmdline", CC, KEPT),
+            ("/proc/cmdline", "cc: password: x", "cc: {} \n"),
+            (
+                "/proc/cmdline",
+                "cc:x: {y: z}, datasource_list: [ A ] end_cc",
+                "cc: [ datasource_list: [A] end_cc\n",
+            ),
+            (
+                "/proc/cmdline",
+                "cc: [x end_cc cc: y",
+                "cc: [ end_cc cc: \n",
+            ),
+            (
+                "/etc/cloud/cloud.cfg.d/maas.cfg",
+                "datasource: {MAAS: {token_secret: x}, NoCloud: {fs_label: seed, user-data: y}}",
+                "datasource:\n    MAAS:\n        token_secret: REDACTED\n    NoCloud:\n        fs_label: seed\n        user-data: REDACTED\n",
+            ),
+            (
+                "/etc/cloudseed/cloudseed.cfg",
+                "deadline: 5\nsources: none\nx: y\n",
+                "deadline: 5\nsources: none\n",
+            ),
+            ("/etc/cloudseed/cloudseed.cfg", "# nothing\n", ""),
+            ("/etc/cloudseed/cloudseed.cfg", "- Ec2\n", "[]\n"),
+            ("/etc/cloudseed/cloudseed.cfg", "sources: [Ec2\n", "[\n"),
+        ] {
+            assert_eq!(
+                text(path, content).as_deref(),
+                Some(expected),
+                "{path}: {content}"
+            );
         }
     }
 

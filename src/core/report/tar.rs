@@ -9,13 +9,14 @@ const BLOCK_BYTES: usize = 512;
 const NAME_BYTES_MAX: usize = 100;
 const PREFIX_BYTES_MAX: usize = 155;
 
-/// Adds a file, or for a path that ends in a slash a directory. A path that no header can hold is left out; ours are not that long.
+/// Adds a file, or for a path that ends in a slash a directory, written at `time` in seconds since the epoch. A path that no
+/// header can hold is left out; ours are not that long.
 ///
 /// ```text
 /// 0 name (100)   100 mode (8)   108 owner (8)   116 group (8)   124 size (12)   136 time (12)   148 checksum (8)
 /// 156 type   257 "ustar" NUL "00"   345 directory (155)            ; numbers are octal digits
 /// ```
-pub fn append(archive: &mut Vec<u8>, path: &str, content: &[u8]) {
+pub fn append(archive: &mut Vec<u8>, path: &str, content: &[u8], time: u64) {
     let Some((prefix, name)) = split(path) else {
         return;
     };
@@ -38,7 +39,7 @@ pub fn append(archive: &mut Vec<u8>, path: &str, content: &[u8]) {
         124,
         format!("{:011o}\0", content.len()).as_bytes(),
     );
-    put(&mut header, 136, b"00000000000\0");
+    put(&mut header, 136, format!("{:011o}\0", time).as_bytes());
     put(&mut header, 148, &[b' '; 8]);
     put(&mut header, 156, if directory { b"5" } else { b"0" });
     put(&mut header, 257, b"ustar\x0000");

@@ -159,9 +159,14 @@ fn cc(line: &Cmdline) -> Vec<String> {
     if !list.is_empty() {
         return list;
     }
+    let rest = line.as_str().split_once("cc:");
+    rest.map(|(_, rest)| bracketed(rest)).unwrap_or_default()
+}
+
+/// The names in brackets after the last `datasource_list` of what need not be YAML.
+pub fn bracketed(text: &str) -> Vec<String> {
     let inside = || {
-        let (_, rest) = line.as_str().split_once("cc:")?;
-        let (_, tail) = rest.rsplit_once("datasource_list")?;
+        let (_, tail) = text.rsplit_once("datasource_list")?;
         let (_, inside) = tail.split_once(']')?.0.rsplit_once('[')?;
         Some(array(inside))
     };

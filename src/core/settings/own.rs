@@ -77,7 +77,7 @@ impl Said {
 type Take = fn(&mut Settings, &Value) -> Result<(), String>;
 
 /// Every key there is.
-const KEYS: [(&str, Take); 5] = [
+const KEYS: [(&str, Take); 6] = [
     ("sources", take_sources),
     ("deadline", |settings, value| {
         seconds(value, DEADLINE_SECONDS_MAX).map(|time| settings.deadline = Some(time))
@@ -91,7 +91,15 @@ const KEYS: [(&str, Take); 5] = [
     ("strict_includes", |settings, value| {
         truth(value).map(|truth| settings.strict_includes = truth)
     }),
+    ("report_ready", |settings, value| {
+        truth(value).map(|truth| settings.report_ready = truth)
+    }),
 ];
+
+/// The names of the settings.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|(key, _)| *key)
+}
 
 /// Reads every place. `known` are the platforms that a list of sources may name.
 pub(super) fn read(machine: &Machine, settings: &mut Settings, known: &[String]) {
@@ -129,7 +137,6 @@ fn take(settings: &mut Settings, said: &Said) {
             }
         },
         None => {
-            let keys = || KEYS.iter().map(|(key, _)| *key);
             let names: Vec<&str> = keys().collect();
             let expected = format!("a setting of cloudseed ({})", names.join(", "));
             let found = text::mistyped(&said.key, &mut keys());

@@ -206,7 +206,7 @@ fn grow(output: &mut Vec<u8>, bytes: usize) {
 }
 
 /// CRC-32 as gzip uses it: polynomial 0xEDB88320 (reflected), initial value and final exclusive or all ones.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         CRC_TABLE[(crc as u8 ^ byte) as usize] ^ (crc >> 8)
     })

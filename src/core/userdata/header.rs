@@ -15,6 +15,7 @@ use nom::{IResult, Parser};
 
 use super::sniff::is_blank;
 use super::{lines, transfer};
+use crate::url::percent_pieces;
 
 /// The header fields of a message, in order, as given; folded values are unfolded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -271,9 +272,10 @@ fn split_segment(segment: &str) -> (String, &str) {
 
 /// A name as it is after the original has written it into a header and read it again: it may lose marks around it.
 pub fn rewritten(name: String) -> String {
-    match name.is_ascii() {
-        true => unquote(name.trim_matches(is_blank)),
-        false => name,
+    if name.is_ascii() {
+        unquote(name.trim_matches(is_blank))
+    } else {
+        name
     }
 }
 
@@ -293,26 +295,13 @@ fn quote(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// `*("%" 2HEXDIG / any)`, each octet given as the character of its number.
+/// Percent-encoding taken away, each octet given as the character of its number.
 fn percent_decode(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        let (before, escape) = rest.split_at(at);
-        decoded.push_str(before);
-        let after = escape.get(1..).unwrap_or_default();
-        match transfer::hex_octet(after.as_bytes()) {
-            Some((_, octet)) => {
-                decoded.push(char::from(octet));
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                decoded.push('%');
-                rest = after;
-            }
-        }
+    for (plain, octet) in percent_pieces(text) {
+        decoded.push_str(plain);
+        decoded.extend(octet.map(char::from));
     }
-    decoded.push_str(rest);
     decoded
 }
 

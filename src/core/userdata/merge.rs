@@ -166,9 +166,10 @@ impl Mergers {
             (Value::List(places), _, Some(list), _) if matches!(new, Value::List(_)) => {
                 let Value::List(new) = new else { return };
                 for (old, new) in places.iter_mut().zip(new) {
-                    match list.recurses(&new) {
-                        true => self.change(old, new),
-                        false => *old = new,
+                    if list.recurses(&new) {
+                        self.change(old, new);
+                    } else {
+                        *old = new;
                     }
                 }
             }

@@ -54,10 +54,10 @@ fn pointer(text: &str) -> Result<Pointer, Flaw> {
     };
     let unescape = |token: &str| {
         let token = token.replace("~1", "/");
-        match token.replace("~0", "").contains('~') {
-            true => Err(Flaw::new("a pointer with ~ only in ~0 and ~1", quote(text))),
-            false => Ok(token.replace("~0", "~")),
+        if token.replace("~0", "").contains('~') {
+            return Err(Flaw::new("a pointer with ~ only in ~0 and ~1", quote(text)));
         }
+        Ok(token.replace("~0", "~"))
     };
     tokens.split('/').map(unescape).collect()
 }
@@ -166,9 +166,10 @@ impl Patcher<'_> {
         let (_, _, depth) = measure(&value);
         let deep = depth + to.len() > YAML_DEPTH_MAX;
         let counted = self.count(&value);
-        let placed = match counted.is_ok() && !deep {
-            true => put(self.document, &to, value),
-            false => Err(value),
+        let placed = if counted.is_ok() && !deep {
+            put(self.document, &to, value)
+        } else {
+            Err(value)
         };
         match placed {
             Ok(None) => self.undo.push(Undo::Move(to, from)),
@@ -178,10 +179,7 @@ impl Patcher<'_> {
             }
             Err(value) => {
                 self.undo.push(Undo::Put(from, value));
-                let shallow = match deep {
-                    true => Err(too_deep()),
-                    false => Ok(()),
-                };
+                let shallow = if deep { Err(too_deep()) } else { Ok(()) };
                 return counted.and(shallow).and(Err(missing(&to)));
             }
         }
@@ -192,18 +190,13 @@ impl Patcher<'_> {
         let (nodes, bytes, _) = measure(value);
         self.nodes += nodes;
         self.bytes += bytes;
-        match self.nodes <= YAML_NODES_MAX && self.bytes <= YAML_ALIAS_BYTES_MAX {
-            true => Ok(()),
-            false => {
-                let expected = format!(
-                    "copies of at most {YAML_NODES_MAX} nodes and {YAML_ALIAS_BYTES_MAX} bytes"
-                );
-                Err(Flaw::new(
-                    expected,
-                    format!("{} and {}", self.nodes, self.bytes),
-                ))
-            }
+        if self.nodes <= YAML_NODES_MAX && self.bytes <= YAML_ALIAS_BYTES_MAX {
+            return Ok(());
         }
+        let expected =
+            format!("copies of at most {YAML_NODES_MAX} nodes and {YAML_ALIAS_BYTES_MAX} bytes");
+        let found = format!("{} and {}", self.nodes, self.bytes);
+        Err(Flaw::new(expected, found))
     }
 
     fn roll_back(&mut self) {

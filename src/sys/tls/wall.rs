@@ -1,6 +1,6 @@
 //! The clock on the wall, for the dates of certificates.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
@@ -30,13 +30,6 @@ const fn seconds(digits: &[u8]) -> u64 {
     } else {
         value
     }
-}
-
-/// Time since the epoch, as far as the machine knows.
-pub fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
 }
 
 /// The wall clock, never before the making of this program.

@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 
 use cloudseed_core::machine::Disk;
 use cloudseed_core::machine::volume::{self, Volume};
-use cloudseed_core::net::{Wires, icmp6};
+use cloudseed_core::net::{Wires, frame};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket};
 
 pub mod paths;
 pub mod peer;
@@ -126,6 +125,14 @@ impl Wires for Tape {
         self.clock
     }
 
+    fn wall(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
+    fn plugged(&self, _: usize) -> bool {
+        true
+    }
+
     fn wait(&mut self, until: Instant) {
         self.port.ready = !self.port.rest.is_empty();
         let step = self.clock + Duration::from_millis(10);
@@ -151,7 +158,7 @@ impl Device for Port {
         let mut frame = Vec::from(Tape::MAC);
         frame.extend(self.rest.drain(..length));
         if let Some(packet) = frame.get_mut(14..) {
-            sum(packet);
+            frame::complete(packet);
         }
         Some((Played(frame), Lost))
     }
@@ -165,45 +172,6 @@ impl Device for Port {
         capabilities.medium = Medium::Ip;
         capabilities.max_transmission_unit = 1514;
         capabilities
-    }
-}
-
-/// Puts the checksums of an IP packet right, so that what they protect is reached.
-fn sum(packet: &mut [u8]) {
-    match packet.first().map(|byte| byte >> 4) {
-        Some(4) => {
-            if let Ok(mut ip) = Ipv4Packet::new_checked(packet) {
-                ip.fill_checksum();
-                let ends = (ip.src_addr().into(), ip.dst_addr().into());
-                sum_payload(ip.next_header(), ends, ip.payload_mut());
-            }
-        }
-        Some(6) => {
-            if let Ok(mut ip) = Ipv6Packet::new_checked(packet) {
-                let (from, to) = (ip.src_addr(), ip.dst_addr());
-                match ip.next_header() {
-                    IpProtocol::Icmpv6 => icmp6::fill_checksum(from, to, ip.payload_mut()),
-                    next => sum_payload(next, (from.into(), to.into()), ip.payload_mut()),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn sum_payload(next: IpProtocol, (from, to): (IpAddress, IpAddress), payload: &mut [u8]) {
-    match next {
-        IpProtocol::Tcp => {
-            if let Ok(mut tcp) = TcpPacket::new_checked(payload) {
-                tcp.fill_checksum(&from, &to);
-            }
-        }
-        IpProtocol::Udp => {
-            if let Ok(mut udp) = UdpPacket::new_checked(payload) {
-                udp.fill_checksum(&from, &to);
-            }
-        }
-        _ => {}
     }
 }
 

@@ -1,5 +1,7 @@
 //! A machine's files whose bytes are the fuzzer's.
 
+use std::time::Duration;
+
 use cloudseed_core::machine::{Disk, Files, Kind};
 
 /// A machine's files: those of a fixed list, with the fuzzer's bytes in them.
@@ -60,6 +62,18 @@ impl Files for Paths<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         let content = self.content(name)?;
         Some(String::from_utf8_lossy(content).into_owned())
+    }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        None
+    }
+
+    fn architecture(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn modified(&self, _: &str) -> Option<Duration> {
+        None
     }
 }
 

@@ -2,8 +2,8 @@
 #![no_main]
 use std::time::Duration;
 
-use cloudseed_core::fetch::Network;
 use cloudseed_core::net::{Net, Nic, trace};
+use cloudseed_core::outside::Network;
 use cloudseed_fuzz::Tape;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

@@ -2,11 +2,11 @@
 #![no_main]
 use std::time::Duration;
 
-use cloudseed_core::fetch::{Method, Request};
 use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::{Net, Nic};
+use cloudseed_core::outside::{Method, Request};
 use cloudseed_fuzz::peer::Peer;
-use sys::http::Handle;
+use sys::http::{Handle, IDLE_MAX};
 use sys::tls::Tls;
 
 /// The part of the program that this is about.
@@ -28,22 +28,17 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut net = Net::new(Peer::new(data), vec![nic], 7);
     net.fix(Fixed::parse("10.0.2.15::10.0.2.1:24::eth0").unwrap());
     let handle = Handle::new(net);
-    let agent = handle.agent(Tls::default());
+    let agent = handle.agent(Tls::default(), IDLE_MAX);
     let urls = ["a", "b", "c"].map(|path| format!("http://10.0.2.1/{path}"));
     handle.expect(&urls);
-    for (url, redirects) in urls.iter().zip([0, 2, 5]) {
+    for url in &urls {
         let before = handle.lock().net.now();
-        let answer = handle.http(
-            &agent,
-            &Request {
-                method: Method::Get,
-                url,
-                headers: &[("x-token", "t")],
-                bytes_max: 4096,
-                timeout: Duration::from_secs(2),
-                redirects,
-            },
-        );
+        let request = Request {
+            headers: &[("x-token", "t")],
+            wanted: &["x-answer"],
+            ..Request::new(Method::Get, url, 4096, Duration::from_secs(2))
+        };
+        let answer = handle.exchange(&agent, &request);
         assert!(answer.map_or(0, |answer| answer.body.len()) <= 4096);
         assert!(handle.lock().net.now() - before <= Duration::from_secs(3).into());
     }

@@ -1,6 +1,7 @@
 //! Parts of cloud-config, one after each line of "---": what comes of them is YAML that is read back.
 #![no_main]
-use cloudseed_core::compile::cloud_config::merge_parts;
+use cloudseed_core::compile::cloud_config::text as printed;
+use cloudseed_core::config::cloud_config::merge_parts;
 use cloudseed_core::userdata::Part;
 use cloudseed_core::userdata::part_type::PartType;
 use cloudseed_core::yaml;
@@ -19,6 +20,6 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     };
     let parts: Vec<Part> = text.split("\n---\n").map(part).collect();
     let merged = merge_parts(&parts);
-    let again = yaml::read(merged.text.as_bytes()).map(|value| yaml::write(&value));
+    let again = yaml::read(printed(&merged).as_bytes()).map(|value| yaml::write(&value));
     assert_eq!(again, Ok(yaml::write(&merged.value)));
 });

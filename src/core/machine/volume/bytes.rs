@@ -1,5 +1,6 @@
 //! Numbers and texts at offsets of a block, for formats that are tables of offsets.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -46,6 +47,12 @@ impl<'a> Bytes<'a> {
     /// Text up to the first NUL, without the space around it.
     pub fn text(self, offset: usize, length: usize) -> String {
         text(self.slice(offset, length).unwrap_or_default())
+    }
+
+    /// The serial number of FAT and exFAT, four bytes, little-endian, as blkid writes it: `1234-ABCD`.
+    pub fn serial(self, offset: usize) -> Option<String> {
+        let [low, high] = [self.u16(offset)?, self.u16(offset + 2)?];
+        Some(format!("{high:04X}-{low:04X}"))
     }
 
     /// A UUID in network order, as text; empty if it is all zeros.

@@ -188,17 +188,14 @@ pub fn superblock(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
     let fatboot = head
         .slice(extension + 5, 11)
         .filter(|label| signature == 0x29 && label != NO_NAME);
-    let serial = head
-        .array::<4>(extension + 1)
-        .filter(|serial| matches!(signature, 0x28 | 0x29) && *serial != [0; 4]);
+    let has_serial = matches!(signature, 0x28 | 0x29) && head.u32(extension + 1) != Some(0);
+    let serial = head.serial(extension + 1).filter(|_| has_serial);
     let root = fat.root_content(LABEL_SEARCH_BYTES_MAX).unwrap_or_default();
     Some(Superblock {
         kind: "vfat",
         label: root_label(&root),
         label_fatboot: fatboot.map(bytes::text).unwrap_or_default(),
-        uuid: serial.map_or(String::new(), |[a, b, c, d]| {
-            format!("{d:02X}{c:02X}-{b:02X}{a:02X}")
-        }),
+        uuid: serial.unwrap_or_default(),
     })
 }
 

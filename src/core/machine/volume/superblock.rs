@@ -180,11 +180,10 @@ fn exfat(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
         let units = pairs.iter().take(length).copied().map(u16::from_le_bytes);
         String::from(bytes::text_utf16(units).trim())
     });
-    let [a, b, c, d] = head.array(100)?;
     Some(Superblock {
         kind: "exfat",
         label: label.unwrap_or_default(),
-        uuid: format!("{d:02X}{c:02X}-{b:02X}{a:02X}"),
+        uuid: head.serial(100)?,
         ..Superblock::default()
     })
 }

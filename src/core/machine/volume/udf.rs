@@ -1,6 +1,5 @@
 //! UDF (ECMA-167): label and UUID only; a seed on UDF is read where it is a bridge to iso9660.
 
-use alloc::format;
 use alloc::string::String;
 
 use super::Disk;
@@ -115,6 +114,6 @@ fn uuid(name: &str) -> String {
         .map(|byte| char::from(*byte))
         .collect();
     uuid.make_ascii_lowercase();
-    let spelt = first.iter().skip(kept).take(spelt);
-    spelt.fold(uuid, |uuid, byte| format!("{uuid}{byte:02x}"))
+    let spelt = first.get(kept..kept + spelt).unwrap_or_default();
+    uuid + &crate::digest::hex(spelt, "")
 }

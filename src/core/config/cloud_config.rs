@@ -1,0 +1,207 @@
+//! The cloud-config of one document: its parts merged in order.
+//!
+//! A part that cannot be read or merged is left out, named ([`Merged::ignored`]) and warned of; the others count. The original
+//! names only those that could not be read, and drops others, such as a patch that does not fit, in silence.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::STEP;
+use crate::userdata::merge::Mergers;
+use crate::userdata::part_type::PartType;
+use crate::userdata::{Part, patch};
+use crate::value::{Map, Value};
+use crate::warning::Warning;
+use crate::{json, yaml};
+
+/// The headers that name mergers; the first that is not empty counts. The original wants these letters, not any case.
+const MERGE_HEADERS: [&str; 2] = ["Merge-Type", "X-Merge-Type"];
+
+/// All parts of cloud-config as one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// The configuration; an empty map where there was no part.
+    pub value: Value,
+    /// The names of the parts that made it, each fit for one line.
+    pub used: Vec<String>,
+    /// The names of the parts that were left out, likewise.
+    pub ignored: Vec<String>,
+    /// Why they were.
+    pub warnings: Vec<Warning>,
+}
+
+impl Merged {
+    /// True if there was no part of cloud-config at all.
+    pub fn is_empty(&self) -> bool {
+        self.used.is_empty() && self.ignored.is_empty()
+    }
+}
+
+/// Merges the parts of cloud-config in their order; parts of other types are passed over.
+pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Merged {
+    let mut merged = Merged {
+        value: Value::Map(Map::new()),
+        used: Vec::new(),
+        ignored: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for part in parts {
+        let done = match part.content_type {
+            PartType::CloudConfig => merge_part(&mut merged.value, part),
+            PartType::ConfigPatch => patch_part(&mut merged.value, part),
+            _ => continue,
+        };
+        match done {
+            Ok(()) => merged.used.push(name(part)),
+            Err(warning) => {
+                merged.ignored.push(name(part));
+                merged.warnings.push(warning);
+            }
+        }
+    }
+    merged
+}
+
+fn merge_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
+    let body = yaml::read(&part.content).map_err(|error| error.warning(STEP, place(part)))?;
+    let mut body = match body {
+        Value::Map(body) => body,
+        Value::Null => return Err(warning(part, "a map", "nothing but comments")),
+        other => return Err(warning(part, "a map", other.kind())),
+    };
+    Mergers::of_part(&mut body, merge_header(part))
+        .and_then(|mergers| mergers.merge(value, Value::Map(body)))
+        .map_err(|flaw| warning(part, flaw.expected, flaw.found))
+}
+
+fn patch_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
+    // JSON has no comments.
+    let start_line = PartType::ConfigPatch.start_line();
+    let text = part.content.trim_ascii_start();
+    let (skipped, text) = match text.split_at_checked(start_line.len()) {
+        Some(split) if split.0.eq_ignore_ascii_case(start_line.as_bytes()) => split,
+        _ => text.split_at(0),
+    };
+    let before = part.content.len() - text.len() - skipped.len();
+    let lines = part
+        .content
+        .iter()
+        .take(before)
+        .filter(|byte| **byte == b'\n');
+    let patch = json::read(text).map_err(|mut error| {
+        error.line += lines.count();
+        error.warning(STEP, place(part))
+    })?;
+    patch::apply(value, &patch).map_err(|flaw| warning(part, flaw.expected, flaw.found))
+}
+
+fn merge_header(part: &Part) -> &str {
+    let find = |name: &str| {
+        let mut headers = part.headers.iter();
+        let (_, value) = headers.find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        Some(value.trim()).filter(|value| !value.is_empty())
+    };
+    MERGE_HEADERS.into_iter().find_map(find).unwrap_or("")
+}
+
+fn warning(part: &Part, expected: impl ToString, found: impl ToString) -> Warning {
+    Warning::new(STEP, place(part), expected, found)
+}
+
+fn place(part: &Part) -> String {
+    format!("{} of {}", name(part), part.origin)
+}
+
+/// The name of a part in one line of a comment.
+fn name(part: &Part) -> String {
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    match part.filename.replace(is_break, " ").trim() {
+        "" => "?".to_string(),
+        name => name.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn part(number: u32, content_type: &str, header: &str, content: &str) -> Part {
+        Part {
+            number,
+            content_type: PartType::new(content_type),
+            filename: format!("part-{number:03}"),
+            headers: [("merge-type".to_string(), header.to_string())].into(),
+            origin: "user-data".to_string(),
+            content: content.as_bytes().into(),
+        }
+    }
+
+    #[test]
+    fn parts_are_merged_in_order() {
+        let mut parts = [
+            part(
+                1,
+                "text/cloud-config",
+                "",
+                "#cloud-config\na: [1]\nb: {c: 1}\n",
+            ),
+            part(2, "text/x-shellscript", "", "#!/bin/sh\n"),
+            part(
+                3,
+                "text/cloud-config",
+                "list(append)+dict(recurse_list)",
+                "a: [2]\n",
+            ),
+            part(
+                4,
+                "text/cloud-config-jsonp",
+                "",
+                "\n#cloud-config-jsonp\n[{\"op\": \"add\", \"path\": \"/b/d\", \"value\": 2}]",
+            ),
+            part(5, "text/cloud-config", "", "#cloud-config\n"),
+            part(6, "text/cloud-config", "", "a: b: c\n"),
+            part(7, "text/cloud-config", "", "merge_how: x\nz: 1\n"),
+            part(
+                8,
+                "text/cloud-config-jsonp",
+                "",
+                "\n#cloud-config-jsonp\n[{]",
+            ),
+            part(
+                9,
+                "text/cloud-config-jsonp",
+                "",
+                "[{\"op\": \"remove\", \"path\": \"/y\"}]",
+            ),
+            part(10, "text/cloud-config", "", "- a\n"),
+        ];
+        parts[0].filename = " x\u{85}\ny: 1 ".to_string();
+        parts[9].filename = "\n".to_string();
+        let merged = merge_parts(&parts);
+        assert_eq!(merged.used, ["x  y: 1", "part-003", "part-004"]);
+        let ignored = ["part-005", "part-006", "part-007", "part-008", "part-009"];
+        assert_eq!(merged.ignored, [&ignored[..], &["?"]].concat());
+        let value = yaml::read(b"a: [1, 2]\nb: {c: 1, d: 2}");
+        assert_eq!(value, Ok(merged.value));
+        let warnings: Vec<String> = merged.warnings.iter().map(ToString::to_string).collect();
+        let expected = [
+            "merge: part-005 of user-data: expected a map, but found nothing but comments",
+            "merge: part-006 of user-data, line 1 column 5: expected YAML, that is: mapping values are not allowed in this context, but found \"a: b: c\"",
+            "merge: part-007 of user-data: expected a merger like dict(replace), but found \"x\"",
+            "merge: part-008 of user-data, line 3 column 3: expected a key in double quotes, but found \"]\"",
+            "merge: part-009 of user-data: expected a place \"/y\", but found none in operation 1",
+            "merge: ? of user-data: expected a map, but found list",
+        ];
+        assert_eq!(warnings, expected);
+    }
+
+    #[test]
+    fn no_part_makes_nothing() {
+        let merged = merge_parts(&[part(1, "text/x-shellscript", "", "#!/bin/sh\n")]);
+        assert!(merged.is_empty());
+        assert_eq!(merged.value, Value::Map(Map::new()));
+        assert!(!merge_parts(&[part(1, "text/cloud-config", "", "{}")]).is_empty());
+    }
+}

@@ -1,0 +1,7 @@
+//! Dialects: protocols and layouts that several platforms speak. A platform knows dialects, never another platform.
+
+pub mod ec2;
+pub mod mdata;
+pub mod seed;
+pub mod vendor;
+pub mod xml;

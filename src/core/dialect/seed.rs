@@ -1,0 +1,148 @@
+//! A seed: meta-data, user-data, vendor-data and network-config, side by side in a directory, on a volume or behind a URL.
+//!
+//! Source: cloud-init's NoCloud and the seed directories of its other datasources. A seed has at least meta-data and
+//! user-data, which may be empty. On purpose otherwise: meta-data that cannot be understood costs the meta-data, and an
+//! optional document that cannot be read costs that document, with a warning each.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
+use crate::instance::{Document, Documents};
+use crate::machine::volume::{self, Volume};
+use crate::url::{below, shown};
+use crate::value::{Map, Value};
+use crate::warning::Error;
+
+/// What one source has.
+#[derive(Clone, Debug, Default)]
+pub struct Seed {
+    /// Its meta-data.
+    pub meta_data: Map,
+    /// Its documents.
+    pub documents: Documents,
+}
+
+/// A place that may hold a seed.
+pub enum Place<'a> {
+    /// A directory of the machine.
+    Directory(&'a str),
+    /// A volume.
+    Volume(&'a Volume),
+    /// A URL; where each document is, see [`below`].
+    Url(&'a str),
+}
+
+impl Place<'_> {
+    /// Its name in messages.
+    fn name(&self) -> String {
+        match self {
+            Place::Directory(path) => String::from(*path),
+            Place::Url(url) => format!("{}", shown(url)),
+            Place::Volume(volume) => format!("volume {}", volume.name),
+        }
+    }
+
+    fn read(&self, cloud: &mut Cloud, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self {
+            Place::Directory(path) => {
+                let path = format!("{path}/{name}");
+                Ok(cloud.machine.files.read(&path, RESPONSE_BYTES_MAX))
+            }
+            Place::Volume(volume) => match cloud.machine.files.disk(&volume.name) {
+                Some(disk) => volume::read_file(&*disk, volume, name, RESPONSE_BYTES_MAX),
+                None => {
+                    let found = "a device that cannot be opened";
+                    Err(cloud.broken(&self.name(), "a volume", found))
+                }
+            },
+            Place::Url(url) => cloud.web().read(&below(url, name)),
+        }
+    }
+
+    /// The names of what is there, as far as that can be told.
+    fn there(&self, cloud: &Cloud) -> Vec<String> {
+        match self {
+            Place::Directory(path) => cloud.machine.files.list(path),
+            Place::Volume(volume) => {
+                let disk = cloud.machine.files.disk(&volume.name);
+                let names = disk.and_then(|disk| volume::list(&*disk, volume, "").ok());
+                names.unwrap_or_default()
+            }
+            Place::Url(_) => Vec::new(),
+        }
+    }
+}
+
+/// Most names of what is there that a message tells.
+const NAMES_MAX: usize = 8;
+
+/// Reads a seed. `None` where there is none that is complete; a warning then says what is missing, and what is there.
+pub fn read(cloud: &mut Cloud, place: &Place) -> Option<Seed> {
+    let meta_data = required(cloud, place, "meta-data")?;
+    let user_data = required(cloud, place, "user-data")?;
+    let name = format!("{} meta-data", place.name());
+    Some(Seed {
+        meta_data: map(cloud, &name, &meta_data),
+        documents: Documents::default()
+            .with(Document::MetaData, Some(meta_data))
+            .with(Document::UserData, Some(user_data))
+            .with(Document::VendorData, optional(cloud, place, "vendor-data"))
+            .with(
+                Document::NetworkConfig,
+                optional(cloud, place, "network-config"),
+            ),
+    })
+}
+
+fn required(cloud: &mut Cloud, place: &Place, name: &str) -> Option<Vec<u8>> {
+    match place.read(cloud, name) {
+        Ok(Some(document)) => Some(document),
+        Ok(None) => {
+            let mut there = place.there(cloud);
+            there.truncate(NAMES_MAX);
+            let found = match there[..] {
+                [] => String::from("no such document"),
+                _ => format!("no such file beside {}", there.join(", ")),
+            };
+            cloud.warn(&place.name(), name, found);
+            None
+        }
+        Err(error) => {
+            cloud.warnings.push(error.what);
+            None
+        }
+    }
+}
+
+fn optional(cloud: &mut Cloud, place: &Place, name: &str) -> Option<Vec<u8>> {
+    place.read(cloud, name).unwrap_or_else(|error| {
+        cloud.warnings.push(error.what);
+        None
+    })
+}
+
+/// Meta-data as a map; what is none costs itself.
+pub fn map(cloud: &mut Cloud, place: &str, document: &[u8]) -> Map {
+    match crate::yaml::read(document) {
+        Ok(Value::Map(map)) => return map,
+        Ok(Value::Null) => {}
+        Ok(other) => cloud.warn(place, "a map", other.kind()),
+        Err(error) => {
+            let step = format!("fetch {}", cloud.name);
+            cloud.warnings.push(error.warning(step, place));
+        }
+    }
+    Map::new()
+}
+
+/// A document that stands in a configuration: text, bytes, or a tree that is written as one.
+pub fn document(value: &Value) -> Option<Vec<u8>> {
+    match value {
+        Value::Null => None,
+        Value::Text(text) => Some(text.clone().into_bytes()),
+        Value::Bytes(bytes) => Some(bytes.clone()),
+        tree => Some(crate::yaml::write(tree).into_bytes()),
+    }
+}

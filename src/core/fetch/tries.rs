@@ -1,0 +1,175 @@
+//! Tries: the one loop in which a document is asked for until it is there, or is known not to come.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use super::schedule::Schedule;
+use crate::journal::Journal;
+use crate::outside::{Failure, Method, Outside, Response};
+use crate::url::shown;
+use crate::warning::{Blame, Error};
+
+/// What is asked for, in the words of its messages.
+pub struct Goal<'a> {
+    /// The step that asks.
+    pub step: &'a str,
+    /// The method.
+    pub method: Method,
+    /// The URL; it is told without what may be secret in it.
+    pub url: &'a str,
+    /// True if the document may be missing.
+    pub optional: bool,
+    /// What a status means.
+    pub meaning: fn(u16) -> Meaning,
+}
+
+/// One try: given how long it may take, what came of it.
+pub type Try<'t> = &'t mut dyn FnMut(&mut dyn Outside, Duration) -> Result<Response, Miss>;
+
+/// A try that brought no document.
+pub struct Miss {
+    /// What was found instead.
+    pub found: String,
+    /// Whose fault it is.
+    pub blame: Blame,
+    /// True if another try may do better.
+    pub again: bool,
+    /// How long the other side wants to be left alone.
+    pub after: Option<Duration>,
+    /// What the answer meant, if there was one.
+    pub meaning: Option<Meaning>,
+    /// The other side's own time, if it told.
+    pub date: Option<Duration>,
+}
+
+/// Why a document is not there.
+pub struct Denied {
+    /// Why.
+    pub error: Error,
+    /// What the last answer meant, if that was what ended it.
+    pub meaning: Option<Meaning>,
+    /// The other side's own time, if it told.
+    pub date: Option<Duration>,
+}
+
+/// What the status of an answer means to whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// The body is the document.
+    Document,
+    /// There is no such document.
+    Missing,
+    /// It may be there later.
+    Again,
+    /// What the request carries is not taken (any more).
+    Denied,
+    /// This will not do, also later.
+    Refused,
+}
+
+/// What a status means to most services.
+pub fn usual(status: u16) -> Meaning {
+    match status {
+        204 | 404 => Meaning::Missing,
+        200..300 => Meaning::Document,
+        401 => Meaning::Denied,
+        408 | 425 | 429 | 500..=599 => Meaning::Again,
+        _ => Meaning::Refused,
+    }
+}
+
+impl Goal<'_> {
+    /// Tries until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
+    /// 429 and 5xx; every other status is final. `None` if the document is missing and may be.
+    pub fn pursue(
+        &self,
+        outside: &mut dyn Outside,
+        journal: &Journal,
+        schedule: &mut Schedule,
+        attempt: Try,
+    ) -> Result<Option<Response>, Denied> {
+        let place = format!("{} {}", self.method.as_str(), shown(self.url));
+        loop {
+            let timeout = schedule.begin(outside.now());
+            let answered = attempt(outside, timeout).and_then(|response| self.take(response));
+            let now = outside.now();
+            let miss = match answered {
+                Ok(found) => {
+                    match &found {
+                        Ok(response) => {
+                            journal
+                                .note(now, format_args!("{place}: {} bytes", response.body.len()));
+                        }
+                        Err(status) => journal.note(now, format_args!("{place}: none ({status})")),
+                    }
+                    return Ok(found.ok());
+                }
+                Err(miss) => miss,
+            };
+            let pause = schedule.pause(now, miss.after, outside.random());
+            let Some(pause) = pause.filter(|_| miss.again) else {
+                return Err(self.denied(place, miss, schedule.spent(now)));
+            };
+            let millis = pause.as_millis();
+            journal.note(
+                now,
+                format_args!("{place}: {}; again in {millis} ms", miss.found),
+            );
+            outside.pause(pause);
+        }
+    }
+
+    /// What an answer means: a document, the status that says that there is none, or a miss.
+    fn take(&self, response: Response) -> Result<Result<Response, u16>, Miss> {
+        match (self.meaning)(response.status) {
+            Meaning::Document => Ok(Ok(response)),
+            Meaning::Missing if self.optional => Ok(Err(response.status)),
+            meaning => Err(Miss::answered(&response, meaning)),
+        }
+    }
+
+    fn denied(&self, place: String, miss: Miss, spent: String) -> Denied {
+        let expected = match self.optional {
+            true => "status 200 or 404",
+            false => "status 200",
+        };
+        let found = format!("{} ({spent})", miss.found);
+        Denied {
+            error: Error::new(miss.blame, self.step, place, expected, found),
+            meaning: miss.meaning,
+            date: miss.date,
+        }
+    }
+}
+
+impl Miss {
+    /// No answer.
+    pub fn silent(failure: Failure) -> Miss {
+        Miss {
+            found: failure.found,
+            blame: Blame::Silent,
+            again: failure.again,
+            after: None,
+            meaning: None,
+            date: None,
+        }
+    }
+
+    /// An answer that is not the document.
+    fn answered(response: &Response, meaning: Meaning) -> Miss {
+        let status = response.status;
+        let seconds = response.retry_after.map(u64::from);
+        Miss {
+            found: match &response.location {
+                Some(location) => format!("{status} to {}", shown(location)),
+                None => status.to_string(),
+            },
+            blame: Blame::Broken,
+            again: meaning == Meaning::Again,
+            after: seconds.map(Duration::from_secs),
+            meaning: Some(meaning),
+            date: response.date,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Documents by URL, wherever they are: what `#include` and `seedfrom` read. Here, and only here, redirects are followed.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use super::RESPONSE_BYTES_MAX;
+use super::schedule::Schedule;
+use super::tries::{Goal, Miss, usual};
+use crate::journal::Journal;
+use crate::machine::Files;
+use crate::outside::{Endpoint, Failure, Method, Network, Outside, Request, Response};
+use crate::url::{Url, shown};
+use crate::userdata::Includes;
+use crate::warning::{Blame, Error};
+
+/// Most redirects followed for an include or a seed; metadata requests follow none.
+pub const REDIRECTS_MAX: u8 = 5;
+/// Longest time one included document may take, in seconds.
+pub const INCLUDE_SECONDS_MAX: u64 = 15;
+
+/// Documents by URL.
+pub struct Web<'a> {
+    /// The machine's files, for `file://` and plain paths.
+    pub files: &'a dyn Files,
+    /// The seams.
+    pub outside: &'a mut dyn Outside,
+    /// The log.
+    pub journal: Journal,
+    /// When the last document must be there, on the clock of [`crate::outside::Clock::now`].
+    pub deadline: Duration,
+}
+
+impl Web<'_> {
+    /// The document behind `url`: `http://`, `https://`, `file://` or an absolute path. `Ok(None)` if it is not there.
+    pub fn read(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
+        let scheme = url.get(..7).unwrap_or_default();
+        let path = match scheme.eq_ignore_ascii_case("file://") {
+            true => url.get(7..),
+            false => Some(url).filter(|url| url.starts_with('/')),
+        };
+        match path {
+            // The original's working directory is /.
+            Some(path) => {
+                let path = format!("/{}", path.trim_start_matches('/'));
+                Ok(self.files.read(&path, RESPONSE_BYTES_MAX))
+            }
+            None => self.request(url),
+        }
+    }
+
+    fn request(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
+        let failed = |blame, found: &str| {
+            let place = format!("GET {}", shown(url));
+            Error::new(blame, "fetch", place, "status 200", found)
+        };
+        let Some(first) = Url::parse(url).filter(Url::is_http) else {
+            return Err(failed(
+                Blame::Unable,
+                "an address that is not http://, https://, file:// or /path",
+            ));
+        };
+        let most = Duration::from_secs(INCLUDE_SECONDS_MAX);
+        let mut schedule = Schedule::new(self.outside.now(), self.deadline, most);
+        let left = schedule.left(self.outside.now());
+        let origin = first.origin();
+        self.outside
+            .reach(Network::Any, &[Endpoint::from(origin.as_str())], left)
+            .map_err(|failure| failed(Blame::Silent, &failure.found))?;
+        let goal = Goal {
+            step: "fetch",
+            method: Method::Get,
+            url,
+            optional: true,
+            meaning: usual,
+        };
+        let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {
+            let request = Request::new(Method::Get, url, RESPONSE_BYTES_MAX, timeout);
+            follow(outside, &request, REDIRECTS_MAX).map_err(Miss::silent)
+        };
+        let found = goal.pursue(self.outside, &self.journal, &mut schedule, &mut attempt);
+        match found {
+            Ok(response) => Ok(response.map(|response| response.body)),
+            Err(denied) => Err(denied.error),
+        }
+    }
+}
+
+impl Includes for Web<'_> {
+    fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {
+        match self.read(url)? {
+            Some(body) => Ok(body),
+            None => Err(Error::new(
+                Blame::Broken,
+                "fetch",
+                shown(url),
+                "a document",
+                "nothing (404, or no such file)",
+            )),
+        }
+    }
+}
+
+/// One GET, and at most `redirects` more that the answers lead to, all within the time of the first. Only within the scheme;
+/// headers, user and password go to the origin they are meant for and to no other.
+pub fn follow(
+    outside: &mut dyn Outside,
+    request: &Request,
+    redirects: u8,
+) -> Result<Response, Failure> {
+    let until = outside.now().saturating_add(request.timeout);
+    let mut url = String::from(request.url);
+    let mut followed = 0;
+    loop {
+        let (Some(first), Some(here)) = (Url::parse(request.url), Url::parse(&url)) else {
+            return Err(Failure::lasting("a URL that is none"));
+        };
+        let left = until.saturating_sub(outside.now());
+        let mut next = Request::new(request.method, &url, request.bytes_max, left);
+        if here.same_origin(&first) {
+            (next.at, next.headers) = (request.at, request.headers);
+        }
+        let response = outside.exchange(&next)?;
+        let to = response.location.as_deref();
+        let Some(to) = to.filter(|_| (300..400).contains(&response.status)) else {
+            return Ok(response);
+        };
+        let next = here.join(to);
+        let allowed = followed < redirects && may_lead(&first, &here, &next);
+        if !allowed {
+            return Err(Failure::lasting(format!("a redirect to {}", shown(&next))));
+        }
+        followed += 1;
+        url = with_credentials(&first, next);
+    }
+}
+
+/// Whether a page may send us there: in the same scheme, and from elsewhere to no address that means this machine or its link,
+/// where the metadata service is.
+fn may_lead(first: &Url, here: &Url, to: &str) -> bool {
+    let Some(to) = Url::parse(to) else {
+        return false;
+    };
+    let near = match to.host().parse().map(|host: IpAddr| host.to_canonical()) {
+        Ok(IpAddr::V4(host)) => host.is_loopback() || host.is_link_local() || host.is_unspecified(),
+        Ok(IpAddr::V6(host)) => {
+            host.is_loopback() || host.is_unicast_link_local() || host.is_unspecified()
+        }
+        Err(_) => to.host().eq_ignore_ascii_case("localhost"),
+    };
+    let same_host = to.host().eq_ignore_ascii_case(here.host());
+    first.is_https() == to.is_https() && to.is_http() && (!near || same_host)
+}
+
+/// A page of the first origin is asked for as its first page was.
+fn with_credentials(first: &Url, next: String) -> String {
+    let credentials = first.userinfo().zip(Url::parse(&next));
+    match credentials.filter(|(_, next)| next.userinfo().is_none() && next.same_origin(first)) {
+        Some((userinfo, page)) => page.with_userinfo(userinfo),
+        None => next,
+    }
+}

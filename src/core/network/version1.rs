@@ -1,0 +1,397 @@
+//! Version 1: a list of elements, each with its type. What gives a device its addresses are its subnets.
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::field::{Field, Pass, Reader, written};
+use super::{
+    Cidr, Config, Device, Dhcp, Dialect, Dns, Kind, Members, Method, Name, Route, everywhere,
+};
+use crate::value::{Map, Value};
+
+/// Parameters of a bond by version 1's names, and version 2's.
+pub(super) const BOND: &[(&str, &str)] = &[
+    ("bond-ad-select", "ad-select"),
+    ("bond-all-slaves-active", "all-slaves-active"),
+    ("bond-arp-all-targets", "arp-all-targets"),
+    ("bond-arp-interval", "arp-interval"),
+    ("bond-arp-ip-target", "arp-ip-targets"),
+    ("bond-arp-validate", "arp-validate"),
+    ("bond-downdelay", "down-delay"),
+    ("bond-fail-over-mac", "fail-over-mac-policy"),
+    ("bond-lacp-rate", "lacp-rate"),
+    ("bond-learn-packet-interval", "learn-packet-interval"),
+    ("bond-miimon", "mii-monitor-interval"),
+    ("bond-min-links", "min-links"),
+    ("bond-mode", "mode"),
+    ("bond-num-grat-arp", "gratuitous-arp"),
+    ("bond-packets-per-slave", "packets-per-slave"),
+    ("bond-primary", "primary"),
+    ("bond-primary-reselect", "primary-reselect-policy"),
+    ("bond-updelay", "up-delay"),
+    ("bond-xmit-hash-policy", "transmit-hash-policy"),
+    // Spellings that are in use in version 2.
+    ("arp-ip-target", "arp-ip-targets"),
+    ("gratuitious-arp", "gratuitous-arp"),
+];
+
+/// The same of a bridge; the last two are lists of `PORT NUMBER` in version 1, maps in version 2.
+pub(super) const BRIDGE: &[(&str, &str)] = &[
+    ("bridge_ageing", "ageing-time"),
+    ("bridge_bridgeprio", "priority"),
+    ("bridge_fd", "forward-delay"),
+    ("bridge_hello", "hello-time"),
+    ("bridge_maxage", "max-age"),
+    ("bridge_stp", "stp"),
+    ("bridge_pathcost", "path-cost"),
+    ("bridge_portprio", "port-priority"),
+];
+
+/// What gives IPv6 its addresses, by a subnet's type.
+const METHODS: [(&str, Method); 4] = [
+    ("dhcp6", Method::Dhcp),
+    ("ipv6_dhcpv6-stateful", Method::Stateful),
+    ("ipv6_dhcpv6-stateless", Method::Stateless),
+    ("ipv6_slaac", Method::Slaac),
+];
+
+/// What a device is told beside its subnets.
+fn fields(device: &mut Device, pass: &mut Pass) {
+    pass.field("mac_address", Field::Mac(&mut device.mac));
+    pass.field("mtu", Field::Number(&mut device.mtu));
+    pass.field("accept-ra", Field::Flag(&mut device.accept_ra));
+    pass.field("optional", Field::Flag(&mut device.optional));
+    pass.field("keep_configuration", Field::Flag(&mut device.critical));
+    pass.field("wakeonlan", Field::Flag(&mut device.wake_on_lan));
+    let (key, members, table) = match &mut device.kind {
+        Kind::Bond(bond) => ("bond_interfaces", bond, BOND),
+        Kind::Bridge(bridge) => ("bridge_interfaces", bridge, BRIDGE),
+        Kind::Vlan(id, link) => {
+            pass.field("vlan_id", Field::Number(id));
+            return pass.field("vlan_link", Field::Name(link));
+        }
+        Kind::Card => {
+            let driver = &mut device.driver;
+            return pass.group("params", &mut |pass| {
+                pass.field("driver", Field::Name(driver))
+            });
+        }
+    };
+    pass.field(key, Field::Names(&mut members.names));
+    let parameters = Field::Parameters(&mut members.parameters, table, true);
+    pass.field("params", parameters);
+}
+
+/// Reads the elements of a document of version 1.
+pub(super) fn read(reader: &mut Reader, elements: &Value) -> Config {
+    let mut config = Config::new(Dialect::Version1);
+    let mut servers = Vec::new();
+    let place = reader.enter("config");
+    for element in reader.maps(Some(elements)) {
+        match element
+            .get("type")
+            .and_then(Value::as_text)
+            .unwrap_or_default()
+        {
+            "nameserver" => {
+                let (device, dns) = nameserver(reader, element);
+                match device {
+                    Some(device) => servers.push((device, dns)),
+                    None => config.dns.extend(dns),
+                }
+            }
+            "route" => config.routes.extend(route(reader, element, None)),
+            kind => read_device(reader, &mut config, kind, element),
+        }
+    }
+    for (name, dns) in servers {
+        match config.devices.iter_mut().find(|device| device.name == name) {
+            Some(device) => device.dns.extend(dns),
+            None => reader.refuse(
+                "a device to ask name servers through",
+                &name.as_str().into(),
+            ),
+        }
+    }
+    reader.leave(place);
+    config
+}
+
+fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map) {
+    let kind = match kind {
+        "physical" | "loopback" | "infiniband" => Kind::Card,
+        "bond" => Kind::Bond(Members::default()),
+        "bridge" => Kind::Bridge(Members::default()),
+        "vlan" => Kind::Vlan(None, None),
+        other => return reader.refuse("a type of version 1", &other.into()),
+    };
+    let mut name = None;
+    reader.field(told, "name", Field::Interface(&mut name));
+    let Some(name) = name else {
+        return reader.warn("a device with a name", "one without".to_string());
+    };
+    let place = reader.enter(name.as_str());
+    let mut device = Device::named(name);
+    device.kind = kind;
+    fields(&mut device, &mut Pass::Read(reader, told));
+    if device.kind == Kind::Card {
+        let mac = device.mac.take();
+        device.recognised_by(mac);
+    }
+    for subnet in reader.maps(told.get("subnets")) {
+        read_subnet(reader, &mut device, subnet);
+    }
+    reader.add(config, device);
+    reader.leave(place);
+}
+
+fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
+    let place = reader.enter("subnets");
+    let (mut kind, mut control, mut mtu, mut metric, mut gateway) = (None, None, None, None, None);
+    reader.field(subnet, "type", Field::Name(&mut kind));
+    reader.field(subnet, "control", Field::Name(&mut control));
+    reader.field(subnet, "mtu", Field::Number(&mut mtu));
+    reader.field(subnet, "metric", Field::Number(&mut metric));
+    reader.field(subnet, "gateway", Field::Address(&mut gateway));
+    reader.field(
+        subnet,
+        "dns_nameservers",
+        Field::Addresses(&mut device.dns.servers),
+    );
+    reader.field(subnet, "dns_search", Field::Names(&mut device.dns.search));
+    let dhcp = |method, metric| {
+        let mut dhcp = Dhcp::new(method);
+        dhcp.overrides.route_metric = metric;
+        dhcp
+    };
+    match kind.as_ref().map_or("", Name::as_str) {
+        "dhcp" | "dhcp4" => device.dhcp4 = dhcp(Method::Dhcp, metric),
+        "static" | "static6" => {
+            let address = network(reader, subnet, ["address", "ip_address"]);
+            let six = address.is_some_and(|address| address.address.is_ipv6());
+            let to = if six {
+                &mut device.mtu6
+            } else {
+                &mut device.mtu
+            };
+            *to = mtu.or(*to);
+            reader.push(&mut device.addresses, address);
+        }
+        "manual" | "loopback" => {}
+        kind => match METHODS.iter().find(|(word, _)| *word == kind) {
+            Some((_, method)) => device.dhcp6 = dhcp(*method, metric),
+            None => reader.refuse("a type of subnet", &kind.into()),
+        },
+    }
+    device.manual |= matches!(control.as_ref().map(Name::as_str), Some("manual" | "off"));
+    let default = gateway.map(|gateway| Route {
+        metric,
+        ..Route::default_via(gateway)
+    });
+    reader.push(&mut device.routes, default);
+    for map in reader.maps(subnet.get("routes")) {
+        let route = route(reader, map, metric);
+        reader.push(&mut device.routes, route);
+    }
+    reader.leave(place);
+}
+
+/// An address or a network with the prefix behind it or the mask beside it; `default` is everywhere.
+fn network(reader: &mut Reader, map: &Map, keys: [&str; 2]) -> Option<Cidr> {
+    let found = keys.iter().find_map(|key| map.get(key));
+    let text = found.and_then(Value::to_text).unwrap_or_default();
+    let beside = ["prefix", "netmask"]
+        .iter()
+        .find_map(|key| map.get(key)?.to_text());
+    let network = match beside.filter(|mask| !mask.is_empty() && !text.contains('/')) {
+        _ if text == "default" => {
+            let router = map.get("gateway").and_then(Value::as_text);
+            router
+                .and_then(|router| router.parse().ok())
+                .map(everywhere)
+        }
+        Some(mask) => Cidr::parse(&format!("{text}/{mask}")),
+        None => Cidr::parse_address(&text),
+    };
+    if network.is_none() {
+        reader.refuse(
+            "an IP address with its network",
+            found.unwrap_or(&Value::Null),
+        );
+    }
+    network
+}
+
+/// A route; its own metric counts more than that of its subnet.
+fn route(reader: &mut Reader, map: &Map, metric: Option<u32>) -> Option<Route> {
+    let mut route = Route::new(network(reader, map, ["destination", "network"])?, None);
+    route.metric = metric;
+    reader.field(map, "gateway", Field::Address(&mut route.via));
+    reader.field(map, "metric", Field::Number(&mut route.metric));
+    Some(route)
+}
+
+/// Name servers, and the device they are asked through if they belong to one.
+fn nameserver(reader: &mut Reader, map: &Map) -> (Option<Name>, Dns) {
+    let (mut device, mut dns) = (None, Dns::default());
+    reader.field(map, "interface", Field::Name(&mut device));
+    reader.field(map, "address", Field::Addresses(&mut dns.servers));
+    reader.field(map, "search", Field::Names(&mut dns.search));
+    (device, dns)
+}
+
+/// Writes a document of version 1.
+pub(super) fn write(config: &Config) -> Value {
+    let mut elements: Vec<Value> = Vec::new();
+    for device in &config.devices {
+        elements.push(element(config.dialect, device));
+    }
+    for route in &config.routes {
+        let mut map = route_map(route, "destination");
+        map.insert("type", Value::from("route"));
+        elements.push(map.into());
+    }
+    let mut dns = dns_map(&config.dns, "address", "search");
+    if !dns.is_empty() {
+        dns.insert("type", Value::from("nameserver"));
+        elements.push(dns.into());
+    }
+    let mut document = Map::new();
+    document.insert("version", Value::Int(1));
+    document.insert("config", Value::List(elements));
+    document.into()
+}
+
+/// A map with its type.
+fn typed(kind: &str) -> Map {
+    let mut map = Map::new();
+    map.insert("type", Value::from(kind));
+    map
+}
+
+fn element(dialect: Dialect, device: &Device) -> Value {
+    let name = device.set_name.as_ref().unwrap_or(&device.name);
+    let kind = match &device.kind {
+        Kind::Card if name.as_str() == "lo" => "loopback",
+        Kind::Card => "physical",
+        Kind::Bond(_) => "bond",
+        Kind::Bridge(_) => "bridge",
+        Kind::Vlan(..) => "vlan",
+    };
+    let mut subnets = subnets(dialect, device);
+    if dialect == Dialect::Interfaces {
+        let control = if device.manual { "manual" } else { "auto" };
+        let kind = if kind == "loopback" { kind } else { "manual" };
+        if subnets.is_empty() && (kind, control) != ("manual", "auto") {
+            subnets.push(typed(kind));
+        }
+        for subnet in &mut subnets {
+            subnet.insert("control", Value::from(control));
+        }
+    }
+    let mut copy = device.clone();
+    let mut told = written(&mut |pass| fields(&mut copy, pass));
+    told.insert("type", Value::from(kind));
+    told.insert("name", Value::from(name.as_str()));
+    let subnets = subnets.into_iter().map(Value::Map);
+    told.insert("subnets", Value::List(subnets.collect()));
+    told.into()
+}
+
+/// The subnets of a device. Its name servers go to the first static one, or to the first.
+fn subnets(dialect: Dialect, device: &Device) -> Vec<Map> {
+    let mut subnets = Vec::new();
+    if device.dhcp4.method == Some(Method::Dhcp) {
+        let interfaces = dialect == Dialect::Interfaces;
+        let kind = if interfaces { "dhcp" } else { "dhcp4" };
+        subnets.push(dynamic(kind, &device.dhcp4));
+    }
+    for (kind, method) in METHODS {
+        if device.dhcp6.method == Some(method) {
+            subnets.push(dynamic(kind, &device.dhcp6));
+        }
+    }
+    let first = subnets.len();
+    let mut led = [false; 2];
+    for address in &device.addresses {
+        subnets.push(fixed(dialect, device, address, &mut led));
+    }
+    let first = if first < subnets.len() { first } else { 0 };
+    if let Some(subnet) = subnets.get_mut(first) {
+        for (key, value) in dns_map(&device.dns, "dns_nameservers", "dns_search") {
+            subnet.insert(key, value);
+        }
+    }
+    subnets
+}
+
+/// A subnet whose addresses are found.
+fn dynamic(kind: &str, dhcp: &Dhcp) -> Map {
+    let mut subnet = typed(kind);
+    if let Some(metric) = dhcp.overrides.route_metric {
+        subnet.insert("metric", Value::from(metric));
+    }
+    subnet
+}
+
+/// A static subnet. The gateway stands with the first address of its family alone, the other routes with every address, as the
+/// original has them; `led` tells which families have had theirs.
+fn fixed(dialect: Dialect, device: &Device, address: &Cidr, led: &mut [bool; 2]) -> Map {
+    let mut subnet = typed("static");
+    let six = address.address.is_ipv6();
+    match address.address {
+        IpAddr::V4(bare) if dialect == Dialect::Interfaces => {
+            subnet.insert("address", Value::from(bare.to_string()));
+            let mask = Ipv4Addr::from_bits(address.mask4()).to_string();
+            subnet.insert("netmask", Value::from(mask));
+        }
+        _ => {
+            subnet.insert("address", Value::from(address.to_string()));
+        }
+    }
+    if let Some(mtu) = device.mtu6.filter(|_| six) {
+        subnet.insert("mtu", Value::from(mtu));
+    }
+    let mut routes: Vec<Value> = Vec::new();
+    for route in &device.routes {
+        match route
+            .via
+            .filter(|_| route.to.prefix == 0 && route.metric.is_none())
+        {
+            None => routes.push(route_map(route, "network").into()),
+            Some(router) => {
+                let Some(led) = led.get_mut(usize::from(six)) else {
+                    continue;
+                };
+                if router.is_ipv6() == six && !*led {
+                    subnet.insert("gateway", Value::from(router.to_string()));
+                    *led = true;
+                }
+            }
+        }
+    }
+    if !routes.is_empty() {
+        subnet.insert("routes", Value::List(routes));
+    }
+    subnet
+}
+
+fn route_map(route: &Route, key: &str) -> Map {
+    let (mut via, mut metric) = (route.via, route.metric);
+    let mut map = written(&mut |pass| {
+        pass.field("gateway", Field::Address(&mut via));
+        pass.field("metric", Field::Number(&mut metric));
+    });
+    map.insert(key, Value::from(route.to.to_string()));
+    map
+}
+
+fn dns_map(dns: &Dns, servers: &'static str, search: &'static str) -> Map {
+    let mut dns = dns.clone();
+    written(&mut |pass| {
+        pass.field(servers, Field::Addresses(&mut dns.servers));
+        pass.field(search, Field::Names(&mut dns.search));
+    })
+}

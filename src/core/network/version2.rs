@@ -1,0 +1,163 @@
+//! Version 2: netplan's words. Devices stand under their names in sections by what they are.
+
+use alloc::vec::Vec;
+
+use super::field::{Field, Pass, Reader, written};
+use super::{Config, Device, Dialect, Dns, Kind, Members, Name, Overrides, Route, version1};
+use crate::value::{Map, Value};
+
+/// The sections.
+const SECTIONS: [&str; 4] = ["ethernets", "bonds", "bridges", "vlans"];
+
+/// What stands in a section.
+fn kind(section: &str) -> Kind {
+    match section {
+        "bonds" => Kind::Bond(Members::default()),
+        "bridges" => Kind::Bridge(Members::default()),
+        "vlans" => Kind::Vlan(None, None),
+        _ => Kind::Card,
+    }
+}
+
+/// The section of a device.
+fn section(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Card => "ethernets",
+        Kind::Bond(_) => "bonds",
+        Kind::Bridge(_) => "bridges",
+        Kind::Vlan(..) => "vlans",
+    }
+}
+
+/// What a device is told, by version 2's keys.
+fn fields(device: &mut Device, pass: &mut Pass) {
+    pass.field("dhcp4", Field::Method(&mut device.dhcp4.method));
+    overrides("dhcp4-overrides", &mut device.dhcp4.overrides, pass);
+    pass.field("dhcp6", Field::Method(&mut device.dhcp6.method));
+    overrides("dhcp6-overrides", &mut device.dhcp6.overrides, pass);
+    pass.field("set-name", Field::Interface(&mut device.set_name));
+    pass.field("addresses", Field::Networks(&mut device.addresses));
+    pass.field("routes", Field::Routes(&mut device.routes));
+    pass.field("routing-policy", Field::Rules(&mut device.rules));
+    pass.field("mtu", Field::Number(&mut device.mtu));
+    pass.field("ipv6-mtu", Field::Number(&mut device.mtu6));
+    pass.field("accept-ra", Field::Flag(&mut device.accept_ra));
+    pass.field("optional", Field::Flag(&mut device.optional));
+    pass.field("critical", Field::Flag(&mut device.critical));
+    pass.field("wakeonlan", Field::Flag(&mut device.wake_on_lan));
+    pass.group("nameservers", &mut |pass| {
+        pass.field("addresses", Field::Addresses(&mut device.dns.servers));
+        pass.field("search", Field::Names(&mut device.dns.search));
+    });
+    if device.kind == Kind::Card {
+        pass.group("match", &mut |pass| {
+            pass.field("macaddress", Field::Mac(&mut device.mac));
+            pass.field("name", Field::Name(&mut device.match_name));
+            pass.field("driver", Field::Name(&mut device.driver));
+        });
+    } else {
+        pass.field("macaddress", Field::Mac(&mut device.mac));
+    }
+    let (members, table) = match &mut device.kind {
+        Kind::Bond(members) => (members, version1::BOND),
+        Kind::Bridge(members) => (members, version1::BRIDGE),
+        Kind::Vlan(id, link) => {
+            pass.field("id", Field::Number(id));
+            return pass.field("link", Field::Name(link));
+        }
+        Kind::Card => return,
+    };
+    pass.field("interfaces", Field::Names(&mut members.names));
+    let parameters = Field::Parameters(&mut members.parameters, table, false);
+    pass.field("parameters", parameters);
+}
+
+fn overrides(key: &'static str, overrides: &mut Overrides, pass: &mut Pass) {
+    pass.group(key, &mut |pass| {
+        pass.field("route-metric", Field::Number(&mut overrides.route_metric));
+        pass.field("use-dns", Field::Flag(&mut overrides.use_dns));
+        pass.field("use-domains", Field::Choice(&mut overrides.use_domains));
+        pass.field("use-hostname", Field::Flag(&mut overrides.use_hostname));
+        pass.field("use-mtu", Field::Flag(&mut overrides.use_mtu));
+        pass.field("use-ntp", Field::Flag(&mut overrides.use_ntp));
+        pass.field("use-routes", Field::Flag(&mut overrides.use_routes));
+        pass.field("send-hostname", Field::Flag(&mut overrides.send_hostname));
+        pass.field("hostname", Field::Name(&mut overrides.hostname));
+    });
+}
+
+/// Reads a document of version 2.
+pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
+    let mut config = Config::new(Dialect::Version2);
+    for section in SECTIONS {
+        let Some(devices) = document.get(section).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        let place = reader.enter(section);
+        match devices.as_map() {
+            Some(devices) => {
+                for (id, device) in devices.iter() {
+                    read_device(reader, &mut config, kind(section), id, device);
+                }
+            }
+            None => reader.refuse("a map", devices),
+        }
+        reader.leave(place);
+    }
+    config
+}
+
+fn read_device(reader: &mut Reader, config: &mut Config, kind: Kind, id: &Value, told: &Value) {
+    let Some(name) = id.to_text().as_deref().and_then(Name::new) else {
+        return reader.refuse("the name of a device", id);
+    };
+    let place = reader.enter(name.as_str());
+    let mut device = Device::named(name);
+    device.kind = kind;
+    match told {
+        Value::Null => {}
+        Value::Map(told) => {
+            fields(&mut device, &mut Pass::Read(reader, told));
+            gateways(reader, told, &mut device.routes);
+            let mode = told.get("activation-mode").and_then(Value::as_text);
+            device.manual = mode == Some("manual");
+        }
+        other => reader.refuse("a map", other),
+    }
+    reader.add(config, device);
+    reader.leave(place);
+}
+
+/// The keys that were there before routes; deprecated, and in use.
+fn gateways(reader: &mut Reader, told: &Map, routes: &mut Vec<Route>) {
+    for key in ["gateway4", "gateway6"] {
+        let mut router = None;
+        reader.field(told, key, Field::Address(&mut router));
+        routes.extend(router.map(Route::default_via));
+    }
+}
+
+/// Writes a document of version 2. Name servers that belong to no device go to those with addresses and without servers of
+/// their own, as in the original; routes that belong to none have no place in it.
+pub(super) fn write(config: &Config) -> Value {
+    let mut document = Map::new();
+    document.insert("version", Value::Int(2));
+    for device in &config.devices {
+        let mut device = device.clone();
+        if device.dns == Dns::default() && !device.addresses.is_empty() {
+            device.dns = config.dns.clone();
+        }
+        let mut told = written(&mut |pass| fields(&mut device, pass));
+        if device.manual {
+            told.insert("activation-mode", Value::from("manual"));
+        }
+        let section = Value::from(section(&device.kind));
+        if document.get_value(&section).is_none() {
+            document.insert(section.clone(), Value::Map(Map::new()));
+        }
+        if let Some(Value::Map(devices)) = document.get_mut(&section) {
+            devices.insert(device.name.as_str(), Value::Map(told));
+        }
+    }
+    document.into()
+}

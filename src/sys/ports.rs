@@ -1,0 +1,246 @@
+//! Ports of the machine: serial lines, virtio-serial, sockets in the file system, vsock.
+//!
+//! Below a root other than `/` nothing of the real machine is opened: a Unix socket stands for a device, as an image file
+//! stands for a disk.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::time::Duration;
+
+use cloudseed_core::machine::{Files, Kind};
+use cloudseed_core::outside::{self, Failure, Port};
+
+use super::root::Root;
+use super::stream::{Address, Started, Stream, connect, persist, words};
+
+/// Where the kernel tells of virtio-serial's ports.
+const VIRTIO_PORTS: &str = "/sys/class/virtio-ports";
+/// The speeds that termios has names for.
+const SPEEDS: [(u32, libc::speed_t); 9] = [
+    (2_400, libc::B2400),
+    (9_600, libc::B9600),
+    (19_200, libc::B19200),
+    (38_400, libc::B38400),
+    (57_600, libc::B57600),
+    (115_200, libc::B115200),
+    (230_400, libc::B230400),
+    (460_800, libc::B460800),
+    (921_600, libc::B921600),
+];
+
+/// The ports of the machine below a root.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    root: Root,
+    started: Started,
+}
+
+impl Doors {
+    /// The ports of the machine below `root`; deadlines are on the clock of `started`.
+    pub fn new(root: Root, started: Started) -> Doors {
+        Doors { root, started }
+    }
+
+    fn opened(&self, port: &Port, until: Duration) -> io::Result<Box<dyn outside::Stream>> {
+        let stream = |fd| Box::new(Stream::new(fd, port.to_string(), self.started));
+        match port {
+            Port::Serial { path, speed } if self.root.is_real() => {
+                let line = persist(self.started, until, || Line::open(path, *speed))?;
+                let Line { fd, before } = line;
+                Ok(Box::new(Serial {
+                    stream: Stream::new(fd, port.to_string(), self.started),
+                    before,
+                }))
+            }
+            Port::Virtio(name) if self.root.is_real() => {
+                let path = self.virtio(name).ok_or(ErrorKind::NotFound)?;
+                let fd = persist(self.started, until, || device(&path))?;
+                Ok(stream(fd))
+            }
+            Port::Serial { path, .. } | Port::Unix(path) => Ok(stream(self.socket(path, until)?)),
+            Port::Virtio(name) => {
+                let path = format!("/dev/virtio-ports/{name}");
+                Ok(stream(self.socket(&path, until)?))
+            }
+            Port::Vsock { cid, port } if self.root.is_real() => {
+                let address = Address::vsock(*cid, *port);
+                Ok(stream(self.connected(&address, until)?))
+            }
+            Port::Vsock { .. } => Err(io::Error::from(ErrorKind::NotFound)),
+        }
+    }
+
+    fn socket(&self, path: &str, until: Duration) -> io::Result<OwnedFd> {
+        if self.root.kind(path) != Some(Kind::Socket) {
+            return Err(io::Error::from(ErrorKind::NotFound));
+        }
+        let place = self.root.resolve(path).ok_or(ErrorKind::NotFound)?;
+        let address = Address::unix(&place).ok_or(ErrorKind::InvalidFilename)?;
+        self.connected(&address, until)
+    }
+
+    fn connected(&self, address: &Address, until: Duration) -> io::Result<OwnedFd> {
+        persist(self.started, until, || {
+            connect(address, None, self.started, until)
+        })
+    }
+
+    /// The device of the virtio-serial port of this name.
+    fn virtio(&self, name: &str) -> Option<String> {
+        let mut ports = self.root.list(VIRTIO_PORTS).into_iter();
+        let named = |port: &String| {
+            let text = self.root.text(&format!("{VIRTIO_PORTS}/{port}/name"));
+            text.is_some_and(|text| text.trim_end() == name)
+        };
+        ports.find(named).map(|port| format!("/dev/{port}"))
+    }
+}
+
+impl outside::Ports for Doors {
+    fn open(
+        &mut self,
+        port: &Port,
+        timeout: Duration,
+    ) -> Result<Box<dyn outside::Stream>, Failure> {
+        let until = self.started.passed().saturating_add(timeout);
+        self.opened(port, until).map_err(|error| Failure {
+            again: !matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::InvalidFilename
+            ),
+            found: words(&error, port),
+        })
+    }
+}
+
+/// Opens a device that reads and writes characters.
+fn device(path: &str) -> io::Result<OwnedFd> {
+    // The type is asked first, because opening some devices acts on them.
+    if !fs::metadata(path)?.file_type().is_char_device() {
+        return Err(io::Error::from(ErrorKind::InvalidInput));
+    }
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    Ok(OwnedFd::from(file))
+}
+
+/// A serial line that is ours.
+struct Line {
+    fd: OwnedFd,
+    before: libc::termios,
+}
+
+impl Line {
+    /// Opens, locks and sets up a line. Who else may use it takes the same lock: mdata-get and cloud-init do.
+    fn open(path: &str, speed: u32) -> io::Result<Line> {
+        let speed = SPEEDS.iter().find(|(bits, _)| *bits == speed);
+        let (_, speed) = speed.ok_or(ErrorKind::InvalidInput)?;
+        let fd = device(path)?;
+        lock(&fd)?;
+        let before = settings(&fd)?;
+        let mut raw = before;
+        // SAFETY: the pointer is to a termios of ours that outlives the call.
+        unsafe { libc::cfmakeraw(&mut raw) };
+        // SAFETY: as above, and the speed is one that termios knows.
+        unsafe { libc::cfsetspeed(&mut raw, *speed) };
+        // No modem is asked, and one stop bit is enough.
+        raw.c_cflag |= libc::CLOCAL | libc::CREAD;
+        raw.c_cflag &= !(libc::CSTOPB | libc::CRTSCTS);
+        set(&fd, &raw)?;
+        // SAFETY: no pointers. What somebody else was told is no answer to us; a failure leaves it to the protocol.
+        unsafe { libc::tcflush(fd.as_raw_fd(), libc::TCIOFLUSH) };
+        Ok(Line { fd, before })
+    }
+}
+
+/// Locks the whole of a file against others who ask (fcntl(2), advisory record locks); EBUSY if it is locked.
+fn lock(fd: &OwnedFd) -> io::Result<()> {
+    // SAFETY: all zeroes is a valid flock: from the beginning to the end.
+    let mut whole: libc::flock = unsafe { std::mem::zeroed() };
+    whole.l_type = libc::F_WRLCK as i16;
+    whole.l_whence = libc::SEEK_SET as i16;
+    // SAFETY: the pointer is to a flock of ours that outlives the call.
+    let result = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLK, &whole) };
+    match result {
+        0.. => Ok(()),
+        _ => Err(match io::Error::last_os_error() {
+            error if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EAGAIN)) => {
+                io::Error::from(ErrorKind::ResourceBusy)
+            }
+            error => error,
+        }),
+    }
+}
+
+fn settings(fd: &OwnedFd) -> io::Result<libc::termios> {
+    // SAFETY: all zeroes is a valid termios.
+    let mut settings: libc::termios = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a termios of ours that outlives the call.
+    match unsafe { libc::tcgetattr(fd.as_raw_fd(), &mut settings) } {
+        0 => Ok(settings),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn set(fd: &impl AsRawFd, settings: &libc::termios) -> io::Result<()> {
+    // SAFETY: the pointer is to a termios of ours that outlives the call.
+    match unsafe { libc::tcsetattr(fd.as_raw_fd(), libc::TCSANOW, settings) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A serial line, set back when it is closed.
+struct Serial {
+    stream: Stream,
+    before: libc::termios,
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stream.fmt(f)
+    }
+}
+
+impl outside::Stream for Serial {
+    fn read(&mut self, buffer: &mut [u8], until: Duration) -> Result<usize, Failure> {
+        self.stream.read(buffer, until)
+    }
+
+    fn write(&mut self, bytes: &[u8], until: Duration) -> Result<(), Failure> {
+        self.stream.write(bytes, until)
+    }
+}
+
+impl Drop for Serial {
+    fn drop(&mut self) {
+        // Nobody is left to be told; the lock goes with the descriptor.
+        let _ = set(self.stream.file(), &self.before);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_virtio_port_is_found_by_its_name() {
+        let place = std::env::temp_dir().join(format!("cloudseed-virtio-{}", std::process::id()));
+        for (port, name) in [("vport1p1", "org.a\n"), ("vport1p2", "org.b\n")] {
+            let folder = place.join("sys/class/virtio-ports").join(port);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("name"), name).unwrap();
+        }
+        let doors = Doors::new(Root::new(&place), Started::now());
+        assert_eq!(doors.virtio("org.b").as_deref(), Some("/dev/vport1p2"));
+        assert_eq!(doors.virtio("org"), None);
+        fs::remove_dir_all(place).unwrap();
+    }
+}

@@ -1,0 +1,170 @@
+//! What is found is read: each sign of each way, alone on a machine, leads to the data that it promises.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use cloudseed_core::boot::{self, Options};
+use cloudseed_core::instance::Document;
+use cloudseed_core::journal::Journal;
+use cloudseed_core::machine::Machine;
+use cloudseed_core::platform::PLATFORMS;
+
+use crate::compile::Scratch;
+use crate::sys::root::Root;
+use crate::sys::stream::Started;
+use crate::sys::template::Jinja;
+use crate::sys::world;
+use crate::tree::Tree;
+
+/// Ways of platforms that are read, which are only named, and why.
+const NAMED: [(&str, &str); 1] = [("LXD", "a virtio port takes LXD's agent in the machine")];
+
+#[test]
+fn each_way_of_a_platform_that_is_read_is_read() {
+    for platform in PLATFORMS.iter().filter(|platform| platform.is_read()) {
+        let unread = platform
+            .ways
+            .iter()
+            .filter(|way| way.read.is_none())
+            .count();
+        let named = NAMED
+            .iter()
+            .filter(|(name, _)| *name == platform.name)
+            .count();
+        assert_eq!(unread, named, "{}: ways that are not read", platform.name);
+        assert!(
+            platform
+                .ways
+                .iter()
+                .all(|way| way.read.is_none() || !way.asks.is_empty())
+        );
+    }
+}
+
+/// What a boot with no network finds as user-data on this machine, and where.
+fn found(tree: &Tree) -> (String, Option<Vec<u8>>) {
+    let machine = Machine::read(tree);
+    let journal = Journal::new();
+    let settings = world::Settings::without_network(&Root::new(Path::new("/nowhere")));
+    let mut outside = world::open(settings, journal.clone(), Started::now());
+    let booted = boot::boot(
+        &machine,
+        &mut *outside,
+        &journal,
+        &mut Jinja,
+        Options::default(),
+    );
+    let instance = booted.instance.as_ref();
+    let user_data = instance.and_then(|instance| instance.documents.get(Document::UserData));
+    (booted.line, user_data.map(<[u8]>::to_vec))
+}
+
+/// A disc with these files.
+fn iso(scratch: &Path, label: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (content, image) = (scratch.join(label), scratch.join("image"));
+    fs::create_dir_all(&content).unwrap();
+    for (name, bytes) in files {
+        fs::write(content.join(name), bytes).unwrap();
+    }
+    let mut command = Command::new("genisoimage");
+    command.args(["-quiet", "-rock", "-volid", label, "-o"]);
+    assert!(command.args([&image, &content]).status().unwrap().success());
+    fs::read(image).unwrap()
+}
+
+/// A seed in a directory, whose user-data say where they are.
+fn seed(directory: &str) -> Vec<(String, String)> {
+    vec![
+        (
+            format!("{directory}/meta-data"),
+            String::from("instance-id: i-1\n"),
+        ),
+        (
+            format!("{directory}/user-data"),
+            format!("#!/bin/sh\n# {directory}\n"),
+        ),
+    ]
+}
+
+#[test]
+fn each_place_that_shows_a_seed_is_read() {
+    let configured = |text: &str| {
+        let path = String::from("/etc/cloud/cloud.cfg.d/90.cfg");
+        vec![(path, String::from(text))]
+    };
+    let pointed = |path: &str, text: &str| {
+        let mut files = seed("/seed");
+        files.push((String::from(path), String::from(text)));
+        files
+    };
+    let one = "datasource: {NoCloud: {meta-data: {instance-id: i-1}, user-data: \"#!/bin/sh\\n# /seed\\n\"}}\n";
+    for (place, files) in [
+        (
+            "/var/lib/cloud/seed/nocloud",
+            seed("/var/lib/cloud/seed/nocloud"),
+        ),
+        (
+            "/var/lib/cloud/seed/nocloud-net",
+            seed("/var/lib/cloud/seed/nocloud-net"),
+        ),
+        (
+            "/writable/system-data/var/lib/cloud/seed/nocloud",
+            seed("/writable/system-data/var/lib/cloud/seed/nocloud"),
+        ),
+        (
+            "/writable/system-data/var/lib/cloud/seed/nocloud-net",
+            seed("/writable/system-data/var/lib/cloud/seed/nocloud-net"),
+        ),
+        ("/var/lib/cloud/seed/ec2", seed("/var/lib/cloud/seed/ec2")),
+        ("/seed", configured(one)),
+        (
+            "/seed",
+            pointed(
+                "/etc/cloud/cloud.cfg",
+                "datasource:\n  NoCloud:\n    seedfrom: /seed/\n",
+            ),
+        ),
+        (
+            "/seed",
+            pointed("/proc/cmdline", "ro ds=nocloud;s=file:///seed/ quiet\n"),
+        ),
+        (
+            "/seed",
+            pointed("/sys/class/dmi/id/product_serial", "ds=nocloud;s=/seed\n"),
+        ),
+    ] {
+        let mut tree = Tree::new(&[("/proc/sys/kernel/arch", "x86_64\n")]);
+        for (path, text) in &files {
+            tree.put(path, text.as_bytes());
+        }
+        let wanted = format!("#!/bin/sh\n# {place}\n").into_bytes();
+        let (line, user_data) = found(&tree);
+        assert_eq!(user_data, Some(wanted), "{place}: {line}");
+    }
+}
+
+#[test]
+fn each_label_that_shows_a_seed_is_read() {
+    let scratch = Scratch::new("ways");
+    let script = b"#!/bin/sh\n# volume\n";
+    for (label, configuration) in [
+        ("cidata", ""),
+        ("CIDATA", ""),
+        ("bootfs", "datasource: {NoCloud: {fs_label: bootfs}}\n"),
+        ("BOOTFS", "datasource: {NoCloud: {fs_label: bootfs}}\n"),
+    ] {
+        let files: [(&str, &[u8]); 2] =
+            [("meta-data", b"instance-id: i-1\n"), ("user-data", script)];
+        let image = iso(&scratch.0, label, &files);
+        let mut tree = Tree::new(&[("/etc/cloud/cloud.cfg", configuration)]);
+        tree.set("SYSTEMD_VIRTUALIZATION", "vm:kvm");
+        tree.put(
+            "/sys/class/block/sr0/size",
+            format!("{}\n", image.len() / 512).as_bytes(),
+        );
+        tree.put("/dev/sr0", &image);
+        let (line, user_data) = found(&tree);
+        assert_eq!(user_data.as_deref(), Some(&script[..]), "{label}: {line}");
+    }
+}
