@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::part_type::PartType;
 use super::{DOCUMENT_BYTES_MAX, Flaw, Part, gzip, launch, mime, sniff, transfer};
-use crate::text::quote;
+use crate::text::{nearest, quote};
 use crate::value::SyntaxError;
 use crate::yaml;
 
@@ -266,15 +266,37 @@ fn on_handler(content: &[u8]) -> Advice {
 
 fn on_unknown(content: &[u8]) -> Vec<Flaw> {
     let sniffed = sniff::sniff(content).filter(PartType::is_handled);
-    sniffed
-        .map(|sniffed| {
-            Flaw::new(
-                format!("the type {sniffed}, as its first line says"),
-                "another",
-            )
-        })
+    let contradicted = sniffed.map(|sniffed| {
+        let expected = format!("the type {sniffed}, as its first line says");
+        Flaw::new(expected, "another")
+    });
+    contradicted
+        .or_else(|| misspelt(content))
         .into_iter()
         .collect()
+}
+
+/// How many lines are searched for a start line that belongs into the first.
+const START_LINES_MAX: usize = 16;
+
+/// A first line that is almost a start line, or a start line further down.
+fn misspelt(content: &[u8]) -> Option<Flaw> {
+    let first = first_line(content.trim_ascii_start());
+    let first = first.trim_end();
+    let starts = || PartType::with_start_lines().map(PartType::start_line);
+    if let Some(meant) = nearest(first, &mut starts().filter(|start| start.len() > 4)) {
+        let expected = format!("{meant:?} as the first line");
+        return Some(Flaw::new(expected, format!("{first:?}")));
+    }
+    let lines = content.split(|byte| *byte == b'\n').enumerate();
+    let mut lines = lines.skip(1).take(START_LINES_MAX);
+    let (at, start) = lines.find_map(|(at, line)| {
+        let line = line.trim_ascii().to_ascii_lowercase();
+        let start = starts().find(|start| start.starts_with('#') && line == start.as_bytes());
+        Some((at, start?))
+    })?;
+    let found = format!("it in line {}", at + 1);
+    Some(Flaw::new(format!("{start:?} as the first line"), found))
 }
 
 fn on_cloud_config(content: &[u8]) -> Advice {
@@ -486,6 +508,39 @@ mod tests {
                 "{doubts:?}"
             );
         }
+    }
+
+    #[test]
+    fn start_lines_that_are_none_are_seen() {
+        for (content, doubt) in [
+            (
+                "#cloud_config\na: b\n",
+                "\"#cloud-config\" as the first line|\"#cloud_config\"",
+            ),
+            (
+                "# cloud-config\na: b\n",
+                "\"#cloud-config\" as the first line|\"# cloud-config\"",
+            ),
+            (
+                "#clod-config\r\na: b\n",
+                "\"#cloud-config\" as the first line|\"#clod-config\"",
+            ),
+            (
+                "##template: jinja\n",
+                "\"## template: jinja\" as the first line|\"##template: jinja\"",
+            ),
+            (
+                "#part_handler\n",
+                "\"#part-handler\" as the first line|\"#part_handler\"",
+            ),
+            (
+                "# mine\n#cloud-config\na: b\n",
+                "\"#cloud-config\" as the first line|it in line 2",
+            ),
+        ] {
+            assert_eq!(doubts("text/plain", content), [doubt], "{content}");
+        }
+        assert_eq!(doubts("text/plain", "hello\n"), [""; 0]);
     }
 
     #[test]
