@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::config::cloud_config;
+use cloudseed_core::config::{self, Parts};
+use cloudseed_core::instance::Document;
 use cloudseed_core::text::printable;
 use cloudseed_core::userdata::{self, Flaw, Includes, advice};
+use cloudseed_core::value::Value;
 
 use super::document::{Files, read};
 
@@ -78,11 +80,15 @@ pub fn report(
     let of_document = advice::on_document(document)
         .into_iter()
         .map(|flaw| flaw.at("user-data"));
-    // What a boot would say when it merges the parts, unless it is told of the part already.
-    let merged = cloud_config::merge_parts(&decoded.parts)
-        .warnings
-        .into_iter();
-    let merged = merged.filter(|warning| !told.contains(&warning.expected));
+    // What a boot would say when it decides what the parts mean, unless it is told of the part already.
+    let parts = Parts {
+        document: Document::UserData,
+        parts: decoded.parts,
+    };
+    let (_, merged) = config::merge(Vec::from([parts]), &Value::Null);
+    let merged = merged
+        .into_iter()
+        .filter(|warning| !told.contains(&warning.expected));
     for warning in of_document.chain(decoded.warnings).chain(merged) {
         writeln!(out, "! {}", printable(&warning.to_string()))?;
         doubts += 1;

@@ -1,11 +1,15 @@
 //! The tools that need no machine: decode, make-mime, check; each on files of its own.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::config::{self, Parts};
+use cloudseed_core::instance::Document;
 use cloudseed_core::json;
-use cloudseed_core::userdata::Includes;
+use cloudseed_core::text::printable;
+use cloudseed_core::userdata::{Includes, take_apart};
 use cloudseed_core::value::Value;
 use cloudseed_core::warning::{Blame, Error};
 
@@ -14,6 +18,7 @@ use crate::command::decode::Decode;
 use crate::command::make_mime::MakeMime;
 use crate::command::{document, words};
 use crate::compile::Scratch;
+use crate::formats::Folder;
 
 /// A web without pages.
 struct Nowhere;
@@ -220,6 +225,59 @@ fn check_says_what_a_boot_would_say_when_it_merges() {
         !checked(b"#cloud-config\nmerge_how: list(append)+dict()+str()\nruncmd: []\n")
             .contains("! ")
     );
+}
+
+#[test]
+fn check_says_what_a_boot_would_say_of_scripts() {
+    let mail = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n\
+        --B\nContent-Type: text/x-shellscript; name=a\n\n#!\necho\n\
+        --B\nContent-Type: text/x-shellscript; name=b\n\n#!/bin/sh\n\
+        --B\nContent-Type: text/x-shellscript; name=b\n\n#!/bin/sh\n\
+        --B\nContent-Type: text/x-shellscript; name=c\n\n\n#!/bin/sh\n--B--\n";
+    let said = checked(mail.as_bytes());
+    for doubt in [
+        "expected an interpreter behind #!, but found \"#!\"",
+        "expected a name of its own, but found part 3 with the same name",
+        "expected a script that begins with #!, but found \"\"; #! is in line 2",
+    ] {
+        assert!(said.contains(doubt), "{doubt}: {said}");
+    }
+    assert_eq!(
+        said.matches("! ").count() - said.matches("#! ").count(),
+        3,
+        "{said}"
+    );
+}
+
+/// Whatever a boot warns of in a document of `tests/userdata`, check tells in the same words, or of the same expectation.
+#[test]
+fn check_knows_no_less_than_a_boot() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/userdata");
+    let mut warned = 0;
+    for folder in fs::read_dir(fixtures)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+    {
+        let Ok(document) = fs::read(folder.join("in")) else {
+            continue;
+        };
+        let mut includes = Folder(folder.clone());
+        let decoded = take_apart(document.as_slice(), "user-data", &mut includes);
+        let parts = Parts {
+            document: Document::UserData,
+            parts: decoded.parts,
+        };
+        let (_, merged) = config::merge(vec![parts], &Value::Null);
+        let mut out = Vec::new();
+        report(&document, &mut includes, &mut out).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        for warning in decoded.warnings.iter().chain(&merged) {
+            let expected = printable(&format!("expected {}, but found", warning.expected));
+            assert!(said.contains(&expected), "{folder:?}: {warning}\n{said}");
+            warned += 1;
+        }
+    }
+    assert!(warned > 50, "{warned}");
 }
 
 /// The program's words as `main` has them: two commands suffice.

@@ -166,7 +166,12 @@ pub(super) fn scripts(config: &Config, warnings: &mut Vec<Warning>) -> Vec<Scrip
         .filter(|script| script.interpreter.is_none());
     warnings.extend(dead.map(|script| {
         let found = beginning(&script.content);
-        warning(script.place(), "a first line #!INTERPRETER", found)
+        let expected = if script.content.starts_with(b"#!") {
+            "an interpreter behind #!"
+        } else {
+            "a script that begins with #!"
+        };
+        warning(script.place(), expected, found)
     }));
     scripts.into_values().collect()
 }

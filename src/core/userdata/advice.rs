@@ -1,12 +1,14 @@
 //! Advice: what each part of a document will do, and what about it looks like a mistake.
 
+mod keys;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::part_type::PartType;
 use super::{DOCUMENT_BYTES_MAX, Flaw, Part, gzip, launch, mime, sniff, transfer};
-use crate::text::{self, quote};
+use crate::text::{nearest, quote};
 use crate::value::SyntaxError;
 use crate::yaml;
 
@@ -28,119 +30,6 @@ pub const LIMITS: &[(&str, usize)] = &[
     ("Azure", 65_535),
     ("OpenStack", 65_535 / 4 * 3),
     ("GCE", 256 << 10),
-];
-
-/// The keys that a cloud-config can have at its top level.
-const KEYS: &[&str] = &[
-    "allow_public_ssh_keys",
-    "allow_userdata",
-    "ansible",
-    "apk_repos",
-    "apt",
-    "apt_pipelining",
-    "apt_reboot_if_required",
-    "apt_update",
-    "apt_upgrade",
-    "authkey_hash",
-    "autoinstall",
-    "bootcmd",
-    "byobu_by_default",
-    "ca-certs",
-    "ca_certs",
-    "chef",
-    "chpasswd",
-    "cloud_config_modules",
-    "cloud_final_modules",
-    "cloud_init_modules",
-    "create_hostname_file",
-    "datasource",
-    "datasource_list",
-    "debug",
-    "def_log_file",
-    "device_aliases",
-    "disable_ec2_metadata",
-    "disable_root",
-    "disable_root_opts",
-    "disk_setup",
-    "drivers",
-    "fan",
-    "final_message",
-    "fqdn",
-    "fs_setup",
-    "groups",
-    "growpart",
-    "grub-dpkg",
-    "grub_dpkg",
-    "hostname",
-    "keyboard",
-    "landscape",
-    "launch-index",
-    "locale",
-    "locale_configfile",
-    "log_cfgs",
-    "lxd",
-    "manage_etc_hosts",
-    "manage_resolv_conf",
-    "mcollective",
-    "merge_how",
-    "merge_type",
-    "migrate",
-    "mount_default_fields",
-    "mounts",
-    "network",
-    "no_ssh_fingerprints",
-    "ntp",
-    "output",
-    "package_reboot_if_required",
-    "package_update",
-    "package_upgrade",
-    "packages",
-    "password",
-    "phone_home",
-    "power_state",
-    "prefer_fqdn_over_hostname",
-    "preserve_hostname",
-    "puppet",
-    "random_seed",
-    "reporting",
-    "resize_rootfs",
-    "resolv_conf",
-    "rh_subscription",
-    "rpi",
-    "rsyslog",
-    "runcmd",
-    "salt_minion",
-    "snap",
-    "spacewalk",
-    "ssh",
-    "ssh_authorized_keys",
-    "ssh_deletekeys",
-    "ssh_fp_console_blacklist",
-    "ssh_genkeytypes",
-    "ssh_import_id",
-    "ssh_key_console_blacklist",
-    "ssh_keys",
-    "ssh_publish_hostkeys",
-    "ssh_pwauth",
-    "ssh_quiet_keygen",
-    "swap",
-    "syslog_fix_perms",
-    "system_info",
-    "timezone",
-    "ubuntu_advantage",
-    "ubuntu_pro",
-    "unverified_modules",
-    "updates",
-    "user",
-    "users",
-    "vendor_data",
-    "vendor_data2",
-    "version",
-    "wireguard",
-    "write_files",
-    "yum_repo_dir",
-    "yum_repos",
-    "zypper",
 ];
 
 /// What looks like a mistake in a document as a whole.
@@ -377,25 +266,44 @@ fn on_handler(content: &[u8]) -> Advice {
 
 fn on_unknown(content: &[u8]) -> Vec<Flaw> {
     let sniffed = sniff::sniff(content).filter(PartType::is_handled);
-    sniffed
-        .map(|sniffed| {
-            Flaw::new(
-                format!("the type {sniffed}, as its first line says"),
-                "another",
-            )
-        })
+    let contradicted = sniffed.map(|sniffed| {
+        let expected = format!("the type {sniffed}, as its first line says");
+        Flaw::new(expected, "another")
+    });
+    contradicted
+        .or_else(|| misspelt(content))
         .into_iter()
         .collect()
 }
 
-/// How many unknown keys are told of.
-const UNKNOWN_KEYS_MAX: usize = 64;
+/// How many lines are searched for a start line that belongs into the first.
+const START_LINES_MAX: usize = 16;
+
+/// A first line that is almost a start line, or a start line further down.
+fn misspelt(content: &[u8]) -> Option<Flaw> {
+    let first = first_line(content.trim_ascii_start());
+    let first = first.trim_end();
+    let starts = || PartType::with_start_lines().map(PartType::start_line);
+    if let Some(meant) = nearest(first, &mut starts().filter(|start| start.len() > 4)) {
+        let expected = format!("{meant:?} as the first line");
+        return Some(Flaw::new(expected, format!("{first:?}")));
+    }
+    let lines = content.split(|byte| *byte == b'\n').enumerate();
+    let mut lines = lines.skip(1).take(START_LINES_MAX);
+    let (at, start) = lines.find_map(|(at, line)| {
+        let line = line.trim_ascii().to_ascii_lowercase();
+        let start = starts().find(|start| start.starts_with('#') && line == start.as_bytes());
+        Some((at, start?))
+    })?;
+    let found = format!("it in line {}", at + 1);
+    Some(Flaw::new(format!("{start:?} as the first line"), found))
+}
 
 fn on_cloud_config(content: &[u8]) -> Advice {
     let mut doubts = Vec::new();
     doubts.extend(yaml::oddities(content).into_iter().map(at));
     doubts.extend(on_braces(content, true));
-    let keys = match yaml::read(content) {
+    let keys: Vec<String> = match yaml::read(content) {
         Err(error) => {
             doubts.push(at(error));
             return Advice {
@@ -404,32 +312,23 @@ fn on_cloud_config(content: &[u8]) -> Advice {
             };
         }
         Ok(value) => match value.as_map() {
-            Some(map) => map
-                .iter()
-                .map(|(key, _)| key.to_text().unwrap_or_default())
-                .collect(),
+            Some(map) => {
+                doubts.extend(keys::flaws(map));
+                map.iter()
+                    .map(|(key, _)| key.to_text().unwrap_or_default())
+                    .collect()
+            }
             None => {
                 doubts.push(Flaw::new("a map", value.kind()));
                 Vec::new()
             }
         },
     };
-    doubts.extend(
-        keys.iter()
-            .filter(|key| !KEYS.contains(&key.as_str()))
-            .take(UNKNOWN_KEYS_MAX)
-            .map(|key| unknown_key(key)),
-    );
     let does = match keys.is_empty() {
         true => "configures nothing".to_string(),
         false => format!("configures {}", keys.join(", ")),
     };
     Advice { does, doubts }
-}
-
-fn unknown_key(key: &str) -> Flaw {
-    let found = text::mistyped(key, &mut KEYS.iter().copied());
-    Flaw::new("a key that cloud-config has", found)
 }
 
 /// What is wrong with a document at a place of it.
@@ -489,8 +388,20 @@ fn braces(content: &[u8], is_config: bool) -> Option<(usize, String)> {
                 let inside = inside.trim_start_matches(['-', '+', ' ']);
                 let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
                 let word = inside.split(end).next().unwrap_or_default();
-                let known = words.contains(&word) || (ours && open == "{{" && !word.is_empty());
-                if known && inside.contains(close) {
+                let inside = inside
+                    .split(close)
+                    .next()
+                    .filter(|shown| shown.len() < inside.len());
+                let mut names = inside.unwrap_or_default().split(end);
+                let known = match open {
+                    "{{" => words.contains(&word) || (ours && !word.is_empty()),
+                    // A statement on a line of its own, or about our variables.
+                    _ => {
+                        words.contains(&word)
+                            && (at == 0 || names.any(|name| VARIABLES.contains(&name)))
+                    }
+                };
+                if known && inside.is_some() {
                     let shown = line.get(at..).unwrap_or_default();
                     return Some((number + 1, quote(shown)));
                 }
@@ -556,11 +467,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_sorted_and_unique() {
-        assert!(KEYS.windows(2).all(|pair| pair[0] < pair[1]));
-    }
-
-    #[test]
     fn scripts_and_templates() {
         assert_eq!(doubts("text/x-shellscript", "#!/bin/sh\n"), [""; 0]);
         assert_eq!(
@@ -602,6 +508,39 @@ mod tests {
                 "{doubts:?}"
             );
         }
+    }
+
+    #[test]
+    fn start_lines_that_are_none_are_seen() {
+        for (content, doubt) in [
+            (
+                "#cloud_config\na: b\n",
+                "\"#cloud-config\" as the first line|\"#cloud_config\"",
+            ),
+            (
+                "# cloud-config\na: b\n",
+                "\"#cloud-config\" as the first line|\"# cloud-config\"",
+            ),
+            (
+                "#clod-config\r\na: b\n",
+                "\"#cloud-config\" as the first line|\"#clod-config\"",
+            ),
+            (
+                "##template: jinja\n",
+                "\"## template: jinja\" as the first line|\"##template: jinja\"",
+            ),
+            (
+                "#part_handler\n",
+                "\"#part-handler\" as the first line|\"#part_handler\"",
+            ),
+            (
+                "# mine\n#cloud-config\na: b\n",
+                "\"#cloud-config\" as the first line|it in line 2",
+            ),
+        ] {
+            assert_eq!(doubts("text/plain", content), [doubt], "{content}");
+        }
+        assert_eq!(doubts("text/plain", "hello\n"), [""; 0]);
     }
 
     #[test]
@@ -652,12 +591,22 @@ mod tests {
             ),
             (
                 "text/cloud-config",
-                "#cloud-config\nruncmd:\n- echo '{% if a %}'\n",
+                "#cloud-config\nruncmd:\n- echo '{% if region %}x{% endif %}'\n",
                 true,
             ),
             (
                 "text/cloud-config",
                 "#cloud-config\nruncmd:\n- docker ps -f '{{.Names}} {{json .}}'\n",
+                false,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\n{% if a %}\nruncmd: []\n{% endif %}\n",
+                true,
+            ),
+            (
+                "text/cloud-config",
+                "#cloud-config\nntp:\n  config:\n    template: |\n      {% if pools %}# pools{% endif %}\n",
                 false,
             ),
             (
