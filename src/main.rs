@@ -15,6 +15,7 @@ use cloudseed_core::platform::Platform;
 mod command;
 mod sys;
 
+use command::Reads;
 use command::clean::Clean;
 use command::decode::Decode;
 use command::fetch::Fetch;
@@ -46,9 +47,9 @@ enum Command {
     Identify(Identify),
     Fetch(Fetch),
     Plan(Plan),
-    Decode(Decode),
+    Decode(Reads<Decode>),
     #[cfg(feature = "tools")]
-    Check(Check),
+    Check(Reads<Check>),
     #[cfg(feature = "tools")]
     MakeMime(MakeMime),
     #[cfg(feature = "tools")]
@@ -108,9 +109,9 @@ fn main() -> ExitCode {
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
-        Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
+        Command::Decode(Reads(decode)) => with_web(|web| decode.run(web, &mut stdout())),
         #[cfg(feature = "tools")]
-        Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
+        Command::Check(Reads(check)) => with_web(|web| check.run(web, &mut stdout())),
         #[cfg(feature = "tools")]
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         #[cfg(feature = "tools")]

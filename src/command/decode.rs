@@ -13,6 +13,8 @@ use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part, launch};
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::warning::{Blame, Error};
 
+use super::STDIN;
+
 /// Most bytes of a document or of an included file that are read.
 const FILE_BYTES_MAX: u64 = userdata::DOCUMENT_BYTES_MAX as u64 + 1;
 
@@ -43,7 +45,7 @@ pub struct Decode {
 impl Decode {
     /// Prints to `out`, warnings to standard error; `web` fetches what is not a file. 1 if something was not as expected.
     pub fn run(self, web: &mut dyn Includes, out: &mut dyn Write) -> io::Result<ExitCode> {
-        let document = read(self.file.as_deref().unwrap_or("-"))?;
+        let document = read(self.file.as_deref().unwrap_or(STDIN))?;
         let bytes = document.len();
         let mut includes = Files {
             root: &self.root,
@@ -73,7 +75,7 @@ pub fn read(file: &str) -> io::Result<Vec<u8>> {
     let mut document = Vec::new();
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{file}: {error}"));
     match file {
-        "-" => io::stdin()
+        STDIN => io::stdin()
             .take(FILE_BYTES_MAX)
             .read_to_end(&mut document)?,
         _ => {

@@ -1,12 +1,15 @@
 //! `cloudseed make-mime`: one MIME multipart from files, as `cloud-init devel make-mime` makes it.
 
-use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::userdata::DOCUMENT_BYTES_MAX;
 use cloudseed_core::userdata::compose::{self, Attachment};
 use cloudseed_core::userdata::part_type::PartType;
+
+use super::STDIN;
+use super::decode::read;
 
 /// make one MIME multipart from files
 #[derive(FromArgs)]
@@ -16,7 +19,7 @@ use cloudseed_core::userdata::part_type::PartType;
     example = "make-mime -a config.yaml:cloud-config -a script.sh:x-shellscript > user-data"
 )]
 pub struct MakeMime {
-    /// FILE:TYPE: put this file in, as text/TYPE; may be given several times
+    /// FILE:TYPE: put this file in, as text/TYPE; - is standard input; may be given several times
     #[argh(option, short = 'a', long = "attach", from_str_fn(file_and_type))]
     files: Vec<(String, String)>,
     /// print the types there are
@@ -66,14 +69,20 @@ impl MakeMime {
         complaints
     }
 
-    /// The multipart of all files.
+    /// The multipart of all files; what comes from standard input is called `stdin`.
     pub fn multipart(&self) -> io::Result<String> {
-        let attachment = |(filename, subtype): &(String, String)| {
-            let named =
-                |error: io::Error| io::Error::new(error.kind(), format!("{filename}: {error}"));
-            let content = fs::read(filename).map_err(named)?;
+        let attachment = |(file, subtype): &(String, String)| {
+            let (path, filename) = match file.as_str() {
+                "-" => (STDIN, "stdin"),
+                file => (file, file),
+            };
+            let content = read(path)?;
+            if content.len() > DOCUMENT_BYTES_MAX {
+                let words = format!("{filename}: more than {DOCUMENT_BYTES_MAX} bytes");
+                return Err(io::Error::other(words));
+            }
             Ok(Attachment {
-                filename: filename.clone(),
+                filename: filename.to_string(),
                 subtype: subtype.clone(),
                 content,
             })

@@ -1,7 +1,8 @@
 //! The tools that need no machine: decode, make-mime, check; each on files of its own.
 
 use std::fs;
-use std::process::ExitCode;
+use std::io::Write;
+use std::process::{Command, ExitCode, Stdio};
 
 use argh::FromArgs;
 use cloudseed_core::json;
@@ -176,4 +177,44 @@ fn check_says_what_parts_do_and_what_looks_wrong() {
     ] {
         assert!(report.contains(line), "{line:?} is not in\n{report}");
     }
+}
+
+#[test]
+fn a_hyphen_is_standard_input() {
+    let script = "#!/bin/sh\n";
+    let run = |arguments: &[&str], input: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_cloudseed"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        program
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        let output = program.wait_with_output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (success, mime) = run(&["make-mime", "-a", "-:x-shellscript"], script);
+    assert!(success, "{mime}");
+    let part = "1 text/x-shellscript \"stdin\", 10 bytes";
+    for arguments in [&["decode"][..], &["decode", "-"]] {
+        let (success, tree) = run(arguments, &mime);
+        assert!(success && tree.contains(part), "{tree}");
+    }
+    for arguments in [&["check"][..], &["check", "-", "--root", "/nonexistent"]] {
+        let (success, report) = run(arguments, &mime);
+        assert!(
+            success && report.contains("runs once per instance"),
+            "{report}"
+        );
+    }
+    let (success, json) = run(&["decode", "-", "--json"], script);
+    assert!(success && json.contains("\"#!/bin/sh\\n\""), "{json}");
 }
