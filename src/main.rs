@@ -17,6 +17,7 @@ use cloudseed_core::platform::Platform;
 mod command;
 mod sys;
 
+use command::Reads;
 use command::clean::Clean;
 use command::decode::Decode;
 use command::fetch::Fetch;
@@ -53,9 +54,9 @@ enum Command {
     Identify(Identify),
     Fetch(Fetch),
     Plan(Plan),
-    Decode(Decode),
+    Decode(Reads<Decode>),
     #[cfg(feature = "tools")]
-    Check(Check),
+    Check(Reads<Check>),
     #[cfg(feature = "tools")]
     MakeMime(MakeMime),
     #[cfg(feature = "tools")]
@@ -121,9 +122,9 @@ fn main() -> ExitCode {
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
-        Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
+        Command::Decode(Reads(decode)) => with_web(|web| decode.run(web, &mut stdout())),
         #[cfg(feature = "tools")]
-        Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
+        Command::Check(Reads(check)) => with_web(|web| check.run(web, &mut stdout())),
         #[cfg(feature = "tools")]
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         #[cfg(feature = "tools")]
