@@ -17,7 +17,6 @@ use cloudseed_core::platform::Platform;
 mod command;
 mod sys;
 
-use command::Reads;
 use command::clean::Clean;
 use command::decode::Decode;
 use command::fetch::Fetch;
@@ -54,9 +53,9 @@ enum Command {
     Identify(Identify),
     Fetch(Fetch),
     Plan(Plan),
-    Decode(Reads<Decode>),
+    Decode(Decode),
     #[cfg(feature = "tools")]
-    Check(Reads<Check>),
+    Check(Check),
     #[cfg(feature = "tools")]
     MakeMime(MakeMime),
     #[cfg(feature = "tools")]
@@ -122,9 +121,9 @@ fn main() -> ExitCode {
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
-        Command::Decode(Reads(decode)) => with_web(|web| decode.run(web, &mut stdout())),
+        Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
         #[cfg(feature = "tools")]
-        Command::Check(Reads(check)) => with_web(|web| check.run(web, &mut stdout())),
+        Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
         #[cfg(feature = "tools")]
         Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
         #[cfg(feature = "tools")]

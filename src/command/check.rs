@@ -31,7 +31,7 @@ pub struct Check {
 impl Check {
     /// Prints to `out`; `web` fetches what is not a file. 1 if there is anything that looks like a mistake.
     pub fn run(self, web: &mut dyn Includes, out: &mut dyn Write) -> io::Result<ExitCode> {
-        let document = read(self.file.as_deref().unwrap_or(STDIN))?;
+        let document = read(self.file.as_deref().unwrap_or("-"))?;
         let mut includes = Files {
             root: &self.root,
             web: self.include.then_some(web),

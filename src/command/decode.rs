@@ -42,7 +42,7 @@ pub struct Decode {
 impl Decode {
     /// Prints to `out`, warnings to standard error; `web` fetches what is not a file. 1 if something was not as expected.
     pub fn run(self, web: &mut dyn Includes, out: &mut dyn Write) -> io::Result<ExitCode> {
-        let document = read(self.file.as_deref().unwrap_or(STDIN))?;
+        let document = read(self.file.as_deref().unwrap_or("-"))?;
         let bytes = document.len();
         let mut includes = Files {
             root: &self.root,

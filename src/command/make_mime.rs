@@ -69,7 +69,7 @@ impl MakeMime {
         complaints
     }
 
-    /// The multipart of all files; what comes from standard input is called `stdin`.
+    /// The multipart of all files.
     pub fn multipart(&self) -> io::Result<String> {
         let attachment = |(name, subtype): &(String, String)| {
             let filename = match name.as_str() {
