@@ -282,12 +282,14 @@ fn check_knows_no_less_than_a_boot() {
 
 /// The program's words as `main` has them: two commands suffice.
 /// tools
+#[allow(dead_code)]
 #[derive(FromArgs, Debug)]
 struct Tools {
     #[argh(subcommand)]
     tool: Tool,
 }
 
+#[allow(dead_code)]
 #[derive(FromArgs)]
 #[argh(subcommand)]
 enum Tool {

@@ -3,11 +3,12 @@
     oracle.py ROOT FOLDER generate SEED COUNT     documents from the grammar in grammar.py
     oracle.py ROOT FOLDER corpus TESTS            the fixtures below TESTS
     oracle.py ROOT FOLDER merge SEED COUNT        parts of cloud-config from the grammar in merging.py
+    oracle.py ROOT FOLDER strict SEED COUNT       YAML from the pieces in strictness.py
 
 ROOT holds cloud-init and its modules, unpacked; FOLDER is scratch space for included files. Each line has the document, what the
 original makes of it (`pure`), and what it makes of it with our deliberate deviations built in (`patched`, and the names of those
 that made a difference in `deviations`). After each line it waits for one. tests/it/differential.rs compares `patched` with ours. With `merge` a line has the document and
-the `merged` cloud-config.
+the `merged` cloud-config; with `strict` it says why the document is `refused`, if it is.
 """
 
 import base64
@@ -29,6 +30,7 @@ from cloudinit.filters import launch_index  # noqa: E402
 import deviations  # noqa: E402
 import grammar  # noqa: E402
 import merging  # noqa: E402
+import strictness  # noqa: E402
 
 LAUNCH_INDEX = 2
 # Headers that belong to the envelope, not to the part.
@@ -85,6 +87,8 @@ def main():
     url_helper.readurl = no_network
     if sys.argv[3] == "merge":
         return merge(int(sys.argv[4]), int(sys.argv[5]))
+    if sys.argv[3] == "strict":
+        return strict(int(sys.argv[4]), int(sys.argv[5]))
     if sys.argv[3] == "generate":
         documents = grammar.documents(int(sys.argv[4]), int(sys.argv[5]), FOLDER)
     else:
@@ -108,6 +112,13 @@ def main():
 def merge(seed, count):
     for name, document in merging.documents(seed, count):
         line = {"name": name, "document": base64.b64encode(document).decode(), "merged": merging.merged(document, FOLDER)}
+        print(json.dumps(line), flush=True)
+        sys.stdin.readline()
+
+
+def strict(seed, count):
+    for number, (document, refused) in enumerate(strictness.documents(seed, count)):
+        line = {"name": "strict %d" % number, "document": base64.b64encode(document).decode(), "refused": refused}
         print(json.dumps(line), flush=True)
         sys.stdin.readline()
 
