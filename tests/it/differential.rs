@@ -311,3 +311,37 @@ fn generated_templates_are_rendered_as_jinja2_renders_them() {
     explained(deviations);
     assert!(documents >= count.parse().unwrap());
 }
+
+/// Of YAML that we read and the original does not, check has to say something; of what both read, no more than that a key
+/// occurs twice. One in a hundred may be missed, or doubted without need: the pieces make what nobody would write.
+#[test]
+fn what_the_original_refuses_of_yaml_is_odd() {
+    let mut arguments = arguments("strict");
+    let count: usize = arguments[2].parse().unwrap();
+    arguments[2] = (10 * count).to_string();
+    let oracle = Oracle::start("strict", &arguments.each_ref().map(String::as_str));
+    let (mut refused, mut read, mut missed, mut needless) = (0, 0, Vec::new(), Vec::new());
+    oracle.each(|_, document, answer| {
+        let Ok(Value::Map(_) | Value::List(_)) = cloudseed_core::yaml::read(document) else {
+            return;
+        };
+        let mut odd = cloudseed_core::yaml::oddities(document);
+        let text = String::from_utf8_lossy(document).into_owned();
+        match answer.get("refused").and_then(Value::as_text) {
+            Some("") => {
+                read += 1;
+                odd.retain(|odd| odd.expected != "each key once");
+                needless.extend(odd.pop().map(|odd| format!("{text:?}: {odd}")));
+            }
+            reason => {
+                refused += 1;
+                if odd.is_empty() {
+                    missed.push(format!("{text:?}: {reason:?}"));
+                }
+            }
+        }
+    });
+    assert!(refused > count / 4 && read > count / 4, "{refused} {read}");
+    assert!(missed.len() * 100 <= refused, "{missed:#?} of {refused}");
+    assert!(needless.len() * 100 <= read, "{needless:#?} of {read}");
+}

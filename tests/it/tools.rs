@@ -282,16 +282,21 @@ fn check_knows_no_less_than_a_boot() {
 
 /// The program's words as `main` has them: two commands suffice.
 /// tools
+#[allow(dead_code)]
 #[derive(FromArgs, Debug)]
 struct Tools {
     #[argh(subcommand)]
+    #[expect(dead_code, reason = "only whether the words are understood is asked")]
     tool: Tool,
 }
 
+#[allow(dead_code)]
 #[derive(FromArgs)]
 #[argh(subcommand)]
 enum Tool {
+    #[expect(dead_code, reason = "likewise")]
     Check(Check),
+    #[expect(dead_code, reason = "likewise")]
     MakeMime(MakeMime),
 }
 

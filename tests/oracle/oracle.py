@@ -4,12 +4,13 @@
     oracle.py ROOT FOLDER corpus TESTS            the fixtures below TESTS
     oracle.py ROOT FOLDER merge SEED COUNT        parts of cloud-config from the grammar in merging.py
     oracle.py ROOT FOLDER template SEED COUNT TESTS     the templates among the fixtures, and others from the grammar in templates.py
+    oracle.py ROOT FOLDER strict SEED COUNT       YAML from the pieces in strictness.py
 
 ROOT holds cloud-init and its modules, unpacked; FOLDER is scratch space for included files. Each line has the document, what the
 original makes of it (`pure`), and what it makes of it with our deliberate deviations built in (`patched`, and the names of those
 that made a difference in `deviations`). After each line it waits for one. tests/it/differential.rs compares `patched` with ours. With `merge` a line has the document and
-the `merged` cloud-config, with `template` the `rendered` text or the error, and where random
-numbers start.
+the `merged` cloud-config; with `template` the `rendered` text or the error, and where random numbers start; with
+`strict` it says why the document is `refused`, if it is.
 """
 
 import base64
@@ -31,6 +32,7 @@ from cloudinit.filters import launch_index  # noqa: E402
 import deviations  # noqa: E402
 import grammar  # noqa: E402
 import merging  # noqa: E402
+import strictness  # noqa: E402
 import templates  # noqa: E402
 
 LAUNCH_INDEX = 2
@@ -90,6 +92,8 @@ def main():
         return merge(int(sys.argv[4]), int(sys.argv[5]))
     if sys.argv[3] == "template":
         return template(int(sys.argv[4]), int(sys.argv[5]), sys.argv[6])
+    if sys.argv[3] == "strict":
+        return strict(int(sys.argv[4]), int(sys.argv[5]))
     if sys.argv[3] == "generate":
         documents = grammar.documents(int(sys.argv[4]), int(sys.argv[5]), FOLDER)
     else:
@@ -121,6 +125,13 @@ def template(seed, count, fixtures):
     for name, text in templates.templates(seed, count, fixtures):
         document = base64.b64encode(text.encode()).decode()
         print(json.dumps({"name": name, "document": document, "seed": templates.SEED, "rendered": templates.rendered(text)}), flush=True)
+        sys.stdin.readline()
+
+
+def strict(seed, count):
+    for number, (document, refused) in enumerate(strictness.documents(seed, count)):
+        line = {"name": "strict %d" % number, "document": base64.b64encode(document).decode(), "refused": refused}
+        print(json.dumps(line), flush=True)
         sys.stdin.readline()
 
 
