@@ -53,7 +53,9 @@ pub fn parse<T: FromArgs>(program: &str, words: &[&str]) -> Result<T, EarlyExit>
             return Ok(arguments);
         }
     }
-    Err(hinted::<T>(program, words, refused))
+    #[cfg(feature = "tools")]
+    let refused = hinted::<T>(program, words, refused);
+    Err(refused)
 }
 
 /// An answer of argh's with the nearest right word.
@@ -81,11 +83,6 @@ fn hinted<T: FromArgs>(program: &str, words: &[&str], mut refused: EarlyExit) ->
         let value = value.map_or_else(String::new, |value| format!(" {value}"));
         refused.output = format!("{}did you mean `{meant}{value}`?\n", refused.output);
     }
-    refused
-}
-
-#[cfg(not(feature = "tools"))]
-fn hinted<T: FromArgs>(_: &str, _: &[&str], refused: EarlyExit) -> EarlyExit {
     refused
 }
 

@@ -133,7 +133,7 @@ impl<'a> Boot<'a> {
         let (plan, line) = self.compile(ending, &identified);
         let well = !matches!(fetched, Fetched::Failed(_));
         let instance = match fetched {
-            Fetched::Instance(instance) => Some(instance),
+            Fetched::Instance(instance) => Some(*instance),
             _ => None,
         };
         Booted {

@@ -309,6 +309,10 @@ impl Told {
 }
 
 /// What a cloud says of one machine: parsed facts, and the documents as they came.
+#[expect(
+    clippy::manual_non_exhaustive,
+    reason = "not even this crate's platforms make one by hand"
+)]
 #[derive(Clone, Debug)]
 pub struct Instance {
     /// The platform's name, as cloud-init calls its datasource.

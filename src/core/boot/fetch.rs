@@ -1,5 +1,6 @@
 //! Fetch: the ways that a machine shows, tried one after the other until one brings an instance.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -17,7 +18,7 @@ use crate::warning::{Blame, Error, Warning};
 /// What came of it.
 pub enum Fetched {
     /// An instance.
-    Instance(Instance),
+    Instance(Box<Instance>),
     /// There is a platform, of this name, but it cannot be read here: that is cloud-init's part.
     Named(&'static str),
     /// What was to be read could not be.
@@ -76,7 +77,7 @@ pub fn fetch(
                 warnings.extend(failed.map(|error: Error| error.what));
                 unread.retain(|platform| comes_before(candidates, platform, &instance));
                 warnings.extend(unread.into_iter().map(unreadable));
-                return Fetched::Instance(instance);
+                return Fetched::Instance(Box::new(instance));
             }
             Err(error) if error.blame == Blame::Elsewhere => {
                 warnings.push(error.what);

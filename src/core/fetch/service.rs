@@ -183,7 +183,7 @@ impl<'a> Service<'a> {
         cloud: &mut Cloud,
         question: &Question,
         schedule: &mut Schedule,
-    ) -> Result<Option<Response>, Denied> {
+    ) -> Result<Option<Response>, Box<Denied>> {
         let url = format!("{}{}", self.base, question.path);
         let goal = Goal {
             step: &format!("fetch {}", cloud.name),

@@ -1,5 +1,6 @@
 //! Tries: the one loop in which a document is asked for until it is there, or is known not to come.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
@@ -88,7 +89,7 @@ impl Goal<'_> {
         journal: &Journal,
         schedule: &mut Schedule,
         attempt: Try,
-    ) -> Result<Option<Response>, Denied> {
+    ) -> Result<Option<Response>, Box<Denied>> {
         let place = format!("{} {}", self.method.as_str(), shown(self.url));
         loop {
             let timeout = schedule.begin(outside.now());
@@ -129,17 +130,17 @@ impl Goal<'_> {
         }
     }
 
-    fn denied(&self, place: String, miss: Miss, spent: String) -> Denied {
+    fn denied(&self, place: String, miss: Miss, spent: String) -> Box<Denied> {
         let expected = match self.optional {
             true => "status 200 or 404",
             false => "status 200",
         };
         let found = format!("{} ({spent})", miss.found);
-        Denied {
+        Box::new(Denied {
             error: Error::new(miss.blame, self.step, place, expected, found),
             meaning: miss.meaning,
             date: miss.date,
-        }
+        })
     }
 }
 
