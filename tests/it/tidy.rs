@@ -25,9 +25,9 @@ const BINARY_BYTES_MAX: [(&str, &str, u64); 6] = [
     ("cloudseed", "musl-std", 2_300_000),
     ("cloudseed", "musl", 3_000_000),
     ("cloudseed", "glibc", 4_200_000),
-    ("cloudseed-tiny", "musl-std", 1_060_000),
-    ("cloudseed-tiny", "musl", 1_500_000),
-    ("cloudseed-tiny", "glibc", 2_700_000),
+    ("cloudseed-tiny", "musl-std", 1_240_000),
+    ("cloudseed-tiny", "musl", 1_700_000),
+    ("cloudseed-tiny", "glibc", 2_900_000),
 ];
 
 fn root() -> &'static Path {
