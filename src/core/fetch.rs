@@ -161,10 +161,7 @@ impl<'a> Cloud<'a> {
         &mut self,
         (config, warnings): (Option<Config>, Vec<Warning>),
     ) -> Option<Vec<u8>> {
-        // A network that the kernel has already is not ours to configure: there are no links, which is no fault of the service.
-        if !self.machine.links.is_empty() {
-            self.told(warnings);
-        }
+        self.told(warnings);
         config.map(|config| crate::yaml::write(&config.write()).into_bytes())
     }
 

@@ -44,9 +44,6 @@ pub mod json;
 
 pub mod yaml;
 
-#[cfg(feature = "jinja")]
-pub mod jinja;
-
 pub mod pem;
 
 pub mod note;
@@ -66,6 +63,9 @@ pub mod settings;
 pub mod instance;
 
 pub mod userdata;
+
+#[cfg(feature = "jinja")]
+pub mod jinja;
 
 pub mod rule;
 

@@ -274,8 +274,9 @@ fn exchanges_of_all_kinds(outside: &mut dyn Outside) {
         });
         ports.push(String::from_utf8(answer.unwrap().body).unwrap());
     }
-    ports.sort();
-    assert_eq!(ports, ["610", "611", "612"]);
+    // A port whose connection has ended may serve again.
+    let allowed = |port: &String| ["610", "611", "612"].contains(&port.as_str());
+    assert!(ports.iter().all(allowed), "{ports:?}");
     assert_eq!(get(outside, "/port"), Ok(before));
 }
 

@@ -168,19 +168,16 @@ fn core_knows_neither_the_system_nor_http() {
 }
 
 /// The modules of core from the bottom to the top: one may know those before it, and nothing else.
-const ORDER: [&str; 30] = [
+const ORDER: [&str; 31] = [
     // Leaves.
     "warning", "journal", "url", "digest", "text", "note", "value", // Formats.
     "json", "yaml", "pem", "plan",
     // What is known: the machine, its network, the way out, its owner's word.
     "machine", "network", "outside", "net", "settings", // What comes of it.
-    "instance", "userdata", "rule", "fetch", "dialect", "platform", "identify", "config",
+    "instance", "userdata", "jinja", "rule", "fetch", "dialect", "platform", "identify", "config",
     "compile", "handover", "boot", // What others ask.
     "query", "report", "lib",
 ];
-
-/// Where an import points upwards still, from a module to a module.
-const UPWARDS: [(&str, &str); 2] = [("net", "fetch"), ("fetch", "compile")];
 
 /// The modules at the root of the crate that the source at `path`, below its `src/core`, names: after `crate::`, or after as many
 /// `super::` as lead there, one by one or in braces.
@@ -256,9 +253,8 @@ fn upwards(path: &Path, text: &str) -> Vec<String> {
     named.retain(|name| name.starts_with(char::is_lowercase));
     named.sort();
     named.dedup();
-    let knows = |name: &String| UPWARDS.contains(&(top, name.as_str()));
     let is_up = |name: &String| name != top && rank(name).is_none_or(|rank| rank > own);
-    named.retain(|name| is_up(name) && !knows(name));
+    named.retain(is_up);
     named
 }
 

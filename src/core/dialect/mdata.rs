@@ -275,7 +275,7 @@ mod tests {
     fn an_answer_is_taken_if_it_is_whole_and_ours() {
         assert_eq!(
             framed("dc4fae17 GET dXNlci1zY3JpcHQ="),
-            "V2 29 f2f28b2a dc4fae17 GET dXNlci1zY3JpcHQ=\n"
+            "V2 29 9d9ce93f dc4fae17 GET dXNlci1zY3JpcHQ=\n"
         );
         assert_eq!(
             answer(&line("1 SUCCESS eA=="), "1"),

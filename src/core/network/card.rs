@@ -67,15 +67,20 @@ fn with<'a>(links: &'a [Link], mac: &Mac) -> impl Iterator<Item = &'a Link> {
     own(links).filter(move |link| link.mac.map(Mac::of).as_ref() == Some(mac))
 }
 
-/// The interfaces that are configured by themselves: neither the loopback, nor a part of another one, nor made of others. A
-/// failover device, which is a device of its own with others below it, is one of them.
+/// The interfaces that a cloud knows of: neither the loopback, nor made of others, nor the fast half of a card (a virtual function
+/// below netvsc or a failover device). A member of a bridge or a bond is one of them: to the cloud it is a card like others.
 pub(super) fn own(links: &[Link]) -> impl Iterator<Item = &Link> {
     let above = |link: &Link| {
         let part = |other: &Link| other.master.as_ref() == Some(&link.name);
         !link.physical && links.iter().any(part)
     };
+    let half = |link: &Link| {
+        let master = |master: &&String| links.iter().find(|other| other.name == **master);
+        let named = link.master.as_ref();
+        named.is_some_and(|name| master(&name).is_none_or(|master| master.physical))
+    };
     links.iter().filter(move |link| {
         let addressed = link.mac.is_some_and(|mac| mac != [0; 6]);
-        addressed && !link.is_loopback() && link.master.is_none() && !above(link)
+        addressed && !link.is_loopback() && !half(link) && !above(link)
     })
 }
