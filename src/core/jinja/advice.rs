@@ -211,3 +211,25 @@ fn spelled(node: &Node) -> Option<String> {
         _ => path(node),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_alike_up_to_a_third_of_their_letters() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        for (name, key, unlike) in [
+            ("Region", "region", Some(0)),
+            ("local-hostname", "local_hostname", Some(0)),
+            ("regoin", "region", Some(2)),
+            ("nope", "node", Some(1)),
+            ("hostname", "local_hostname", Some(NAME_CHARS_MAX + 5)),
+            ("zone", "region", None),
+            ("x", "y", None),
+        ] {
+            assert_eq!(super::unlike(name, key), unlike, "{name} {key}");
+        }
+    }
+}

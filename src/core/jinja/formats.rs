@@ -29,6 +29,8 @@ pub struct Spec {
     pub align: Option<char>,
     /// `+` or a blank before a positive number.
     pub sign: char,
+    /// Of a number with a fraction, is -0 written as 0?
+    pub no_negative_zero: bool,
     /// The form with a mark of its base.
     pub alternate: bool,
     /// Zeros fill the width.
@@ -129,6 +131,8 @@ pub fn float_body(
         Some('E' | 'F' | 'G') => digits.to_uppercase(),
         _ => digits,
     };
+    let is_zero = size.is_finite() && !digits.contains(|c| matches!(c, '1'..='9'));
+    let negative = negative && !(is_zero && spec.no_negative_zero);
     Ok((sign(negative, spec), digits))
 }
 
@@ -203,7 +207,10 @@ pub fn formatted(run: &mut Run, value: &Value, text: &str) -> Answer<String> {
     let is_float = matches!(kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'));
     match value {
         Value::Text(text) | Value::Html(text) => {
-            let is_odd = spec.sign != '\0' || spec.alternate || spec.group.is_some();
+            let is_odd = spec.sign != '\0'
+                || spec.alternate
+                || spec.no_negative_zero
+                || spec.group.is_some();
             if !matches!(kind, None | Some('s')) || is_odd || spec.align == Some('=') {
                 return misfit();
             }
@@ -212,7 +219,7 @@ pub fn formatted(run: &mut Run, value: &Value, text: &str) -> Answer<String> {
         }
         Value::Bool(_) | Value::Int(_) if !is_float => {
             let int = value.as_int().unwrap_or(0);
-            if spec.precision.is_some() {
+            if spec.precision.is_some() || spec.no_negative_zero {
                 return misfit();
             }
             match kind {
@@ -312,7 +319,7 @@ fn read(run: &mut Run, text: &str) -> Answer<Spec> {
         sign
     };
     spec.sign = takes(&['+', '-', ' ']).unwrap_or('\0');
-    takes(&['z']);
+    spec.no_negative_zero = takes(&['z']).is_some();
     spec.alternate = takes(&['#']).is_some();
     spec.zero = takes(&['0']).is_some();
     let number = |rest: &mut &str| {

@@ -464,3 +464,68 @@ fn numbered(text: &str, count: usize) -> Option<(Option<char>, &str)> {
     };
     Some((Some(c?), rest))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// The tokens with a blank between, text in angle brackets.
+    fn shown(template: &str) -> String {
+        let spots = match tokens(template) {
+            Ok(spots) => spots,
+            Err(Broken { line, reason }) => return format!("{}: {reason}", line.unwrap()),
+        };
+        let shown = spots.iter().map(|spot| match &spot.token {
+            Token::Data(text) => format!("<{text}>"),
+            Token::PrintStart => "{{".to_string(),
+            Token::PrintEnd => "}}".to_string(),
+            Token::BlockStart => "{%".to_string(),
+            Token::BlockEnd => "%}".to_string(),
+            Token::Name(name) => name.to_string(),
+            Token::Text(text) => format!("{text:?}"),
+            Token::Int(int) => int.to_string(),
+            Token::Float(float) => format!("{float:?}"),
+            Token::Sign(sign) => sign.to_string(),
+        });
+        shown.collect::<Vec<String>>().join(" ")
+    }
+
+    #[test]
+    fn templates_are_taken_apart() {
+        for (template, expected) in [
+            ("a {{ b }} c", "<a > {{ b }} < c>"),
+            ("a {{- b -}} c", "<a> {{ b }} <c>"),
+            ("a\n{% b %}\n\nc", "<a\n> {% b %} <\nc>"),
+            ("{% b +%}\nc", "{% b %} <\nc>"),
+            ("a {#- b -#} c{# d #}\ne", "<a> <c> <e>"),
+            ("{% raw %}\n{{ a }}{% endraw %}\nb", "<\n{{ a }}> <b>"),
+            ("{{ {'a': {1: 2}} }}", "{{ { \"a\" : { 1 : 2 } } }}"),
+            (
+                "{{ 1.5e3 x.0.1 1_000 0x_ff 00 }}",
+                "{{ 1500.0 x . 0 . 1 1000 255 0 }}",
+            ),
+            (
+                "{{ '\\n\\x41\\\\n\\q\\u00e9\\101\\'' }}",
+                "{{ \"\\nA\\\\n\\\\qéA'\" }}",
+            ),
+            ("a // b ** c != d", "<a // b ** c != d>"),
+            ("{{ a//b**c!=d }}", "{{ a // b ** c != d }}"),
+            ("a\n{{ (b }}", "2: `}` instead of `)`"),
+            ("a\n{{ b", "2: a template that ends before `}}`"),
+            ("{# a", "1: a comment without an end"),
+            (
+                "{{ '\\N{DASH}' }}",
+                "1: an escape in a string that Python does not know",
+            ),
+        ] {
+            assert_eq!(shown(template), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_bounded() {
+        let template = ["{{ ", &"1 ".repeat(TOKENS_MAX), "}}"].concat();
+        assert_eq!(shown(&template), "1: more than 500000 tokens");
+    }
+}

@@ -303,3 +303,46 @@ pub fn places(slice: &[Value; 3], len: usize) -> Answer<Range> {
         step,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_exactly() {
+        let order = |one: &Value, other: &Value| compare(one, other, "<").ok().flatten();
+        for (int, float, expected) in [
+            (1, 1.0, Some(Ordering::Equal)),
+            (1, 1.5, Some(Ordering::Less)),
+            (
+                9_007_199_254_740_993,
+                9_007_199_254_740_992.0,
+                Some(Ordering::Greater),
+            ),
+            (i128::MAX, 1e39, Some(Ordering::Less)),
+            (0, f64::NAN, None),
+        ] {
+            let (int, float) = (Value::Int(int), Value::Float(float));
+            assert_eq!(order(&int, &float), expected);
+            assert_eq!(order(&float, &int), expected.map(Ordering::reverse));
+        }
+    }
+
+    #[test]
+    fn slices_take_the_places_that_are_there() {
+        let int = |bound: Option<i128>| bound.map_or(Value::None, Value::Int);
+        for (bounds, expected) in [
+            ([None, None, None], (0, 4, 1)),
+            ([Some(-2), None, None], (2, 4, 1)),
+            ([Some(-9), Some(9), Some(2)], (0, 4, 2)),
+            ([None, None, Some(-1)], (3, -1, -1)),
+            ([Some(9), Some(-9), Some(-2)], (3, -1, -2)),
+            ([Some(i128::MIN), Some(i128::MAX), None], (0, 4, 1)),
+        ] {
+            let range = places(&bounds.map(int), 4).ok();
+            let range = range.map(|range| (range.start, range.stop, range.step));
+            assert_eq!(range, Some(expected));
+        }
+        assert!(places(&[None, None, Some(0)].map(int), 4).is_err());
+    }
+}

@@ -161,12 +161,6 @@ impl Client {
         (self.state != State::Bound || self.decline.is_some()).then_some(self.next)
     }
 
-    /// Asks at once, because the link has just come up.
-    pub fn hurry(&mut self, now: Instant) {
-        self.next = now;
-        self.pause = RESEND_MIN;
-    }
-
     /// The message to broadcast now, if it is time for one.
     pub fn poll(&mut self, now: Instant, random: u32) -> Option<Vec<u8>> {
         if now < self.next {
