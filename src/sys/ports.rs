@@ -18,18 +18,6 @@ use super::stream::{Address, Started, Stream, connect, persist, words};
 
 /// Where the kernel tells of virtio-serial's ports.
 const VIRTIO_PORTS: &str = "/sys/class/virtio-ports";
-/// The speeds that termios has names for.
-const SPEEDS: [(u32, libc::speed_t); 9] = [
-    (2_400, libc::B2400),
-    (9_600, libc::B9600),
-    (19_200, libc::B19200),
-    (38_400, libc::B38400),
-    (57_600, libc::B57600),
-    (115_200, libc::B115200),
-    (230_400, libc::B230400),
-    (460_800, libc::B460800),
-    (921_600, libc::B921600),
-];
 
 /// The ports of the machine below a root.
 #[derive(Clone, Debug)]
@@ -133,26 +121,16 @@ fn device(path: &str) -> io::Result<OwnedFd> {
 /// A serial line that is ours.
 struct Line {
     fd: OwnedFd,
-    before: libc::termios,
+    before: libc::termios2,
 }
 
 impl Line {
     /// Opens, locks and sets up a line. Who else may use it takes the same lock: mdata-get and cloud-init do.
     fn open(path: &str, speed: u32) -> io::Result<Line> {
-        let speed = SPEEDS.iter().find(|(bits, _)| *bits == speed);
-        let (_, speed) = speed.ok_or(ErrorKind::InvalidInput)?;
         let fd = device(path)?;
         lock(&fd)?;
         let before = settings(&fd)?;
-        let mut raw = before;
-        // SAFETY: the pointer is to a termios of ours that outlives the call.
-        unsafe { libc::cfmakeraw(&mut raw) };
-        // SAFETY: as above, and the speed is one that termios knows.
-        unsafe { libc::cfsetspeed(&mut raw, *speed) };
-        // No modem is asked, and one stop bit is enough.
-        raw.c_cflag |= libc::CLOCAL | libc::CREAD;
-        raw.c_cflag &= !(libc::CSTOPB | libc::CRTSCTS);
-        set(&fd, &raw)?;
+        set(&fd, &raw(before, speed))?;
         // SAFETY: no pointers. What somebody else was told is no answer to us; a failure leaves it to the protocol.
         unsafe { libc::tcflush(fd.as_raw_fd(), libc::TCIOFLUSH) };
         Ok(Line { fd, before })
@@ -178,19 +156,39 @@ fn lock(fd: &OwnedFd) -> io::Result<()> {
     }
 }
 
-fn settings(fd: &OwnedFd) -> io::Result<libc::termios> {
-    // SAFETY: all zeroes is a valid termios.
-    let mut settings: libc::termios = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to a termios of ours that outlives the call.
-    match unsafe { libc::tcgetattr(fd.as_raw_fd(), &mut settings) } {
+/// Settings for bytes as they are at `speed` bits a second (termios(3), raw mode): eight bits, no parity, one stop bit, and no
+/// modem is asked.
+fn raw(mut settings: libc::termios2, speed: u32) -> libc::termios2 {
+    settings.c_iflag = 0;
+    settings.c_oflag &= !libc::OPOST;
+    settings.c_lflag &= !(libc::ECHO | libc::ECHONL | libc::ICANON | libc::ISIG | libc::IEXTEN);
+    settings.c_cflag &= !(libc::CSIZE | libc::PARENB | libc::CSTOPB | libc::CRTSCTS | libc::CBAUD);
+    settings.c_cflag |= libc::CS8 | libc::CLOCAL | libc::CREAD | libc::BOTHER;
+    settings.c_ispeed = speed;
+    settings.c_ospeed = speed;
+    settings
+}
+
+/// The kernel's own settings; InvalidInput from what is no terminal. A C library's calls for them have other names in each version,
+/// and not all of those are there for a static program.
+fn settings(fd: &OwnedFd) -> io::Result<libc::termios2> {
+    // SAFETY: all zeroes is a valid termios2.
+    let mut settings: libc::termios2 = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a termios2 of ours that outlives the call.
+    match unsafe { libc::ioctl(fd.as_raw_fd(), libc::TCGETS2, &mut settings) } {
         0 => Ok(settings),
-        _ => Err(io::Error::last_os_error()),
+        _ => Err(match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENOTTY) => {
+                io::Error::from(ErrorKind::InvalidInput)
+            }
+            error => error,
+        }),
     }
 }
 
-fn set(fd: &impl AsRawFd, settings: &libc::termios) -> io::Result<()> {
-    // SAFETY: the pointer is to a termios of ours that outlives the call.
-    match unsafe { libc::tcsetattr(fd.as_raw_fd(), libc::TCSANOW, settings) } {
+fn set(fd: &impl AsRawFd, settings: &libc::termios2) -> io::Result<()> {
+    // SAFETY: the pointer is to a termios2 of ours that outlives the call.
+    match unsafe { libc::ioctl(fd.as_raw_fd(), libc::TCSETS2, settings) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
@@ -199,7 +197,7 @@ fn set(fd: &impl AsRawFd, settings: &libc::termios) -> io::Result<()> {
 /// A serial line, set back when it is closed.
 struct Serial {
     stream: Stream,
-    before: libc::termios,
+    before: libc::termios2,
 }
 
 impl fmt::Debug for Serial {
