@@ -217,6 +217,7 @@ fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> B
     let options = Options {
         platform,
         handover: None,
+        plan_bytes: root.plan_bytes(),
     };
     boot::boot(&machine, &mut *outside, &journal, &mut Jinja, options)
 }

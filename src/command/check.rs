@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::budget::Budget;
 use cloudseed_core::config::{self, Parts};
 use cloudseed_core::instance::Document;
 use cloudseed_core::text::printable;
@@ -53,7 +54,8 @@ pub fn report(
     includes: &mut dyn Includes,
     out: &mut dyn Write,
 ) -> io::Result<usize> {
-    let decoded = userdata::take_apart(document, "user-data", includes);
+    let budget = Budget::new();
+    let decoded = userdata::take_apart(document, "user-data", includes, &budget);
     let mut doubts = 0;
     let mut told = Vec::new();
     for part in &decoded.parts {
@@ -85,7 +87,7 @@ pub fn report(
         document: Document::UserData,
         parts: decoded.parts,
     };
-    let (_, merged) = config::merge(Vec::from([parts]), &Value::Null);
+    let (_, merged) = config::merge(Vec::from([parts]), &Value::Null, &budget);
     let merged = merged
         .into_iter()
         .filter(|warning| !told.contains(&warning.expected));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::budget::Budget;
 use cloudseed_core::digest::sha256;
 use cloudseed_core::json;
 use cloudseed_core::text::printable;
@@ -48,7 +49,8 @@ impl Decode {
             root: &self.root,
             web: self.include.then_some(web),
         };
-        let mut decoded = userdata::take_apart(document, "user-data", &mut includes);
+        let mut decoded =
+            userdata::take_apart(document, "user-data", &mut includes, &Budget::new());
         if let Some(launch_index) = self.launch_index {
             decoded.parts = launch::for_launch_index(decoded.parts, launch_index);
         }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use cloudseed_core::bytes::Bytes;
 use cloudseed_core::userdata::{self, Includes};
 use cloudseed_core::warning::{Blame, Error};
 
@@ -51,7 +52,7 @@ pub struct Files<'a> {
 }
 
 impl Includes for Files<'_> {
-    fn get(&mut self, url: &str, once: bool) -> Result<Vec<u8>, Error> {
+    fn get(&mut self, url: &str, once: bool) -> Result<Bytes, Error> {
         let local = match url.get(..7) {
             Some(scheme) if scheme.eq_ignore_ascii_case("file://") => url.get(7..),
             _ => Some(url).filter(|url| url.starts_with('/')),
@@ -61,7 +62,7 @@ impl Includes for Files<'_> {
             (Some(path), _) => {
                 let path = self.root.join(path.trim_start_matches('/'));
                 let file = File::open(path).and_then(|file| read_bounded(file, 0));
-                file.map_err(|error| wanted(plain(&error)))
+                file.map(Bytes::from).map_err(|error| wanted(plain(&error)))
             }
             (None, Some(web)) => web.get(url, once),
             (None, None) => Err(wanted("none, because --include was not given".to_string())),

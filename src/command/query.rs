@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::userdata::template::{self, Templates};
@@ -14,6 +15,8 @@ use crate::sys::root::Root;
 
 /// Longest file read, in bytes.
 const FILE_BYTES_MAX: usize = 16 << 20;
+/// Longest time that filling in a template may take.
+const FORMAT_MAX: Duration = Duration::from_secs(8);
 /// What everybody may read, and what only root may.
 const PUBLIC: &str = "/run/cloudseed/instance-data.json";
 const SENSITIVE: &str = "/run/cloudseed/instance-data-sensitive.json";
@@ -89,7 +92,7 @@ impl Query {
 /// A template with the values filled in, with the other names of the variables as in user-data.
 fn rendered(format: &str, data: Map, templates: &mut dyn Templates) -> Result<String, String> {
     let variables = template::variables(&Value::Map(data));
-    let rendered = templates.render(format, &variables);
+    let rendered = templates.render(format, &variables, FORMAT_MAX);
     rendered.map(|rendered| rendered.text).map_err(|broken| {
         let line = broken.line.map(|line| format!(" in line {line}"));
         let (reason, line) = (broken.reason, line.unwrap_or_default());

@@ -13,6 +13,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::budget::{Budget, PLAN_BYTES_MAX};
+use crate::bytes::Bytes;
 use crate::compile::instance_data::InstanceData;
 use crate::compile::{self, Ending, Found, Identified, Outcome, Timing};
 use crate::config::{self, Config, Parts, vendor};
@@ -27,7 +29,7 @@ use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
 use crate::settings::{Handover, Settings};
-use crate::userdata::template::{self, Templates};
+use crate::userdata::template::{self, Limits, TEMPLATES_SECONDS_MAX, Templates};
 use crate::userdata::{self, launch};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -42,6 +44,8 @@ pub struct Options {
     pub platform: Option<&'static Platform>,
     /// What stock cloud-init is told; `None` leaves it to the setting `cloudseed.handover`.
     pub handover: Option<Handover>,
+    /// Most bytes that the plan may have, where there is less room for it than [`PLAN_BYTES_MAX`].
+    pub plan_bytes: Option<usize>,
 }
 
 /// What came of a boot.
@@ -67,6 +71,9 @@ pub struct Boot<'a> {
     warnings: Vec<Warning>,
     timings: Vec<Timing>,
     kept: Kept,
+    budget: Budget,
+    /// How large the plan may be.
+    plan_bytes: usize,
 }
 
 /// Boots: all the verbs, one after the other.
@@ -94,6 +101,10 @@ impl<'a> Boot<'a> {
             micros: micros(outside.now()),
         };
         let settings = Settings::read(machine, platform::searched());
+        let plan_bytes = options
+            .plan_bytes
+            .unwrap_or(PLAN_BYTES_MAX)
+            .min(PLAN_BYTES_MAX);
         Boot {
             machine,
             warnings: settings.warnings.clone(),
@@ -104,6 +115,8 @@ impl<'a> Boot<'a> {
             options,
             timings: alloc::vec![probe],
             kept: Kept::default(),
+            plan_bytes,
+            budget: Budget::of_plan(plan_bytes),
         }
     }
 
@@ -208,7 +221,7 @@ impl<'a> Boot<'a> {
             Document::VendorData,
             Document::VendorData2,
         ] {
-            let bytes = instance.documents.get(document);
+            let bytes = instance.documents.share(document);
             let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else {
                 continue;
             };
@@ -243,7 +256,7 @@ impl<'a> Boot<'a> {
         &mut self,
         instance: &Instance,
         document: Document,
-        bytes: &[u8],
+        bytes: Bytes,
         deadline: Duration,
     ) -> userdata::Decoded {
         let mut web = Web {
@@ -258,13 +271,21 @@ impl<'a> Boot<'a> {
             instance_id: instance.instance_id.as_str(),
             kept: &mut self.kept,
         };
-        userdata::take_apart(bytes, document.name(), &mut once)
+        userdata::take_apart(bytes, document.name(), &mut once, &self.budget)
     }
 
     /// Renders the parts that are templates, with what this boot will write of the instance.
     fn render(&mut self, data: &InstanceData, decoded: Vec<Parts>) -> Vec<Parts> {
+        let most = Duration::from_secs(TEMPLATES_SECONDS_MAX);
+        let until = self.outside.now().saturating_add(most);
+        let left = || until.saturating_sub(self.outside.now());
+        let limits = Limits {
+            budget: &self.budget,
+            left: &left,
+        };
         let render = |Parts { document, parts }| {
-            let (parts, found) = template::render_parts(parts, data.as_value(), self.templates);
+            let data = data.as_value();
+            let (parts, found) = template::render_parts(parts, data, self.templates, &limits);
             self.warnings.extend(found);
             Parts { document, parts }
         };
@@ -275,7 +296,7 @@ impl<'a> Boot<'a> {
     fn merge(&mut self, parts: Vec<Parts>) -> Config {
         let said = ["vendor_data", "vendor_data2"].into_iter();
         let said = said.filter_map(|key| Some((key, self.settings.configured(&[key])?.clone())));
-        let (config, warnings) = config::merge(parts, &said.collect::<Map>().into());
+        let (config, warnings) = config::merge(parts, &said.collect::<Map>().into(), &self.budget);
         self.warnings.extend(warnings);
         for numbered in &config.parts {
             if let Some(why) = numbered.forbidden {
@@ -312,6 +333,7 @@ impl<'a> Boot<'a> {
             network: network.into(),
             systemd: self.machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
             handover: self.options.handover.unwrap_or(self.settings.handover),
+            plan_bytes: self.plan_bytes,
         };
         let (mut plan, more) = compile::compile(&outcome);
         core::mem::take(&mut self.kept).put(&mut plan);

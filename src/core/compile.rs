@@ -3,6 +3,7 @@
 //! What there is to print was decided before, in [`crate::config`]. A product takes what it needs of the [`Outcome`] and prints
 //! its files; [`PRODUCTS`] says which these are and who may read them. None reads another's.
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
@@ -17,6 +18,8 @@ pub mod report;
 pub mod script;
 pub mod systemd;
 
+use crate::budget::Purse;
+use crate::bytes::Bytes;
 use crate::config::Config;
 use crate::instance::Instance;
 use crate::journal::Line;
@@ -74,6 +77,8 @@ pub struct Outcome<'a> {
     pub handover: Handover,
     /// True if systemd is known to run the real root, as when it runs this initramfs.
     pub systemd: bool,
+    /// How large all files may be that are made of what strangers wrote, bytes. One for which there is no room is left out.
+    pub plan_bytes: usize,
 }
 
 /// One thing that is made of a boot.
@@ -180,6 +185,8 @@ impl Product {
 /// The files being made, and what was not as expected meanwhile.
 pub struct Products {
     plan: Plan,
+    /// What is left for files that are made of what strangers wrote, bytes.
+    room: Purse,
     warnings: Vec<Warning>,
     /// The one that is being printed.
     product: &'static Product,
@@ -188,8 +195,15 @@ pub struct Products {
 impl Products {
     /// Adds a file by its path below /run, to be read by whom its product says. A path that is none, or none of this product's,
     /// costs this file, and a warning says so.
-    fn put(&mut self, path: &str, bytes: impl Into<Vec<u8>>) {
+    fn put(&mut self, path: &str, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        // What is told of a boot is small, and has to be told above all where there is no room.
+        let told = matches!(self.product.print, Print::Always(_));
         match (RunPath::new(path), self.product.mode(path)) {
+            (Some(_), Some(_)) if !told && !self.room.take(bytes.len()) => {
+                let expected = format!("at most {} bytes in all files", self.room.most());
+                self.warn(path, &expected, format_args!("{} more", bytes.len()));
+            }
             (Some(path), Some(mode)) => self.plan.put(path, mode, bytes),
             _ => self.warn(path, "the path of a file below /run", "this one"),
         }
@@ -219,6 +233,7 @@ impl Products {
 pub fn compile(outcome: &Outcome) -> (Plan, Vec<Warning>) {
     let mut products = Products {
         plan: Plan::default(),
+        room: Purse::new(outcome.plan_bytes),
         warnings: Vec::new(),
         product: &PRODUCTS[0],
     };

@@ -17,6 +17,7 @@ pub mod cloud_config;
 pub mod script;
 pub mod vendor;
 
+use crate::budget::Budget;
 use crate::instance::Document;
 use crate::userdata::Part;
 use crate::userdata::part_type::PartType;
@@ -66,16 +67,16 @@ pub struct Config {
 
 /// Decides what the parts mean, and tells what could not be used. `system` is what the system's own configuration says of
 /// vendor-data, under its keys.
-pub fn merge(documents: Vec<Parts>, system: &Value) -> (Config, Vec<Warning>) {
+pub fn merge(documents: Vec<Parts>, system: &Value, budget: &Budget) -> (Config, Vec<Warning>) {
     let mut warnings = Vec::new();
     let mut config = Config {
         parts: numbered(documents),
         ..Config::default()
     };
-    config.merge_cloud_config(Document::UserData, &mut warnings);
+    config.merge_cloud_config(Document::UserData, budget, &mut warnings);
     vendor::restrict(&mut config, system, &mut warnings);
-    config.merge_cloud_config(Document::VendorData, &mut warnings);
-    config.merge_cloud_config(Document::VendorData2, &mut warnings);
+    config.merge_cloud_config(Document::VendorData, budget, &mut warnings);
+    config.merge_cloud_config(Document::VendorData2, budget, &mut warnings);
     config.scripts = script::scripts(&config, &mut warnings);
     (config, warnings)
 }
@@ -100,11 +101,16 @@ impl Config {
         Some(&merged.value)
     }
 
-    fn merge_cloud_config(&mut self, document: Document, warnings: &mut Vec<Warning>) {
+    fn merge_cloud_config(
+        &mut self,
+        document: Document,
+        budget: &Budget,
+        warnings: &mut Vec<Warning>,
+    ) {
         let own = self
             .allowed()
             .filter(|numbered| numbered.document == document);
-        let mut merged = cloud_config::merge_parts(own.map(|numbered| &numbered.part));
+        let mut merged = cloud_config::merge_parts(own.map(|numbered| &numbered.part), budget);
         warnings.append(&mut merged.warnings);
         if !merged.is_empty() {
             self.cloud_configs.push((document, merged));

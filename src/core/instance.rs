@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::Ipv4Addr;
 
+use crate::bytes::Bytes;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error, Warning};
 
@@ -226,7 +227,7 @@ impl Document {
 
 /// The documents of one instance, as fetched.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Documents([Option<Vec<u8>>; 5]);
+pub struct Documents([Option<Bytes>; 5]);
 
 impl Documents {
     /// The document, if there is one.
@@ -234,10 +235,15 @@ impl Documents {
         self.0.get(document as usize)?.as_deref()
     }
 
+    /// The document as bytes to keep.
+    pub fn share(&self, document: Document) -> Option<Bytes> {
+        self.0.get(document as usize)?.clone()
+    }
+
     /// Takes a document; nothing leaves what was there.
     pub fn put(&mut self, document: Document, bytes: Option<Vec<u8>>) {
         if let (Some(slot), Some(_)) = (self.0.get_mut(document as usize), &bytes) {
-            *slot = bytes;
+            *slot = bytes.map(Bytes::from);
         }
     }
 
@@ -245,6 +251,21 @@ impl Documents {
     pub fn with(mut self, document: Document, bytes: Option<Vec<u8>>) -> Documents {
         self.put(document, bytes);
         self
+    }
+
+    /// Those that there are as bytes to keep, in the order of [`Document::ALL`].
+    pub fn shared(&self) -> impl Iterator<Item = (Document, Bytes)> {
+        let all = Document::ALL.into_iter().zip(&self.0);
+        all.filter_map(|(document, bytes)| Some((document, bytes.clone()?)))
+    }
+
+    /// Takes what another source has, in place of what is there.
+    pub fn extend(&mut self, other: &Documents) {
+        for (slot, new) in self.0.iter_mut().zip(&other.0) {
+            if new.is_some() {
+                slot.clone_from(new);
+            }
+        }
     }
 
     /// Those that there are, in the order of [`Document::ALL`].

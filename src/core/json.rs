@@ -15,6 +15,7 @@ use nom::combinator::opt;
 use nom::error::{Error as Fault, ErrorKind};
 use nom::{Err, IResult, Parser};
 
+use crate::budget::Budget;
 use crate::value::{Map, SyntaxError, Value, quote};
 
 mod write;
@@ -29,6 +30,22 @@ pub const JSON_DEPTH_MAX: usize = 128;
 
 /// Reads one document; the error names the line and the column.
 pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
+    read_within(document, &Budget::new())
+}
+
+/// Reads one document of several, which together have this budget of nodes. A document that cannot be read has cost its steps,
+/// no nodes.
+pub fn read_within(document: &[u8], budget: &Budget) -> Result<Value, SyntaxError> {
+    let before = budget.nodes.left();
+    let read = read_text(document, budget);
+    if read.is_err() {
+        let taken = before.saturating_sub(budget.nodes.left());
+        budget.nodes.put_back(taken);
+    }
+    read
+}
+
+fn read_text(document: &[u8], budget: &Budget) -> Result<Value, SyntaxError> {
     let document = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document);
     if document.len() > JSON_BYTES_MAX {
         let found = format!("{} bytes", document.len());
@@ -48,7 +65,8 @@ pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
             return Err(error_at(&valid, valid.len(), "UTF-8", found));
         }
     };
-    match (space, |i| value(i, JSON_DEPTH_MAX), space).parse(text) {
+    let whole = |input| value(input, JSON_DEPTH_MAX, budget);
+    match (space, whole, space).parse(text) {
         Ok(("", (_, value, _))) => Ok(value),
         Ok((rest, _)) => Err(error(text, rest, "the end of the document")),
         Err(Err::Error(fault) | Err::Failure(fault)) => {
@@ -81,6 +99,7 @@ fn error_at(text: &str, offset: usize, expected: &str, found: String) -> SyntaxE
 fn expectation(code: ErrorKind) -> &'static str {
     match code {
         TOO_DEEP => "at most 128 levels of nesting",
+        TOO_MANY => "at most 250000 nodes in all documents",
         ErrorKind::Escaped => {
             "an escape: \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\u and four hexadecimal digits"
         }
@@ -93,6 +112,7 @@ fn expectation(code: ErrorKind) -> &'static str {
 }
 
 const TOO_DEEP: ErrorKind = ErrorKind::TooLarge;
+const TOO_MANY: ErrorKind = ErrorKind::Many0Count;
 
 fn fail<T>(input: &str, code: ErrorKind) -> IResult<&str, T> {
     Err(Err::Failure(Fault::new(input, code)))
@@ -104,11 +124,14 @@ fn space(input: &str) -> IResult<&str, &str> {
 }
 
 /// RFC 8259 section 3: `value = false / null / true / object / array / number / string`
-fn value(input: &str, depth: usize) -> IResult<&str, Value> {
+fn value<'t>(input: &'t str, depth: usize, budget: &Budget) -> IResult<&'t str, Value> {
+    if !budget.read_nodes(1) {
+        return fail(input, TOO_MANY);
+    }
     match input.as_bytes().first() {
         Some(b'{' | b'[') if depth == 0 => fail(input, TOO_DEEP),
-        Some(b'{') => object(input, depth - 1),
-        Some(b'[') => array(input, depth - 1),
+        Some(b'{') => object(input, depth - 1, budget),
+        Some(b'[') => array(input, depth - 1, budget),
         Some(b'"') => string.map(Value::Text).parse(input),
         Some(b'-' | b'0'..=b'9') => number(input),
         _ => alt((
@@ -123,14 +146,14 @@ fn value(input: &str, depth: usize) -> IResult<&str, Value> {
 }
 
 /// RFC 8259 section 5: `array = begin-array [ value *( value-separator value ) ] end-array`
-fn array(input: &str, depth: usize) -> IResult<&str, Value> {
+fn array<'t>(input: &'t str, depth: usize, budget: &Budget) -> IResult<&'t str, Value> {
     let (mut input, _) = (char('['), space).parse(input)?;
     let mut list = Vec::new();
     if let Some(rest) = input.strip_prefix(']') {
         return Ok((rest, Value::List(list)));
     }
     loop {
-        let (rest, (element, _)) = (|i| value(i, depth), space).parse(input)?;
+        let (rest, (element, _)) = (|i| value(i, depth, budget), space).parse(input)?;
         list.push(element);
         match separator(rest, ']')? {
             (rest, true) => input = rest,
@@ -141,7 +164,7 @@ fn array(input: &str, depth: usize) -> IResult<&str, Value> {
 
 /// RFC 8259 section 4: `object = begin-object [ member *( value-separator member ) ] end-object`,
 /// `member = string name-separator value`
-fn object(input: &str, depth: usize) -> IResult<&str, Value> {
+fn object<'t>(input: &'t str, depth: usize, budget: &Budget) -> IResult<&'t str, Value> {
     let (mut input, _) = (char('{'), space).parse(input)?;
     let mut map = Map::new();
     if let Some(rest) = input.strip_prefix('}') {
@@ -152,7 +175,7 @@ fn object(input: &str, depth: usize) -> IResult<&str, Value> {
             return fail(input, ErrorKind::Verify);
         }
         let (rest, (key, _, _, _)) = (string, space, char(':'), space).parse(input)?;
-        let (rest, (member, _)) = (|i| value(i, depth), space).parse(rest)?;
+        let (rest, (member, _)) = (|i| value(i, depth, budget), space).parse(rest)?;
         map.insert(key, member);
         match separator(rest, '}')? {
             (rest, true) => input = rest,
@@ -370,6 +393,13 @@ mod tests {
         );
         assert!(text(&"[".repeat(1_000_000)).is_err());
         assert!(read(&vec![b' '; JSON_BYTES_MAX + 1]).is_err());
+        let list = |count| alloc::format!("[{}]", vec!["0"; count].join(","));
+        assert!(text(&list(crate::budget::NODES_MAX - 1)).is_ok());
+        let error = text(&list(crate::budget::NODES_MAX)).unwrap_err();
+        assert!(
+            error.contains(&format!("at most {} nodes", crate::budget::NODES_MAX)),
+            "{error}"
+        );
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub mod warning;
 
 pub mod text;
 
+pub mod bytes;
+
+pub mod budget;
+
 pub mod digest;
 
 pub mod url;

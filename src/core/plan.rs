@@ -5,7 +5,9 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use alloc::vec::Vec;
+use core::borrow::Borrow;
+
+use crate::bytes::Bytes;
 
 /// A directory below /run that this program may write into.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,12 @@ const NAME_BYTES_MAX: usize = 255;
 /// A path below /run, inside one of [`ROOMS`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunPath(String);
+
+impl Borrow<str> for RunPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl RunPath {
     /// Takes a path relative to /run. `None` if it is absolute, empty, too long, leaves the [`ROOMS`], or has a name
@@ -106,12 +114,12 @@ impl Mode {
 /// The files to write, sorted by path, without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    files: BTreeMap<RunPath, (Mode, Vec<u8>)>,
+    files: BTreeMap<RunPath, (Mode, Bytes)>,
 }
 
 impl Plan {
     /// Adds a file, or replaces the one of the same path.
-    pub fn put(&mut self, path: RunPath, mode: Mode, bytes: impl Into<Vec<u8>>) {
+    pub fn put(&mut self, path: RunPath, mode: Mode, bytes: impl Into<Bytes>) {
         self.files.insert(path, (mode, bytes.into()));
     }
 
@@ -124,10 +132,8 @@ impl Plan {
 
     /// The content of one file.
     pub fn get(&self, path: &str) -> Option<&[u8]> {
-        self.files
-            .iter()
-            .find(|(name, _)| name.as_str() == path)
-            .map(|(_, (_, bytes))| bytes.as_slice())
+        let (_, bytes) = self.files.get(path)?;
+        Some(bytes)
     }
 }
 

@@ -8,14 +8,12 @@
 //! ```
 //!
 //! The original has the same steps, so that the same bytes give the same parts, types and names. Where it gives up on the whole
-//! boot (a URL that does not answer, gzip that is damaged), this costs one part and says so. Everything is bounded by the
-//! constants below: no document takes more than time and memory in proportion to them.
+//! boot (a URL that does not answer, gzip that is damaged), this costs one part and says so. One document is bounded by the
+//! constants below, all of them together by the boot's [`Budget`].
 
 mod decoder;
 
 pub mod part_type;
-
-pub mod bytes;
 
 pub mod sniff;
 
@@ -50,17 +48,14 @@ pub mod template;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use part_type::PartType;
 
+use crate::budget::Budget;
+use crate::bytes::Bytes;
 use crate::warning::{Error, Warning};
 
 /// How large a document may be, before and after it is inflated.
 pub const DOCUMENT_BYTES_MAX: usize = 32 << 20;
-/// How large all parts may be together.
-pub const PARTS_BYTES_MAX: usize = 64 << 20;
-/// How many bytes may be included and inflated for all of it.
-pub const WORK_BYTES_MAX: usize = 128 << 20;
 /// How many parts and containers user-data may hold.
 pub const PARTS_MAX: usize = 4096;
 /// How many documents may be included.
@@ -94,7 +89,7 @@ pub struct Part {
 /// Where included documents come from.
 pub trait Includes {
     /// The body behind `url`; with `once`, the body seen at this instance's first boot if it was kept.
-    fn get(&mut self, url: &str, once: bool) -> Result<Vec<u8>, Error>;
+    fn get(&mut self, url: &str, once: bool) -> Result<Bytes, Error>;
 }
 
 /// What was expected of a piece of user-data and what was found; it lacks the place, which its reader knows.
@@ -155,20 +150,11 @@ pub enum Item {
 }
 
 /// Takes one document apart.
-pub fn decode(
-    document: impl Into<Bytes>,
-    origin: &str,
-    includes: &mut dyn Includes,
-) -> (Vec<Part>, Vec<Warning>) {
-    let decoded = take_apart(document, origin, includes);
-    (decoded.parts, decoded.warnings)
-}
-
-/// Takes one document apart, as [`decode`] does, and keeps the outline.
 pub fn take_apart(
     document: impl Into<Bytes>,
     origin: &str,
     includes: &mut dyn Includes,
+    budget: &Budget,
 ) -> Decoded {
-    decoder::Decoder::new(includes).decode(document.into(), origin)
+    decoder::Decoder::new(includes, budget).decode(document.into(), origin)
 }

@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
+use crate::budget::Budget;
 use crate::value::{Map, SyntaxError, Value, quote};
 
 mod scalar;
@@ -32,33 +33,39 @@ pub const YAML_BYTES_MAX: usize = 16 << 20;
 /// Deepest nesting of lists and maps read.
 pub const YAML_DEPTH_MAX: usize = 128;
 
-/// Most nodes read, counting what is behind an alias each time it is used.
-pub const YAML_NODES_MAX: usize = 1_000_000;
-
-/// Most bytes of text that aliases may add by repeating what they stand for.
-pub const YAML_ALIAS_BYTES_MAX: usize = 16 << 20;
-
-/// Most bytes that are read again because lines are indented for the parser.
+/// Most bytes of one document that are read again because lines are indented for the parser.
 const READ_AGAIN_BYTES_MAX: usize = 512 << 10;
+/// The steps of the budget that reading a byte again takes.
+const BYTE_STEPS: usize = 8;
 
 /// Reads one document; nothing, or comments alone, is [`Value::Null`].
 ///
 /// YAML 1.2 wants the lines of a flow collection and of a quoted scalar indented as deep as the block around them; 1.1
 /// does not, and there indentation means nothing. So where the parser misses it, the line gets it, and is read again.
 pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
-    read_text(document).map(|(value, _)| value)
+    read_within(document, &Budget::new())
+}
+
+/// Reads one document of several, which together have this budget: nodes, and bytes of text that aliases add by repeating what
+/// they stand for. A document that cannot be read has cost its steps, no nodes.
+pub fn read_within(document: &[u8], budget: &Budget) -> Result<Value, SyntaxError> {
+    read_text(document, budget).map(|(value, _)| value)
 }
 
 /// What PyYAML, and with it stock cloud-init, refuses of a document that [`read`] takes, and keys that occur twice. Nothing of a
 /// document that [`read`] refuses.
 pub fn oddities(document: &[u8]) -> Vec<SyntaxError> {
-    read_text(document).map_or_else(|_| Vec::new(), |(_, text)| strict::oddities(&text))
+    read_text(document, &Budget::new())
+        .map_or_else(|_| Vec::new(), |(_, text)| strict::oddities(&text))
 }
 
 /// The value of a document, and its text with the indentation that the parser missed.
-fn read_text(document: &[u8]) -> Result<(Value, Cow<'_, str>), SyntaxError> {
+fn read_text<'d>(
+    document: &'d [u8],
+    budget: &Budget,
+) -> Result<(Value, Cow<'d, str>), SyntaxError> {
     let text = check(document)?;
-    let (first, mut from) = match attempt(text) {
+    let (first, mut from) = match attempt(text, budget) {
         Ok(value) => return Ok((value, Cow::Borrowed(text))),
         Err((error, Some(from))) => (error, from),
         Err((error, None)) => return Err(error),
@@ -66,7 +73,7 @@ fn read_text(document: &[u8]) -> Result<(Value, Cow<'_, str>), SyntaxError> {
     let mut lines: Vec<String> = text.split('\n').map(String::from).collect();
     let mut indented = BTreeSet::new();
     let mut again_max = READ_AGAIN_BYTES_MAX.checked_div(text.len()).unwrap_or(0);
-    while again_max > 0 {
+    while again_max > 0 && budget.steps.take(text.len().saturating_mul(BYTE_STEPS)) {
         again_max -= 1;
         let Some(place) = (from..lines.len()).find(|place| !indented.contains(place)) else {
             break;
@@ -74,7 +81,7 @@ fn read_text(document: &[u8]) -> Result<(Value, Cow<'_, str>), SyntaxError> {
         indented.insert(place);
         lines[place].insert_str(0, &" ".repeat(YAML_DEPTH_MAX));
         let text = lines.join("\n");
-        match attempt(&text) {
+        match attempt(&text, budget) {
             Ok(value) => return Ok((value, Cow::Owned(text))),
             Err((_, Some(next))) => from = next,
             Err((_, None)) => break,
@@ -84,9 +91,18 @@ fn read_text(document: &[u8]) -> Result<(Value, Cow<'_, str>), SyntaxError> {
 }
 
 /// Reads a text. Beside the error, where a line lacks only indentation: its number from 0, or that of the first it may be.
-fn attempt(text: &str) -> Result<Value, (SyntaxError, Option<usize>)> {
+fn attempt(text: &str, budget: &Budget) -> Result<Value, (SyntaxError, Option<usize>)> {
+    let mut reader = Reader::new(text, budget);
+    let read = events(&mut reader, text);
+    if read.is_err() {
+        budget.nodes.put_back(reader.nodes);
+        budget.copied.put_back(reader.copied);
+    }
+    read.map(|()| reader.root.unwrap_or_default())
+}
+
+fn events(reader: &mut Reader, text: &str) -> Result<(), (SyntaxError, Option<usize>)> {
     let mut parser = Parser::new_from_str(text);
-    let mut reader = Reader::new(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             let line = error.marker().line();
@@ -104,7 +120,7 @@ fn attempt(text: &str) -> Result<Value, (SyntaxError, Option<usize>)> {
             .event(event, span.start, span.end)
             .map_err(|error| (error, None))?;
     }
-    Ok(reader.root.unwrap_or_default())
+    Ok(())
 }
 
 /// The text of a document if it is short enough, UTF-8, and of YAML 1.1's printable characters (section 5.1).
@@ -180,6 +196,7 @@ struct Anchored {
 
 struct Reader<'a> {
     text: &'a str,
+    budget: &'a Budget,
     /// The length of the text.
     characters: usize,
     /// Has the last line words and no line break?
@@ -189,21 +206,25 @@ struct Reader<'a> {
     nodes: usize,
     /// Bytes of text in scalars, with repetitions.
     bytes: usize,
+    /// Bytes of them that are repetitions.
+    copied: usize,
     documents: usize,
     root: Option<Value>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Reader<'a> {
+    fn new(text: &'a str, budget: &'a Budget) -> Reader<'a> {
         let last = text.rsplit(['\n', '\r']).next().unwrap_or("");
         Reader {
             text,
+            budget,
             characters: text.chars().count(),
             is_unended: !last.trim_matches(' ').is_empty(),
             frames: Vec::new(),
             anchors: BTreeMap::new(),
             nodes: 0,
             bytes: 0,
+            copied: 0,
             documents: 0,
             root: None,
         }
@@ -227,7 +248,7 @@ impl<'a> Reader<'a> {
                 if block && self.is_unended && is_last && text.ends_with('\n') {
                     text.to_mut().pop();
                 }
-                let before = self.count(1, text.len(), place)?;
+                let before = self.count(1, text.len(), 0, place)?;
                 let tag = self.tag(tag.as_deref());
                 match scalar::resolve(&text, style == ScalarStyle::Plain, tag.as_deref()) {
                     Ok(Scalar::Is(value)) => self.finish(value, anchor, before, place),
@@ -247,24 +268,28 @@ impl<'a> Reader<'a> {
         tag.map(|tag| format!("{}{}", tag.handle, tag.suffix))
     }
 
-    /// Counts nodes and bytes, and gives the counts before.
+    /// Counts nodes and bytes, of which some are repetitions, and gives the counts before.
     fn count(
         &mut self,
         nodes: usize,
         bytes: usize,
+        copied: usize,
         place: Marker,
     ) -> Result<(usize, usize), SyntaxError> {
         let before = (self.nodes, self.bytes);
-        self.nodes = self.nodes.saturating_add(nodes);
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.nodes > YAML_NODES_MAX {
-            let expected = format!("at most {YAML_NODES_MAX} nodes, counting aliases");
+        if !self.budget.read_nodes(nodes) {
+            let most = self.budget.nodes.most();
+            let expected = format!("at most {most} nodes, counting aliases, in all documents");
             return Err(self.error_at(place, expected));
         }
-        if self.bytes > YAML_BYTES_MAX + YAML_ALIAS_BYTES_MAX {
-            let expected = format!("at most {YAML_ALIAS_BYTES_MAX} bytes of text from aliases");
+        self.nodes += nodes;
+        if !self.budget.copied.take(copied) {
+            let most = self.budget.copied.most();
+            let expected = format!("at most {most} bytes of text from aliases, in all documents");
             return Err(self.error_at(place, expected));
         }
+        self.bytes += bytes;
+        self.copied += copied;
         Ok(before)
     }
 
@@ -275,7 +300,7 @@ impl<'a> Reader<'a> {
         tag: Option<&Tag>,
         place: Marker,
     ) -> Result<(), SyntaxError> {
-        let before = self.count(1, 0, place)?;
+        let before = self.count(1, 0, 0, place)?;
         if self.frames.len() >= YAML_DEPTH_MAX {
             return Err(self.error_at(place, format!("at most {YAML_DEPTH_MAX} levels of nesting")));
         }
@@ -327,7 +352,7 @@ impl<'a> Reader<'a> {
     ) -> Result<(), SyntaxError> {
         if anchor != 0 {
             let (nodes, bytes) = (self.nodes - nodes, self.bytes - bytes);
-            self.count(nodes, bytes, place)?;
+            self.count(nodes, bytes, bytes, place)?;
             let value = value.clone();
             self.anchors.insert(
                 anchor,
@@ -345,7 +370,7 @@ impl<'a> Reader<'a> {
         let Some(&Anchored { nodes, bytes, .. }) = self.anchors.get(&anchor) else {
             return Err(self.error_at(place, "an alias outside of what it stands for"));
         };
-        self.count(nodes, bytes, place)?;
+        self.count(nodes, bytes, bytes, place)?;
         match self.anchors.get(&anchor) {
             Some(anchored) => self.put(anchored.value.clone(), place),
             None => Ok(()),
@@ -445,6 +470,7 @@ fn mergeable(value: Value) -> Option<Vec<Map>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::budget::NODES_MAX;
     use crate::json;
 
     fn text(document: &str) -> Result<String, String> {
@@ -545,7 +571,7 @@ mod tests {
             })
         };
         let error = text(&laughs("x")).unwrap_err();
-        assert!(error.contains("at most 1000000 nodes"), "{error}");
+        assert!(error.contains("at most 250000 nodes"), "{error}");
         let error = text(&laughs(&"x".repeat(100_000))).unwrap_err();
         assert!(error.contains("at most 16777216 bytes"), "{error}");
     }
@@ -565,7 +591,7 @@ mod tests {
                 .contains("128 levels")
         );
         assert!(read(&alloc::vec![b'#'; YAML_BYTES_MAX + 1]).is_err());
-        assert!(text(&"- a\n".repeat(YAML_NODES_MAX)).is_err());
+        assert!(text(&"- a\n".repeat(NODES_MAX)).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod ports;
 pub mod probe;
 pub mod random;
 pub mod resolver;
+pub mod room;
 pub mod root;
 pub mod stream;
 #[cfg(feature = "jinja")]

@@ -1,5 +1,7 @@
 //! Template, in a build without the engine: says so.
 
+use std::time::Duration;
+
 use cloudseed_core::userdata::template::{Broken, Rendered, Templates};
 use cloudseed_core::value::Value;
 
@@ -8,7 +10,7 @@ use cloudseed_core::value::Value;
 pub struct Jinja;
 
 impl Templates for Jinja {
-    fn render(&mut self, _: &str, _: &Value) -> Result<Rendered, Broken> {
+    fn render(&mut self, _: &str, _: &Value, _: Duration) -> Result<Rendered, Broken> {
         Err(Broken {
             line: None,
             reason: String::from(

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cloudseed_core::budget::{self, Budget};
 use cloudseed_core::compile::instance_data::InstanceData;
 use cloudseed_core::compile::{Ending, Found, Handover, Identified, Outcome, Timing, compile};
 use cloudseed_core::config::{self, Config, Parts};
@@ -114,7 +115,7 @@ impl Boot {
             version: String::from("#1 SMP"),
             arch: String::from("x86_64"),
         };
-        let (config, warnings) = config::merge(parts, &Value::Null);
+        let (config, warnings) = config::merge(parts, &Value::Null, &Budget::new());
         Boot {
             data: InstanceData::new(&instance, &kernel),
             instance,
@@ -143,6 +144,7 @@ pub fn outcome(ending: Ending) -> Outcome {
         network: Value::Null,
         handover: Handover::Hint,
         systemd: false,
+        plan_bytes: budget::PLAN_BYTES_MAX,
     }
 }
 
@@ -221,7 +223,6 @@ fn everything_found_is_in_run() {
         "cloudseed/parts/004-v.sh",
         "cloudseed/plan/001-boothook-b",
         "cloudseed/plan/002-vendor-v.sh",
-        "cloudseed/plan/003-user-.._.._etc_passwd",
         "cloudseed/plan/instance-id",
         "cloudseed/plan/manifest",
         "cloudseed/plan/units/basic.target.d/50-cloudseed.conf",
@@ -258,9 +259,9 @@ fn everything_found_is_in_run() {
     assert_eq!(
         scratch.text("run/cloudseed/plan/manifest"),
         "# group\tpart\tfile\tinterpreter\targument\n\
-         boothook\t3\t001-boothook-b\t/bin/sh\t\n\
-         vendor\t4\t002-vendor-v.sh\t/bin/sh\t-e\n\
-         user\t2\t003-user-.._.._etc_passwd\t/bin/sh\t\n"
+         boothook\t3\tplan/001-boothook-b\t/bin/sh\t\n\
+         vendor\t4\tplan/002-vendor-v.sh\t/bin/sh\t-e\n\
+         user\t2\tparts/002-.._.._etc_passwd\t/bin/sh\t\n"
     );
     assert_eq!(
         scratch.text("run/cloudseed/plan/002-vendor-v.sh"),
@@ -350,7 +351,7 @@ fn each_ending_is_one_word_and_leaves_little() {
         (Ending::Failed(&error), &warning, "failed"),
         (boot.found(), &warning, "degraded"),
     ] {
-        let scratch = Scratch::new(word);
+        let scratch = Scratch::new(&format!("ending-{word}"));
         let outcome = Outcome {
             warnings,
             ..outcome(ending)

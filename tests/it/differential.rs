@@ -12,14 +12,16 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cloudseed_core::budget::Budget;
 use cloudseed_core::config::cloud_config::merge_parts;
 use cloudseed_core::digest::sha256;
 use cloudseed_core::jinja;
 use cloudseed_core::json;
-use cloudseed_core::userdata::template::{self, Broken, Rendered};
+use cloudseed_core::userdata::template::{self, Broken, Limits, Rendered};
 use cloudseed_core::userdata::{self, Includes, Part, launch};
 use cloudseed_core::value::Value;
 
@@ -164,7 +166,7 @@ fn none_differ(mut wrong: Vec<String>, documents: usize) {
 
 /// Our parts in the oracle's words.
 fn ours(document: &[u8], includes: &mut dyn Includes) -> Value {
-    let parts = userdata::take_apart(document, "user-data", includes).parts;
+    let parts = userdata::take_apart(document, "user-data", includes, &Budget::new()).parts;
     let described = |part: &Part| {
         let is_own =
             |(name, _): &&(String, String)| !ENVELOPE.contains(&name.to_lowercase().as_str());
@@ -228,9 +230,14 @@ fn generated_parts_are_rendered_and_merged_as_the_original_merges_them() {
             root: Path::new("/nonexistent"),
             web: None,
         };
-        let parts = userdata::take_apart(document, "user-data", &mut nothing).parts;
-        let (parts, _) = template::render_parts(parts, &instance_data, &mut Jinja);
-        let ours = sorted(&typed(&merge_parts(&parts).value));
+        let parts = userdata::take_apart(document, "user-data", &mut nothing, &Budget::new()).parts;
+        let (budget, left) = (Budget::new(), || Duration::from_secs(8));
+        let limits = Limits {
+            budget: &budget,
+            left: &left,
+        };
+        let (parts, _) = template::render_parts(parts, &instance_data, &mut Jinja, &limits);
+        let ours = sorted(&typed(&merge_parts(&parts, &Budget::new()).value));
         let theirs = sorted(answer.get("merged").unwrap());
         if ours != theirs {
             wrong.push(difference(name, document, &ours, &theirs));

@@ -6,13 +6,15 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use base64::Engine as _;
+use cloudseed_core::budget::{self, Budget};
+use cloudseed_core::bytes::Bytes;
 use cloudseed_core::json;
 use cloudseed_core::userdata::part_type::PartType;
-use cloudseed_core::userdata::template;
+use cloudseed_core::userdata::template::{self, Limits};
 use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part};
 use cloudseed_core::warning::{Blame, Error};
 use sha2::{Digest, Sha256};
@@ -23,9 +25,10 @@ use crate::sys::template::Jinja;
 pub struct Folder(pub PathBuf);
 
 impl Includes for Folder {
-    fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {
+    fn get(&mut self, url: &str, _once: bool) -> Result<Bytes, Error> {
         let missing = |_| Error::new(Blame::Broken, "include", url, "a document", "none");
-        fs::read(self.0.join("include").join(url.replace('/', "_"))).map_err(missing)
+        let document = fs::read(self.0.join("include").join(url.replace('/', "_")));
+        document.map(Bytes::from).map_err(missing)
     }
 }
 
@@ -41,7 +44,12 @@ fn fixtures() -> Vec<PathBuf> {
 }
 
 fn take_apart(fixture: &Path, document: &[u8]) -> Decoded {
-    userdata::take_apart(document, "user-data", &mut Folder(fixture.to_path_buf()))
+    userdata::take_apart(
+        document,
+        "user-data",
+        &mut Folder(fixture.to_path_buf()),
+        &Budget::new(),
+    )
 }
 
 #[test]
@@ -74,7 +82,12 @@ fn every_template_is_rendered_as_expected() {
         {
             continue;
         }
-        let (parts, warnings) = template::render_parts(parts, &instance_data, &mut Jinja);
+        let (budget, left) = (Budget::new(), || Duration::from_secs(8));
+        let limits = Limits {
+            budget: &budget,
+            left: &left,
+        };
+        let (parts, warnings) = template::render_parts(parts, &instance_data, &mut Jinja, &limits);
         let mut found = String::new();
         for part in &parts {
             let text = std::str::from_utf8(&part.content).unwrap();
@@ -146,7 +159,7 @@ fn check(decoded: &Decoded) {
             .iter()
             .map(|part| part.content.len())
             .sum::<usize>()
-            <= userdata::PARTS_BYTES_MAX
+            <= budget::PARTS_BYTES_MAX
     );
 }
 
@@ -154,8 +167,8 @@ fn check(decoded: &Decoded) {
 fn the_last_container_there_is_room_for_stays_empty() {
     struct Script;
     impl Includes for Script {
-        fn get(&mut self, _: &str, _: bool) -> Result<Vec<u8>, Error> {
-            Ok(b"#!/bin/sh\n".to_vec())
+        fn get(&mut self, _: &str, _: bool) -> Result<Bytes, Error> {
+            Ok(Bytes::from("#!/bin/sh\n"))
         }
     }
     // Beside the leaves: the multipart, the list of URLs, and the document behind the first of them.
@@ -164,7 +177,8 @@ fn the_last_container_there_is_room_for_stays_empty() {
             String::from("Content-Type: multipart/mixed; boundary=B\nMIME-Version: 1.0\n\n");
         mail += &"--B\n\n#!/bin/sh\n".repeat(leaves);
         mail += "--B\n\n#include\nhttp://a/1\nhttp://a/2\n--B--\n";
-        let decoded = userdata::take_apart(mail.as_bytes(), "user-data", &mut Script);
+        let decoded =
+            userdata::take_apart(mail.as_bytes(), "user-data", &mut Script, &Budget::new());
         check(&decoded);
         assert_eq!(decoded.outline.len(), userdata::PARTS_MAX);
         assert_eq!(decoded.parts.len(), leaves + parts);

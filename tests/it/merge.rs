@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::{env, fs};
 
+use cloudseed_core::budget::Budget;
 use cloudseed_core::compile::cloud_config;
 use cloudseed_core::config::cloud_config::merge_parts;
 use cloudseed_core::userdata::Part;
@@ -43,7 +44,7 @@ fn parts_are_merged_as_by_the_original() {
             let text = fs::read_to_string(case.join(number.to_string())).ok()?;
             Some(part(number, &text))
         });
-        let merged = merge_parts(&texts.collect::<Vec<Part>>());
+        let merged = merge_parts(&texts.collect::<Vec<Part>>(), &Budget::new());
         let warnings = merged
             .warnings
             .iter()

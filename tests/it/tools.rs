@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::budget::Budget;
+use cloudseed_core::bytes::Bytes;
 use cloudseed_core::config::{self, Parts};
 use cloudseed_core::instance::Document;
 use cloudseed_core::json;
@@ -24,7 +26,7 @@ use crate::formats::Folder;
 struct Nowhere;
 
 impl Includes for Nowhere {
-    fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {
+    fn get(&mut self, url: &str, _once: bool) -> Result<Bytes, Error> {
         Err(Error::new(Blame::Silent, "fetch", url, "an answer", "none"))
     }
 }
@@ -262,12 +264,17 @@ fn check_knows_no_less_than_a_boot() {
             continue;
         };
         let mut includes = Folder(folder.clone());
-        let decoded = take_apart(document.as_slice(), "user-data", &mut includes);
+        let decoded = take_apart(
+            document.as_slice(),
+            "user-data",
+            &mut includes,
+            &Budget::new(),
+        );
         let parts = Parts {
             document: Document::UserData,
             parts: decoded.parts,
         };
-        let (_, merged) = config::merge(vec![parts], &Value::Null);
+        let (_, merged) = config::merge(vec![parts], &Value::Null, &Budget::new());
         let mut out = Vec::new();
         report(&document, &mut includes, &mut out).unwrap();
         let said = String::from_utf8(out).unwrap();

@@ -7,8 +7,8 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
+use crate::bytes::Bytes;
 use crate::digest::sha256;
 use crate::machine::Files;
 use crate::plan::{Mode, Plan, RunPath};
@@ -20,7 +20,7 @@ const CACHE: &str = "cloudseed/urlcache";
 
 /// Documents that were included once, by the names of their files.
 #[derive(Debug, Default)]
-pub struct Kept(BTreeMap<String, Vec<u8>>);
+pub struct Kept(BTreeMap<String, Bytes>);
 
 impl Kept {
     /// Adds their files.
@@ -46,14 +46,15 @@ pub struct Once<'a> {
 }
 
 impl Includes for Once<'_> {
-    fn get(&mut self, url: &str, once: bool) -> Result<Vec<u8>, Error> {
+    fn get(&mut self, url: &str, once: bool) -> Result<Bytes, Error> {
         if !once {
             return self.web.get(url, once);
         }
         let name = sha256(format!("{}\n{url}", self.instance_id).as_bytes());
         let now = self.kept.0.get(&name).cloned();
         let path = format!("/run/{CACHE}/{name}");
-        let body = match now.or_else(|| self.files.read(&path, DOCUMENT_BYTES_MAX)) {
+        let kept = || self.files.read(&path, DOCUMENT_BYTES_MAX).map(Bytes::from);
+        let body = match now.or_else(kept) {
             Some(body) => body,
             None => self.web.get(url, once)?,
         };

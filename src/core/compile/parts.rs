@@ -26,7 +26,7 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     let parts = &found.config.parts;
     for numbered in parts {
         let path = format!("cloudseed/parts/{}", file(numbered));
-        products.put(&path, numbered.part.content.as_slice());
+        products.put(&path, numbered.part.content.clone());
     }
     let list: Vec<Value> = parts.iter().map(described).collect();
     let list = json::write_indented(&Map::from_iter([("parts", list)]).into()) + "\n";

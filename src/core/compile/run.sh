@@ -5,7 +5,8 @@
 #   final   scripts: vendor, per-once, per-boot, per-instance, user
 #   units   for an initramfs that has mounted the real root at DIR: if systemd runs it, lets it run the other two
 #
-# plan/manifest has one line per script, in order: group, part, file, interpreter, argument, tabs between them. A script is
+# plan/manifest has one line per script, in order: group, part, file (beside this program), interpreter, argument, tabs between
+# them. A script is
 # handed to its interpreter and never executed itself, because /run may be mounted noexec. Below DIR are the marks
 # of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
 #
@@ -118,9 +119,9 @@ taken() {
 # Runs the script that the variables of run_group describe.
 execute() {
     total=$((total + 1))
-    say "$stage: $file, part $part"
+    say "$stage: ${file##*/}, part $part"
     if [ "$interpreter" = - ]; then
-        fail "$file" 'expected a first line #!INTERPRETER, but found none'
+        fail "${file##*/}" 'expected a first line #!INTERPRETER, but found none'
         return
     fi
     set --
@@ -131,7 +132,7 @@ execute() {
     fi
     set -- "$@" "$interpreter"
     [ -z "$argument" ] || set -- "$@" "$argument"
-    set -- "$@" "$here/plan/$file"
+    set -- "$@" "$here/$file"
     (
         if [ "$group" = boothook ]; then
             INSTANCE_ID=$id
@@ -140,7 +141,7 @@ execute() {
         cd / && exec "$@"
     ) </dev/null
     status=$?
-    [ "$status" -eq 0 ] || fail "$file" "exit status $status"
+    [ "$status" -eq 0 ] || fail "${file##*/}" "exit status $status"
 }
 
 # Runs the scripts of group $1, if it is due.
@@ -149,7 +150,7 @@ run_group() {
     while IFS=$tab read -r group part file interpreter argument; do
         [ "$group" = "$1" ] || continue
         if taken "$part"; then
-            say "$stage: $file: a part handler has taken part $part"
+            say "$stage: ${file##*/}: a part handler has taken part $part"
         else
             execute
         fi

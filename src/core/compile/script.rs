@@ -1,18 +1,20 @@
 //! The plan: the scripts, in files, and the program that executes them.
 //!
 //! ```text
-//!   plan/manifest            one line per script: group, part, file, interpreter, argument; tabs between them
+//!   plan/manifest            one line per script: group, part, file (beside `run`), interpreter, argument; tabs between them
 //!   plan/instance-id         whose scripts these are, and the name of the directory of their marks
 //!   plan/vendor-prefix       a word a line: the command that vendor scripts are arguments of
-//!   plan/001-boothook-NAME   the scripts
+//!   plan/001-boothook-NAME   the scripts that are not their parts byte for byte; all others are in parts/
 //!   run                      the shell program that reads all this
 //! ```
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Found, Outcome, Products};
-use crate::config::script::Interpreter;
+use super::{Found, Outcome, Products, parts};
+use crate::config::Config;
+use crate::config::script::{Interpreter, Script};
 
 /// The program that executes the plan on the real root.
 const RUN: &str = include_str!("run.sh");
@@ -29,7 +31,9 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     let mut manifest = Vec::from(MANIFEST_HEADER);
     for (index, script) in found.config.scripts.iter().enumerate() {
         let group = script.group.name();
-        let file = format!("{:03}-{group}-{}", index + 1, script.name);
+        let Some(file) = file(products, found.config, index, script) else {
+            continue;
+        };
         manifest.extend_from_slice(format!("{group}\t{}\t{file}\t", script.number).as_bytes());
         match &script.interpreter {
             Some(Interpreter { program, argument }) => {
@@ -40,7 +44,6 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
             None => manifest.push(b'-'),
         }
         manifest.push(b'\n');
-        products.put(&format!("cloudseed/plan/{file}"), script.content.as_slice());
     }
     products.put("cloudseed/plan/manifest", manifest);
     let id = &found.instance.instance_id;
@@ -50,4 +53,23 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     if !prefix.is_empty() {
         products.put("cloudseed/plan/vendor-prefix", prefix.join("\n") + "\n");
     }
+}
+
+/// The file of a script: its part's, if it is the same byte for byte, else one of its own. `None` if there is no room for it.
+fn file(products: &mut Products, config: &Config, index: usize, script: &Script) -> Option<String> {
+    let part = config
+        .parts
+        .iter()
+        .find(|part| part.number == script.number);
+    let file = match part.filter(|part| part.part.content.is(&script.content)) {
+        Some(part) => format!("parts/{}", parts::file(part)),
+        None => {
+            let (number, group) = (index + 1, script.group.name());
+            let file = format!("plan/{number:03}-{group}-{}", script.name);
+            products.put(&format!("cloudseed/{file}"), script.content.clone());
+            file
+        }
+    };
+    let there = products.plan.get(&format!("cloudseed/{file}")).is_some();
+    there.then_some(file)
 }

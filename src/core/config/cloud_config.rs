@@ -8,6 +8,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::STEP;
+use crate::budget::Budget;
 use crate::userdata::merge::Mergers;
 use crate::userdata::part_type::PartType;
 use crate::userdata::{Part, patch};
@@ -39,7 +40,7 @@ impl Merged {
 }
 
 /// Merges the parts of cloud-config in their order; parts of other types are passed over.
-pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Merged {
+pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>, budget: &Budget) -> Merged {
     let mut merged = Merged {
         value: Value::Map(Map::new()),
         used: Vec::new(),
@@ -48,8 +49,8 @@ pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Merged {
     };
     for part in parts {
         let done = match part.content_type {
-            PartType::CloudConfig => merge_part(&mut merged.value, part),
-            PartType::ConfigPatch => patch_part(&mut merged.value, part),
+            PartType::CloudConfig => merge_part(&mut merged.value, part, budget),
+            PartType::ConfigPatch => patch_part(&mut merged.value, part, budget),
             _ => continue,
         };
         match done {
@@ -63,19 +64,20 @@ pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>) -> Merged {
     merged
 }
 
-fn merge_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
-    let body = yaml::read(&part.content).map_err(|error| error.warning(STEP, place(part)))?;
+fn merge_part(value: &mut Value, part: &Part, budget: &Budget) -> Result<(), Warning> {
+    let body = yaml::read_within(&part.content, budget)
+        .map_err(|error| error.warning(STEP, place(part)))?;
     let mut body = match body {
         Value::Map(body) => body,
         Value::Null => return Err(warning(part, "a map", "nothing but comments")),
         other => return Err(warning(part, "a map", other.kind())),
     };
     Mergers::of_part(&mut body, merge_header(part))
-        .and_then(|mergers| mergers.merge(value, Value::Map(body)))
+        .and_then(|mergers| mergers.merge(value, Value::Map(body), budget))
         .map_err(|flaw| warning(part, flaw.expected, flaw.found))
 }
 
-fn patch_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
+fn patch_part(value: &mut Value, part: &Part, budget: &Budget) -> Result<(), Warning> {
     // JSON has no comments.
     let start_line = PartType::ConfigPatch.start_line();
     let text = part.content.trim_ascii_start();
@@ -89,11 +91,11 @@ fn patch_part(value: &mut Value, part: &Part) -> Result<(), Warning> {
         .iter()
         .take(before)
         .filter(|byte| **byte == b'\n');
-    let patch = json::read(text).map_err(|mut error| {
+    let patch = json::read_within(text, budget).map_err(|mut error| {
         error.line += lines.count();
         error.warning(STEP, place(part))
     })?;
-    patch::apply(value, &patch).map_err(|flaw| warning(part, flaw.expected, flaw.found))
+    patch::apply(value, &patch, budget).map_err(|flaw| warning(part, flaw.expected, flaw.found))
 }
 
 fn merge_header(part: &Part) -> &str {
@@ -179,7 +181,7 @@ mod tests {
         ];
         parts[0].filename = " x\u{85}\ny: 1 ".to_string();
         parts[9].filename = "\n".to_string();
-        let merged = merge_parts(&parts);
+        let merged = merge_parts(&parts, &Budget::new());
         assert_eq!(merged.used, ["x  y: 1", "part-003", "part-004"]);
         let ignored = ["part-005", "part-006", "part-007", "part-008", "part-009"];
         assert_eq!(merged.ignored, [&ignored[..], &["?"]].concat());
@@ -197,11 +199,99 @@ mod tests {
         assert_eq!(warnings, expected);
     }
 
+    /// Ten lists of ten lists …: nodes of ten to the power of `levels`, in a few lines.
+    fn laughs(key: &str, levels: usize) -> String {
+        let first = String::from(".x0: &x0 [1,1,1,1,1,1,1,1,1,1]\n");
+        let more = (1..levels).fold(first, |text, level| {
+            let row = format!("*x{},", level - 1).repeat(10);
+            text + &format!(".x{level}: &x{level} [{row}]\n")
+        });
+        more + &format!("{key}: *x{}\n", levels - 1)
+    }
+
+    #[test]
+    fn parts_share_one_budget_and_a_part_costs_itself() {
+        let cloud_config = |number, text: &str| part(number, "text/cloud-config", "", text);
+        let large = laughs("a", 4);
+        let parts: Vec<Part> = (1..=20)
+            .map(|number| cloud_config(number, &large))
+            .collect();
+        let budget = Budget::new();
+        let merged = merge_parts(parts.iter().chain(&[cloud_config(21, "b: 1\n")]), &budget);
+        let used = merged.used.len();
+        assert!((5..15).contains(&used), "{used}");
+        assert!(merged.value.get("b").is_some());
+        assert_eq!(merged.used.len() + merged.ignored.len(), 21);
+        let said = merged.warnings[0].to_string();
+        assert!(
+            said.contains("nodes, counting aliases, in all documents"),
+            "{said}"
+        );
+        // The next document of the same boot has what is left.
+        assert_eq!(merge_parts(&parts[..1], &budget).ignored.len(), 1);
+        let patch = part(
+            22,
+            "text/cloud-config-jsonp",
+            "",
+            r#"[{"op": "copy", "from": "/a", "path": "/c"}]"#,
+        );
+        assert_eq!(
+            merge_parts(parts[..1].iter().chain(&[patch]), &Budget::new()).ignored,
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn patches_share_one_budget_of_steps() {
+        let list = format!("a: [{}]\n", "1,".repeat(200_000));
+        let remove = r#"{"op": "remove", "path": "/a/0"},"#.repeat(9_999);
+        let remove = format!("[{}]", remove.trim_end_matches(','));
+        let parts = [
+            part(1, "text/cloud-config", "", &list),
+            part(2, "text/cloud-config-jsonp", "", &remove),
+        ];
+        let merged = merge_parts(&parts, &Budget::new());
+        assert_eq!(merged.ignored, ["part-002"]);
+        let said = merged.warnings[0].to_string();
+        assert!(
+            said.contains("expected patches that take less time, but found more in operation"),
+            "{said}"
+        );
+        let left = merged
+            .value
+            .get("a")
+            .and_then(Value::as_list)
+            .map(<[Value]>::len);
+        assert_eq!(left, Some(200_000));
+    }
+
+    #[test]
+    fn text_in_a_list_is_as_many_nodes_as_letters() {
+        let parts = [
+            part(1, "text/cloud-config", "", "a: [1]\n"),
+            part(
+                2,
+                "text/cloud-config",
+                "list(append)+dict(recurse_str)",
+                &format!("a: {}\n", "x".repeat(300_000)),
+            ),
+        ];
+        let merged = merge_parts(&parts, &Budget::new());
+        let said = merged.warnings[0].to_string();
+        assert!(
+            said.ends_with("expected lists that take less time and memory, but found more"),
+            "{said}"
+        );
+    }
+
     #[test]
     fn no_part_makes_nothing() {
-        let merged = merge_parts(&[part(1, "text/x-shellscript", "", "#!/bin/sh\n")]);
+        let merged = merge_parts(
+            &[part(1, "text/x-shellscript", "", "#!/bin/sh\n")],
+            &Budget::new(),
+        );
         assert!(merged.is_empty());
         assert_eq!(merged.value, Value::Map(Map::new()));
-        assert!(!merge_parts(&[part(1, "text/cloud-config", "", "{}")]).is_empty());
+        assert!(!merge_parts(&[part(1, "text/cloud-config", "", "{}")], &Budget::new()).is_empty());
     }
 }

@@ -10,8 +10,8 @@ use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
 use super::{Config, Document, warning};
+use crate::bytes::Bytes;
 use crate::userdata::Part;
-use crate::userdata::bytes::Bytes;
 use crate::userdata::filename::{basename, clean_name};
 use crate::userdata::part_type::PartType;
 use crate::warning::Warning;

@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::RESPONSE_BYTES_MAX;
 use super::schedule::Schedule;
 use super::tries::{Goal, Miss, usual};
+use crate::bytes::Bytes;
 use crate::journal::Journal;
 use crate::machine::Files;
 use crate::outside::{Endpoint, Failure, Method, Network, Outside, Request, Response};
@@ -89,9 +90,9 @@ impl Web<'_> {
 }
 
 impl Includes for Web<'_> {
-    fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {
+    fn get(&mut self, url: &str, _once: bool) -> Result<Bytes, Error> {
         match self.read(url)? {
-            Some(body) => Ok(body),
+            Some(body) => Ok(body.into()),
             None => Err(Error::new(
                 Blame::Broken,
                 "fetch",

@@ -150,9 +150,7 @@ impl Gathered {
                 self.meta_data.insert(key, value);
             }
         }
-        for (document, bytes) in seed.documents.iter() {
-            self.documents.put(document, Some(bytes.to_vec()));
-        }
+        self.documents.extend(&seed.documents);
         self.sources.push(source.into());
     }
 

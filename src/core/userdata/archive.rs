@@ -23,6 +23,7 @@ use alloc::vec::Vec;
 use super::header::{Headers, rewritten};
 use super::part_type::PartType;
 use super::{Flaw, sniff, transfer};
+use crate::budget::Budget;
 use crate::value::{Map, SyntaxError, Value};
 use crate::yaml;
 
@@ -51,8 +52,14 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The entries of an archive; one that cannot be a part is a flaw in its place.
-pub fn entries(document: &[u8]) -> Result<Vec<Result<Entry, Flaw>>, SyntaxError> {
-    match yaml::read(document)? {
+pub fn entries(document: &[u8], budget: &Budget) -> Result<Vec<Result<Entry, Flaw>>, SyntaxError> {
+    let before = budget.nodes.left();
+    let read = yaml::read_within(document, budget);
+    // The tree is gone when its entries are there.
+    budget
+        .nodes
+        .put_back(before.saturating_sub(budget.nodes.left()));
+    match read? {
         Value::List(list) => Ok(list.iter().map(entry).collect()),
         Value::Null => Ok(Vec::new()),
         other => Err(SyntaxError {
@@ -176,7 +183,7 @@ mod tests {
             }
             Err(Flaw { found, .. }) => format!("!{found}"),
         };
-        entries(document.as_bytes())
+        entries(document.as_bytes(), &Budget::new())
             .unwrap()
             .into_iter()
             .map(text)
@@ -222,8 +229,11 @@ mod tests {
 
     #[test]
     fn other_keys_are_headers() {
-        let entries =
-            entries(b"- {content: x, launch-index: 2, Merge-Type: list(append), n: 1}").unwrap();
+        let entries = entries(
+            b"- {content: x, launch-index: 2, Merge-Type: list(append), n: 1}",
+            &Budget::new(),
+        )
+        .unwrap();
         let headers = entries.into_iter().next().unwrap().unwrap().headers;
         assert_eq!(headers.get("Launch-Index"), Some("2"));
         assert_eq!(headers.get("Merge-Type"), Some("list(append)"));
@@ -234,7 +244,7 @@ mod tests {
     #[test]
     fn roots_of_other_kinds() {
         assert_eq!(short("#cloud-config-archive\n"), [""; 0]);
-        assert_eq!(entries(b"a: b").unwrap_err().found, "dict");
-        assert!(entries(b"[").is_err());
+        assert_eq!(entries(b"a: b", &Budget::new()).unwrap_err().found, "dict");
+        assert!(entries(b"[", &Budget::new()).is_err());
     }
 }

@@ -75,8 +75,10 @@ fn filename(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
+    use crate::bytes::Bytes;
     use crate::userdata::part_type::PartType;
-    use crate::userdata::{Includes, decode};
+    use crate::userdata::{Includes, take_apart};
     use crate::warning::{Blame, Error};
     use alloc::string::ToString;
     use alloc::vec;
@@ -84,7 +86,7 @@ mod tests {
     struct Nothing;
 
     impl Includes for Nothing {
-        fn get(&mut self, url: &str, _once: bool) -> Result<Vec<u8>, Error> {
+        fn get(&mut self, url: &str, _once: bool) -> Result<Bytes, Error> {
             Err(Error::new(Blame::Unable, "test", url, "nothing", "this"))
         }
     }
@@ -100,8 +102,10 @@ mod tests {
                 content: vec![0xff; name.len() * 20],
             })
             .collect();
-        let (parts, warnings) = decode(multipart(&attachments).as_bytes(), "x", &mut Nothing);
-        assert_eq!(warnings, []);
+        let mail = multipart(&attachments);
+        let decoded = take_apart(mail.as_str(), "x", &mut Nothing, &Budget::new());
+        let parts = decoded.parts;
+        assert_eq!(decoded.warnings, []);
         assert_eq!(parts.len(), names.len());
         for (part, attachment) in parts.iter().zip(&attachments) {
             assert_eq!(part.filename, attachment.filename);

@@ -6,7 +6,6 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::archive;
-use super::bytes::Bytes;
 use super::gzip;
 use super::header::{self, Headers};
 use super::include;
@@ -16,9 +15,11 @@ use super::sniff::{self, is_blank};
 use super::transfer;
 use super::{
     DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, INCLUDE_DEPTH_MAX, INCLUDES_MAX,
-    Includes, Item, Line, PARTS_BYTES_MAX, PARTS_MAX, Part, URL_BYTES_MAX, WARNINGS_MAX,
-    WORK_BYTES_MAX,
+    Includes, Item, Line, PARTS_MAX, Part, URL_BYTES_MAX, WARNINGS_MAX,
 };
+use crate::budget::{Budget, WEIGHT};
+use crate::bytes::Bytes;
+use crate::url::shown;
 use crate::warning::Warning;
 
 /// The declared types that are gzip.
@@ -36,6 +37,7 @@ const GZIP_TYPES: &[&str] = &[
 /// A document being taken apart.
 pub struct Decoder<'i> {
     includes: &'i mut dyn Includes,
+    budget: &'i Budget,
     decoded: Decoded,
     /// How many containers the decoder is inside of.
     depth: usize,
@@ -43,10 +45,6 @@ pub struct Decoder<'i> {
     chain: Vec<String>,
     /// How many documents were included.
     included: usize,
-    /// The size of all parts, bytes.
-    bytes: usize,
-    /// What is left of [`WORK_BYTES_MAX`].
-    work_left: usize,
     /// Whether a part was a handler, which may take the parts after it.
     has_handler: bool,
     /// Whether a bound has ended it.
@@ -55,15 +53,14 @@ pub struct Decoder<'i> {
 
 impl<'i> Decoder<'i> {
     /// A decoder that has seen nothing.
-    pub fn new(includes: &'i mut dyn Includes) -> Decoder<'i> {
+    pub fn new(includes: &'i mut dyn Includes, budget: &'i Budget) -> Decoder<'i> {
         Decoder {
             includes,
+            budget,
             decoded: Decoded::default(),
             depth: 0,
             chain: Vec::new(),
             included: 0,
-            bytes: 0,
-            work_left: WORK_BYTES_MAX,
             has_handler: false,
             full: false,
         }
@@ -121,13 +118,13 @@ impl<'i> Decoder<'i> {
 
     /// Inflates within the bounds of one document and of all.
     fn gunzip(&mut self, document: &[u8]) -> Result<gzip::Inflated, Flaw> {
-        let bytes_max = self.work_left.min(DOCUMENT_BYTES_MAX);
+        let bytes_max = self.budget.work.left().min(DOCUMENT_BYTES_MAX);
         let outcome = gzip::gunzip(document, bytes_max);
-        self.work_left -= match &outcome {
+        self.budget.work.drain(match &outcome {
             Ok(inflated) => inflated.bytes.len(),
             // What it had produced before it failed is unknown, but deflate makes at most 1032 bytes out of one.
             Err(_) => document.len().saturating_mul(1032).min(bytes_max),
-        };
+        });
         outcome
     }
 
@@ -216,7 +213,7 @@ impl<'i> Decoder<'i> {
     /// Each entry of an archive.
     fn archive(&mut self, document: &[u8], origin: &str) {
         self.open(PartType::Archive.to_string());
-        match archive::entries(document) {
+        match archive::entries(document, self.budget) {
             Err(error) => self.warn(error.warning("decode", origin)),
             Ok(entries) => {
                 for (index, entry) in entries.into_iter().enumerate() {
@@ -257,10 +254,10 @@ impl<'i> Decoder<'i> {
                     self.warn(warning);
                 }
                 Ok(document) => {
-                    let inside = format!("{origin} > {url}");
+                    let inside = format!("{origin} > {}", excerpt(&shown(&url).to_string()));
                     self.open(url.clone());
                     self.chain.push(url);
-                    self.document(document.into(), &inside);
+                    self.document(document, &inside);
                     self.chain.pop();
                     self.depth -= 1;
                 }
@@ -270,7 +267,7 @@ impl<'i> Decoder<'i> {
     }
 
     /// The document behind a URL, if the bounds allow it.
-    fn fetch(&mut self, url: &str, once: bool, origin: &str) -> Result<Vec<u8>, Warning> {
+    fn fetch(&mut self, url: &str, once: bool, origin: &str) -> Result<Bytes, Warning> {
         let refuse = |expected: String, found: &str| Err(Flaw::new(expected, found).at(origin));
         if url.len() > URL_BYTES_MAX {
             return refuse(
@@ -283,10 +280,16 @@ impl<'i> Decoder<'i> {
             return refuse(expected.to_string(), &format!("{:?}", excerpt(url)));
         }
         if self.chain.iter().any(|outer| outer == url) {
-            return refuse("documents that do not include themselves".to_string(), url);
+            return refuse(
+                "documents that do not include themselves".to_string(),
+                &shown(url).to_string(),
+            );
         }
         if self.chain.len() >= INCLUDE_DEPTH_MAX {
-            return refuse(format!("includes at most {INCLUDE_DEPTH_MAX} deep"), url);
+            return refuse(
+                format!("includes at most {INCLUDE_DEPTH_MAX} deep"),
+                &shown(url).to_string(),
+            );
         }
         if self.included >= INCLUDES_MAX {
             self.full = true;
@@ -294,11 +297,13 @@ impl<'i> Decoder<'i> {
         }
         self.included += 1;
         let document = self.includes.get(url, once).map_err(|error| error.what)?;
-        let work_left = self.work_left.checked_sub(document.len());
-        self.work_left = work_left.ok_or_else(|| {
-            let expected = format!("at most {WORK_BYTES_MAX} bytes included and inflated");
-            Flaw::new(expected, "more").at(origin)
-        })?;
+        if !self.budget.work.take(document.len()) {
+            let most = self.budget.work.most();
+            return refuse(
+                format!("at most {most} bytes included and inflated"),
+                "more",
+            );
+        }
         Ok(document)
     }
 
@@ -316,14 +321,6 @@ impl<'i> Decoder<'i> {
             return;
         }
         let number = self.decoded.parts.len() as u32 + 1;
-        if self.bytes.saturating_add(content.len()) > PARTS_BYTES_MAX {
-            let flaw = Flaw::new(
-                format!("at most {PARTS_BYTES_MAX} bytes in all parts"),
-                "more",
-            );
-            return self.lost(origin, content_type.as_str(), flaw);
-        }
-        self.bytes += content.len();
         let filename = self.filename(number, name, origin);
         let part = Part {
             number,
@@ -333,6 +330,11 @@ impl<'i> Decoder<'i> {
             origin: origin.to_string(),
             content,
         };
+        if !self.budget.parts.take(weight(&part)) {
+            let most = self.budget.parts.most();
+            let flaw = Flaw::new(format!("at most {most} bytes in all parts"), "more");
+            return self.lost(origin, part.content_type.as_str(), flaw);
+        }
         self.warn_of_type(&part);
         self.has_handler |= part.content_type == PartType::PartHandler;
         self.note(Item::Part(number));
@@ -420,6 +422,15 @@ impl<'i> Decoder<'i> {
             );
         }
     }
+}
+
+/// What a part takes of the budget, bytes.
+fn weight(part: &Part) -> usize {
+    let headers = part.headers.iter();
+    let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+    let said = headers + part.filename.len() + part.origin.len() + size_of::<Part>();
+    said.saturating_mul(WEIGHT)
+        .saturating_add(part.content.len())
 }
 
 /// Whether a document is to be read as mail: the original looks for the header's name anywhere near the start.

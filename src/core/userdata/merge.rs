@@ -12,6 +12,7 @@ use nom::bytes::complete::take_while;
 use nom::character::complete::{char, satisfy};
 use nom::{IResult, Parser};
 
+use crate::budget::Budget;
 use crate::userdata::Flaw;
 use crate::value::{Map, Value, quote};
 
@@ -110,31 +111,40 @@ impl Mergers {
     }
 
     /// Merges a part into what is there. An error leaves that as it was.
-    pub fn merge(&self, old: &mut Value, new: Value) -> Result<(), Flaw> {
-        self.check(old, &new)?;
+    pub fn merge(&self, old: &mut Value, new: Value, budget: &Budget) -> Result<(), Flaw> {
+        self.check(old, &new, budget)?;
         self.change(old, new);
         Ok(())
     }
 
     /// Are there two values in these that the mergers cannot put together?
-    fn check(&self, old: &Value, new: &Value) -> Result<(), Flaw> {
+    fn check(&self, old: &Value, new: &Value, budget: &Budget) -> Result<(), Flaw> {
         match (old, self.dict, self.list, self.append_str) {
             (Value::Map(old), Some(dict), _, _) => {
                 let Value::Map(new) = new else { return Ok(()) };
                 let both = new.iter().filter(|(_, new)| dict.recurses(new));
                 both.filter_map(|(key, new)| Some((old.get_value(key)?, new)))
-                    .try_for_each(|(old, new)| self.check(old, new))
+                    .try_for_each(|(old, new)| self.check(old, new, budget))
             }
             (Value::List(old), _, Some(list), _) => match (list.method, new) {
                 (ListMethod::Append | ListMethod::Prepend, new) if !is_row(new) => {
                     Err(Flaw::new("a list to add to a list", new.kind()))
+                }
+                (ListMethod::Append | ListMethod::Prepend, new) => {
+                    let shifted = old
+                        .len()
+                        .saturating_mul(usize::from(list.method == ListMethod::Prepend));
+                    match budget.steps.take(shifted) && budget.read_nodes(split(new)) {
+                        true => Ok(()),
+                        false => Err(Flaw::new("lists that take less time and memory", "more")),
+                    }
                 }
                 (ListMethod::NoReplace, new) if !has_places(old, new) => {
                     Err(Flaw::new("a list beside a list", new.kind()))
                 }
                 (ListMethod::Replace, Value::List(new)) => (old.iter().zip(new))
                     .filter(|(_, new)| list.recurses(new))
-                    .try_for_each(|(old, new)| self.check(old, new)),
+                    .try_for_each(|(old, new)| self.check(old, new, budget)),
                 _ => Ok(()),
             },
             (Value::Text(_), _, _, Some(true)) if new.as_text().is_none() => {
@@ -227,6 +237,15 @@ fn is_row(new: &Value) -> bool {
         new,
         Value::List(_) | Value::Text(_) | Value::Map(_) | Value::Bytes(_)
     )
+}
+
+/// How many values text and bytes become where a list is extended by them.
+fn split(new: &Value) -> usize {
+    match new {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 0,
+    }
 }
 
 /// What `list.extend` adds: elements, the characters of text, the keys of a map, the numbers of bytes.
@@ -358,7 +377,9 @@ mod tests {
         let mut old = yaml::read(old.as_bytes()).unwrap();
         let before = old.clone();
         let new = yaml::read(new.as_bytes()).unwrap();
-        let result = Mergers::from_text(mergers).unwrap().merge(&mut old, new);
+        let result = Mergers::from_text(mergers)
+            .unwrap()
+            .merge(&mut old, new, &Budget::new());
         if result.is_err() {
             assert_eq!(old, before);
         }

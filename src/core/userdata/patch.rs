@@ -1,21 +1,25 @@
 //! JSON Patch (RFC 6902) with JSON Pointers (RFC 6901): what `#cloud-config-jsonp` changes a configuration with.
 //!
-//! A patch is all or nothing. What it copies is counted, and how deep it nests, so that no patch makes a document larger
-//! than a reader would have accepted.
+//! A patch is all or nothing. What it copies is taken out of the boot's budget, and what it shifts in lists; how deep it nests
+//! is bounded, so that no patch makes a document deeper than a reader would have accepted.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::budget::Budget;
 use crate::userdata::Flaw;
 use crate::value::{Value, quote};
-use crate::yaml::{YAML_ALIAS_BYTES_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX};
+use crate::yaml::YAML_DEPTH_MAX;
 
 /// Most operations of one patch.
 pub const PATCH_OPERATIONS_MAX: usize = 10_000;
 
+/// The steps of the budget that an operation takes, whatever it does.
+const OPERATION_STEPS: usize = 100;
+
 /// Applies a patch. The error names the operation, from 1, and leaves the document as it was.
-pub fn apply(document: &mut Value, patch: &Value) -> Result<(), Flaw> {
+pub fn apply(document: &mut Value, patch: &Value, budget: &Budget) -> Result<(), Flaw> {
     let Value::List(operations) = patch else {
         return Err(Flaw::new("a list of operations", patch.kind()));
     };
@@ -27,6 +31,7 @@ pub fn apply(document: &mut Value, patch: &Value) -> Result<(), Flaw> {
     }
     let mut patcher = Patcher {
         document,
+        budget,
         undo: Vec::new(),
         nodes: 0,
         bytes: 0,
@@ -83,6 +88,7 @@ enum Undo {
 
 struct Patcher<'a> {
     document: &'a mut Value,
+    budget: &'a Budget,
     undo: Vec<Undo>,
     /// Nodes and bytes of text that were copied or moved.
     nodes: usize,
@@ -104,6 +110,7 @@ impl Patcher<'_> {
         match op {
             "add" => self.add(path, value()?.clone()),
             "remove" => {
+                self.shift(&path)?;
                 let old = take(self.document, &path).ok_or_else(|| missing(&path))?;
                 self.undo.push(Undo::Put(path, old));
                 Ok(())
@@ -140,6 +147,7 @@ impl Patcher<'_> {
     /// RFC 6902 section 4.1: to a list, before the element; to a map, in place of what is there.
     fn add(&mut self, mut path: Pointer, value: Value) -> Result<(), Flaw> {
         name_end(self.document, &mut path);
+        self.shift(&path)?;
         let (_, _, depth) = measure(&value);
         if depth + path.len() > YAML_DEPTH_MAX {
             return Err(too_deep());
@@ -161,6 +169,8 @@ impl Patcher<'_> {
                 written(&to),
             ));
         }
+        self.shift(&from)?;
+        self.shift(&to)?;
         let value = take(self.document, &from).ok_or_else(|| missing(&from))?;
         name_end(self.document, &mut to);
         let (_, _, depth) = measure(&value);
@@ -188,18 +198,41 @@ impl Patcher<'_> {
 
     fn count(&mut self, value: &Value) -> Result<(), Flaw> {
         let (nodes, bytes, _) = measure(value);
-        self.nodes += nodes;
-        self.bytes += bytes;
-        if self.nodes <= YAML_NODES_MAX && self.bytes <= YAML_ALIAS_BYTES_MAX {
+        if self.budget.read_nodes(nodes) {
+            self.nodes += nodes;
+            if self.budget.copied.take(bytes) {
+                self.bytes += bytes;
+                return Ok(());
+            }
+        }
+        let (nodes, bytes) = (self.budget.nodes.most(), self.budget.copied.most());
+        let expected = format!("at most {nodes} nodes and {bytes} bytes of copies, in all parts");
+        Err(Flaw::new(expected, "more"))
+    }
+
+    /// Takes the steps of putting something into a list at this place, or out of it: all behind it is shifted. So it is once
+    /// more if the patch is taken back.
+    fn shift(&mut self, path: &[String]) -> Result<(), Flaw> {
+        let Some((last, above)) = path.split_last() else {
+            return Ok(());
+        };
+        let behind = match find(self.document, above) {
+            Some(Value::List(list)) => list.len().saturating_sub(index(last).unwrap_or(0)),
+            _ => 0,
+        };
+        if self
+            .budget
+            .steps
+            .take(behind.saturating_mul(2) + OPERATION_STEPS)
+        {
             return Ok(());
         }
-        let expected =
-            format!("copies of at most {YAML_NODES_MAX} nodes and {YAML_ALIAS_BYTES_MAX} bytes");
-        let found = format!("{} and {}", self.nodes, self.bytes);
-        Err(Flaw::new(expected, found))
+        Err(Flaw::new("patches that take less time", "more"))
     }
 
     fn roll_back(&mut self) {
+        self.budget.nodes.put_back(self.nodes);
+        self.budget.copied.put_back(self.bytes);
         while let Some(undo) = self.undo.pop() {
             let (path, value) = match undo {
                 Undo::Take(path) => {
@@ -335,7 +368,11 @@ mod tests {
     fn patched(document: &str, patch: &str) -> Result<String, String> {
         let mut document = json::read(document.as_bytes()).unwrap();
         let before = document.clone();
-        let result = apply(&mut document, &json::read(patch.as_bytes()).unwrap());
+        let result = apply(
+            &mut document,
+            &json::read(patch.as_bytes()).unwrap(),
+            &Budget::new(),
+        );
         if result.is_err() {
             assert!(document == before, "{patch}");
         }
@@ -494,7 +531,7 @@ mod tests {
         )
         .unwrap_err();
         assert!(
-            error.starts_with("copies of at most") || error.starts_with("at most 128 levels"),
+            error.starts_with("at most 250000 nodes") || error.starts_with("at most 128 levels"),
             "{error}"
         );
         let wrap = r#"{"op":"add","path":"/b","value":{}},{"op":"move","from":"/a","path":"/b/a"},{"op":"move","from":"/b","path":"/a"}"#;

@@ -7,10 +7,12 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::part_type::PartType;
 use super::sniff::{is_blank, sniff};
 use super::{Flaw, Part};
+use crate::budget::Budget;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -26,6 +28,9 @@ pub const RENDERED_BYTES_MAX: usize = 16 << 20;
 /// Most values that the other names of variables may add.
 pub const ALIASED_NODES_MAX: usize = 200_000;
 
+/// Longest time that all templates of a boot may take together, in seconds.
+pub const TEMPLATES_SECONDS_MAX: u64 = 10;
+
 /// How many missing variables a warning names.
 const NAMES_MAX: usize = 16;
 
@@ -33,7 +38,13 @@ const NAMES_MAX: usize = 16;
 pub trait Templates {
     /// Renders a template, which is [`TEMPLATE_BYTES_MAX`] bytes at most; the text is [`RENDERED_BYTES_MAX`] at most.
     /// `variables` is a map. A missing variable is rendered as [`MISSING`] and its name.
-    fn render(&mut self, template: &str, variables: &Value) -> Result<Rendered, Broken>;
+    /// It takes `limit` at most.
+    fn render(
+        &mut self,
+        template: &str,
+        variables: &Value,
+        limit: Duration,
+    ) -> Result<Rendered, Broken>;
 }
 
 /// What a template became.
@@ -63,12 +74,21 @@ pub struct Broken {
     pub reason: String,
 }
 
+/// What all templates of a boot may take together.
+pub struct Limits<'a> {
+    /// Bytes of parts.
+    pub budget: &'a Budget,
+    /// How much time is left.
+    pub left: &'a dyn Fn() -> Duration,
+}
+
 /// Renders the parts that are templates and gives each its new type. A part that cannot be rendered, is empty, or turns
 /// out to be something that a template cannot be (MIME, an include, an archive, a part handler), is left out.
 pub fn render_parts(
     parts: Vec<Part>,
     instance_data: &Value,
     templates: &mut dyn Templates,
+    limits: &Limits,
 ) -> (Vec<Part>, Vec<Warning>) {
     let mut warnings = Vec::new();
     if !parts
@@ -83,7 +103,8 @@ pub fn render_parts(
             return Some(part);
         }
         let place = format!("template {} of {}", part.filename, part.origin);
-        let Rendered { text, absent } = match rendered(&part.content, &variables, templates) {
+        let Rendered { text, absent } = match rendered(&part.content, &variables, templates, limits)
+        {
             Ok(rendered) => rendered,
             Err(flaw) => {
                 warnings.push(flaw.at(place));
@@ -114,6 +135,7 @@ fn rendered(
     content: &[u8],
     variables: &Value,
     templates: &mut dyn Templates,
+    limits: &Limits,
 ) -> Result<Rendered, Flaw> {
     if content.len() > TEMPLATE_BYTES_MAX {
         let expected = format!("at most {TEMPLATE_BYTES_MAX} bytes");
@@ -121,11 +143,26 @@ fn rendered(
     }
     let text = core::str::from_utf8(content).map_err(|_| Flaw::new("UTF-8", "other bytes"))?;
     let template = body(text)?;
-    templates.render(template, variables).map_err(|broken| {
+    let left = (limits.left)();
+    if left.is_zero() {
+        let expected = "templates that together take less time";
+        return Err(Flaw::new(expected, "none left for this one"));
+    }
+    let rendered = templates.render(template, variables, left);
+    let rendered = rendered.map_err(|broken| {
         let line = broken.line.map(|line| format!(" in line {}", line + 1));
         let found = format!("{}{}", broken.reason, line.unwrap_or_default());
         Flaw::new("a template that can be rendered", found)
-    })
+    })?;
+    if !limits.budget.parts.take(rendered.text.len()) {
+        let most = limits.budget.parts.most();
+        return Err(Flaw::new(
+            format!("at most {most} bytes in all parts"),
+            "more",
+        ));
+    }
+    limits.budget.parts.put_back(content.len());
+    Ok(rendered)
 }
 
 /// What is below the header, a line that matches `##\s*template:\s*jinja\s*` in any case.
@@ -265,7 +302,12 @@ mod tests {
     struct Dollars;
 
     impl Templates for Dollars {
-        fn render(&mut self, template: &str, variables: &Value) -> Result<Rendered, Broken> {
+        fn render(
+            &mut self,
+            template: &str,
+            variables: &Value,
+            _: Duration,
+        ) -> Result<Rendered, Broken> {
             if let Some(before) = template.find("BROKEN") {
                 let line = template[..before].matches('\n').count() + 1;
                 let reason = "syntax".to_string();
@@ -303,7 +345,12 @@ mod tests {
     fn render(content: &str) -> (Vec<(String, String)>, Vec<String>) {
         let data = json::read(br#"{"v1": {"local-hostname": "h"}}"#).unwrap();
         let parts = [part("text/plain", "$"), part("text/jinja2", content)].into();
-        let (parts, warnings) = render_parts(parts, &data, &mut Dollars);
+        let (budget, left) = (Budget::new(), || Duration::from_secs(1));
+        let limits = Limits {
+            budget: &budget,
+            left: &left,
+        };
+        let (parts, warnings) = render_parts(parts, &data, &mut Dollars, &limits);
         assert_eq!(parts[0], part("text/plain", "$"));
         let text = |part: &Part| String::from_utf8(part.content.to_vec()).unwrap();
         let parts = parts
@@ -378,6 +425,39 @@ mod tests {
                 )]
             );
         }
+    }
+
+    #[test]
+    fn templates_share_their_time_and_their_room() {
+        let data = Value::Null;
+        let template = || part("text/jinja2", "## template: jinja\n#!/bin/sh\n");
+        let used = core::cell::Cell::new(0);
+        let left = || {
+            used.set(used.get() + 1);
+            Duration::from_secs(3).saturating_sub(Duration::from_secs(used.get()))
+        };
+        let budget = Budget::of_plan(2 * "#!/bin/sh\n".len());
+        let limits = Limits {
+            budget: &budget,
+            left: &left,
+        };
+        let parts = (0..4).map(|_| template()).collect();
+        let (parts, warnings) = render_parts(parts, &data, &mut Dollars, &limits);
+        assert_eq!(parts.len(), 2);
+        let warnings: Vec<&str> = warnings.iter().map(|warning| &*warning.expected).collect();
+        assert_eq!(warnings, ["templates that together take less time"; 2]);
+
+        let budget = Budget::of_plan(0);
+        let left = || Duration::from_secs(1);
+        let limits = Limits {
+            budget: &budget,
+            left: &left,
+        };
+        let (parts, warnings) = render_parts([template()].into(), &data, &mut Dollars, &limits);
+        assert_eq!(
+            (parts, &*warnings[0].expected),
+            (Vec::new(), "at most 0 bytes in all parts")
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use nom::character::complete::{hex_digit1, oct_digit1};
 use nom::combinator::{all_consuming, map_parser};
 use nom::sequence::preceded;
 
-use super::{Flaw, PARTS_BYTES_MAX, lines};
+use super::{DOCUMENT_BYTES_MAX, Flaw, lines};
 
 /// Undoes the transfer encoding called `encoding`; an unknown one leaves the bytes alone, as does a damaged one.
 pub fn decode<'a>(encoding: &str, body: Cow<'a, [u8]>) -> (Cow<'a, [u8]>, Option<Flaw>) {
@@ -305,7 +305,7 @@ fn uuencode(body: &[u8]) -> Option<Vec<u8>> {
     lines.find(|line| is_begin(line))?;
     for line in lines {
         // A line of two bytes may stand for 63 zeros.
-        if line.is_empty() || bytes.len() > PARTS_BYTES_MAX {
+        if line.is_empty() || bytes.len() > DOCUMENT_BYTES_MAX {
             return None;
         }
         if line.trim_ascii() == b"end" {
@@ -371,7 +371,7 @@ mod tests {
 
     #[test]
     fn short_uuencoded_lines_cannot_grow_without_bound() {
-        let lines = PARTS_BYTES_MAX / 63 + 2;
+        let lines = DOCUMENT_BYTES_MAX / 63 + 2;
         let body = [&b"begin 644 x\n"[..], &b"_\n".repeat(lines), b"end\n"].concat();
         let (decoded, flaw) = decode("x-uuencode", Cow::Borrowed(&body));
         assert!(decoded.len() <= body.len() && flaw.is_some());

@@ -1,6 +1,8 @@
 //! A child process with limits: work whose time and memory nobody can foresee.
 
+use std::fs;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use cloudseed_core::userdata::template::RENDERED_BYTES_MAX;
 
@@ -8,6 +10,9 @@ use super::super::heap;
 
 /// Most memory of the child's, in bytes; it counts what it has from its parent.
 pub const MEMORY_BYTES_MAX: u64 = 256 << 20;
+
+/// What it has also where less is left: the program itself takes a part of it.
+const MEMORY_BYTES_MIN: u64 = 24 << 20;
 
 /// Most time of the processor, in seconds.
 pub const CPU_SECONDS_MAX: u64 = 5;
@@ -18,8 +23,11 @@ pub const SECONDS_MAX: u32 = 8;
 /// Longest answer read, in bytes: the text, and before it what there is to say of missing variables.
 const ANSWER_BYTES_MAX: u64 = RENDERED_BYTES_MAX as u64 + (1 << 20);
 
-/// Runs `work` in a child and gives its answer; the error says what went wrong, in words.
-pub fn run(work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
+/// Runs `work` in a child, for at most so long, and gives its answer; the error says what went wrong, in words.
+pub fn run(most: Duration, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
+    let memory = memory_bytes();
+    let seconds = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
+    let seconds = seconds.clamp(1, SECONDS_MAX);
     let no_child = |error: io::Error| format!("no process to render it in: {error}");
     let (mut reader, mut writer) = io::pipe().map_err(no_child)?;
     // SAFETY: the child is a copy of this thread alone; it takes no lock that another thread may hold: the heap's
@@ -30,11 +38,11 @@ pub fn run(work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
     }
     if pid == 0 {
         drop(reader);
-        limit(libc::RLIMIT_DATA, MEMORY_BYTES_MAX);
+        limit(libc::RLIMIT_DATA, memory);
         limit(libc::RLIMIT_CPU, CPU_SECONDS_MAX);
         limit(libc::RLIMIT_CORE, 0);
         // SAFETY: sets a timer of this process, whose signal ends it.
-        unsafe { libc::alarm(SECONDS_MAX) };
+        unsafe { libc::alarm(seconds) };
         // What a failing allocation would say belongs to nobody.
         // SAFETY: closing a file that only this copy of the process has open.
         unsafe { libc::close(libc::STDERR_FILENO) };
@@ -53,11 +61,35 @@ pub fn run(work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
     match (read, status) {
         (Err(error), _) => Err(no_child(error)),
         (Ok(_), 0) => Ok(answer),
-        (Ok(_), _) => Err(format!(
-            "a template that takes more than {} MiB or {CPU_SECONDS_MAX} s",
-            MEMORY_BYTES_MAX >> 20
-        )),
+        (Ok(_), status) => Err(ended(status, memory, seconds)),
     }
+}
+
+/// What it was that ended a child before it had answered.
+fn ended(status: i32, memory: u64, seconds: u32) -> String {
+    match libc::WTERMSIG(status) {
+        libc::SIGALRM => format!("a template that takes more than {seconds} s of time"),
+        libc::SIGXCPU | libc::SIGKILL => {
+            format!("a template that takes more than {CPU_SECONDS_MAX} s of time")
+        }
+        libc::SIGSEGV | libc::SIGBUS => String::from("a template that nests too deep"),
+        _ => format!(
+            "a template that takes more than {} MiB of memory",
+            memory >> 20
+        ),
+    }
+}
+
+/// How much memory a child may take: half of what is left, as far as that can be told.
+fn memory_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.map_or(MEMORY_BYTES_MAX, |free| {
+        (free * 512).clamp(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX)
+    })
 }
 
 /// How the C library at hand numbers limits.

@@ -1,5 +1,7 @@
 //! make-mime: files, one after each line of "---", come back as they were.
 #![no_main]
+use cloudseed_core::budget::Budget;
+use cloudseed_core::bytes::Bytes;
 use cloudseed_core::userdata::compose::{Attachment, multipart};
 use cloudseed_core::userdata::{Includes, take_apart};
 use cloudseed_core::warning::Error;
@@ -7,7 +9,7 @@ use cloudseed_core::warning::Error;
 struct Nothing;
 
 impl Includes for Nothing {
-    fn get(&mut self, _url: &str, _once: bool) -> Result<Vec<u8>, Error> {
+    fn get(&mut self, _url: &str, _once: bool) -> Result<Bytes, Error> {
         unreachable!("a boothook includes nothing")
     }
 }
@@ -19,7 +21,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         content: content.as_bytes().to_vec(),
     };
     let files: Vec<Attachment> = text.split("\n---\n").take(1000).map(file).collect();
-    let parts = take_apart(multipart(&files).into_bytes(), "user-data", &mut Nothing).parts;
+    let parts = take_apart(multipart(&files).into_bytes(), "user-data", &mut Nothing, &Budget::new()).parts;
     assert_eq!(parts.len(), files.len());
     for (part, file) in parts.iter().zip(&files) {
         assert_eq!(*part.content, *file.content);

@@ -1,5 +1,6 @@
 //! Parts of cloud-config, one after each line of "---": what comes of them is YAML that is read back.
 #![no_main]
+use cloudseed_core::budget::Budget;
 use cloudseed_core::compile::cloud_config::text as printed;
 use cloudseed_core::config::cloud_config::merge_parts;
 use cloudseed_core::userdata::Part;
@@ -19,7 +20,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         content: content.as_bytes().into(),
     };
     let parts: Vec<Part> = text.split("\n---\n").map(part).collect();
-    let merged = merge_parts(&parts);
+    let merged = merge_parts(&parts, &Budget::new());
     let again = yaml::read(printed(&merged).as_bytes()).map(|value| yaml::write(&value));
     assert_eq!(again, Ok(yaml::write(&merged.value)));
 });

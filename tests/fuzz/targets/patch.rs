@@ -1,5 +1,6 @@
 //! JSON patches: two documents of YAML, the second a patch of the first; a patch that fails changes nothing.
 #![no_main]
+use cloudseed_core::budget::Budget;
 use cloudseed_core::userdata::patch;
 use cloudseed_core::yaml;
 
@@ -12,7 +13,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         yaml::read(changes.as_bytes()),
     ) {
         let before = yaml::write(&value);
-        if patch::apply(&mut value, &changes).is_err() {
+        if patch::apply(&mut value, &changes, &Budget::new()).is_err() {
             assert_eq!(yaml::read(before.as_bytes()).as_ref(), Ok(&value));
         }
     }

@@ -1,5 +1,7 @@
-//! Bytes that may be a piece of a larger document: shared, not copied.
+//! Bytes that may be a piece of a larger document: shared, not copied. A document, its parts and the files they become are
+//! the same bytes in memory.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -30,6 +32,11 @@ impl Bytes {
             }
             _ => piece.into(),
         }
+    }
+
+    /// Whether these are the same bytes in memory, not only equal ones.
+    pub fn is(&self, other: &Bytes) -> bool {
+        Arc::ptr_eq(&self.whole, &other.whole) && self.range == other.range
     }
 
     /// The bytes.
@@ -67,6 +74,18 @@ impl From<&[u8]> for Bytes {
     }
 }
 
+impl From<String> for Bytes {
+    fn from(text: String) -> Bytes {
+        text.into_bytes().into()
+    }
+}
+
+impl From<&str> for Bytes {
+    fn from(text: &str) -> Bytes {
+        text.as_bytes().into()
+    }
+}
+
 impl PartialEq for Bytes {
     fn eq(&self, other: &Bytes) -> bool {
         self.as_slice() == other.as_slice()
@@ -98,6 +117,7 @@ mod tests {
         assert_eq!(&*two.piece(&document[..3]), b"one");
         assert_ne!(two.piece(&document[..3]).as_ptr(), document.as_ptr());
         assert_eq!(&*document.piece(b"three"), b"three");
+        assert!(two.is(&document.piece(&document[4..])) && !two.is(&Bytes::from("two")));
         assert_eq!(&*document.piece(&document[7..]), b"");
         assert_eq!(&*document.piece(&[]), b"");
     }

@@ -1,2 +1,0 @@
-#!/bin/sh
-echo the first part is intact

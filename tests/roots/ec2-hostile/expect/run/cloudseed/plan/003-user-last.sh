@@ -1,2 +1,0 @@
-#!/bin/sh
-echo the last part is intact
