@@ -11,6 +11,7 @@ use core::time::Duration;
 pub mod cmdline;
 pub mod firmware;
 pub mod manager;
+pub mod rpci;
 pub mod smbios;
 pub mod uevent;
 pub mod virt;
@@ -51,7 +52,8 @@ pub trait Files {
     fn kind(&self, path: &str) -> Option<Kind>;
     /// Opens the block device `name` (as in /sys/class/block) for reading.
     fn disk(&self, name: &str) -> Option<Box<dyn Disk>>;
-    /// A variable of the environment the program was started with, or its stand-in below a root.
+    /// A variable of the environment the program was started with, or its stand-in below a root; `guestinfo.NAME` is one that
+    /// VMware's hypervisor keeps for its guest.
     fn variable(&self, name: &str) -> Option<String>;
     /// The hypervisor's name in CPUID leaf 0x4000_0000, if the processor has that leaf and these are the files of the
     /// machine that runs us.

@@ -109,6 +109,8 @@ pub enum Port<'a> {
         /// Its port.
         port: u32,
     },
+    /// The backdoor of VMware's hypervisor: what is written at once is one command of RPCI, what is read its reply.
+    Backdoor,
 }
 
 impl fmt::Display for Port<'_> {
@@ -117,6 +119,7 @@ impl fmt::Display for Port<'_> {
             Port::Serial { path, .. } | Port::Unix(path) => f.write_str(path),
             Port::Virtio(name) => write!(f, "virtio port {name}"),
             Port::Vsock { cid, port } => write!(f, "vsock {cid}:{port}"),
+            Port::Backdoor => f.write_str("VMware's backdoor"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Sys touches: every system call of the program, and the only folder where `unsafe` is allowed.
 
+pub mod backdoor;
 pub mod clock;
 pub mod console;
 pub mod cpu;

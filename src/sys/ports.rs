@@ -13,11 +13,14 @@ use std::time::Duration;
 use cloudseed_core::machine::{Files, Kind};
 use cloudseed_core::outside::{self, Failure, Port};
 
+use super::backdoor::Commands;
 use super::root::Root;
 use super::stream::{Address, Started, Stream, connect, persist, words};
 
 /// Where the kernel tells of virtio-serial's ports.
 const VIRTIO_PORTS: &str = "/sys/class/virtio-ports";
+/// The socket that stands for VMware's backdoor below a root.
+const BACKDOOR: &str = "/dev/vmware-backdoor";
 
 /// The ports of the machine below a root.
 #[derive(Clone, Debug)]
@@ -57,6 +60,11 @@ impl Doors {
                 let address = Address::vsock(*cid, *port);
                 Ok(stream(self.connected(&address, until)?))
             }
+            Port::Backdoor if self.root.is_real() => match Commands::open() {
+                Some(commands) => Ok(Box::new(commands)),
+                None => Err(io::Error::from(ErrorKind::NotFound)),
+            },
+            Port::Backdoor => Ok(stream(self.socket(BACKDOOR, until)?)),
             Port::Vsock { .. } => Err(io::Error::from(ErrorKind::NotFound)),
         }
     }

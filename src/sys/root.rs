@@ -3,13 +3,14 @@
 //! At `/` the machine is the real one. Below any other root nothing of the real machine is consulted: absolute links stay
 //! below the root, disks are image files, and of the environment only what stands for a guest's facts is honoured.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use cloudseed_core::machine::{Disk, Files, Kind};
@@ -26,6 +27,8 @@ const ENVIRONMENT_BYTES_MAX: usize = 1 << 16;
 const ENVIRONMENT: &str = "/env";
 /// Variables of the real environment that hold below every root; [`GUEST_VARIABLES`] names a family more.
 const VARIABLES: [&str; 3] = ["SYSTEMD_VIRTUALIZATION", "KERNEL_CMDLINE", "DI_LOG"];
+/// The variables that VMware's hypervisor keeps, by their beginning.
+const HYPERVISORS: &str = "guestinfo.";
 /// The guest variables of VMware, by their beginning.
 const GUEST_VARIABLES: &str = "VMX_GUESTINFO";
 
@@ -38,6 +41,8 @@ pub struct Root {
     below: Option<Arc<OwnedFd>>,
     /// The text of [`ENVIRONMENT`], once it was asked for.
     environment: Arc<OnceLock<String>>,
+    /// The variables that the hypervisor was asked for, which takes it longer than a file.
+    kept: Arc<Mutex<BTreeMap<String, Option<String>>>>,
 }
 
 impl Root {
@@ -59,12 +64,20 @@ impl Root {
             real,
             below,
             environment: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
     /// True if this is the machine the program runs on.
     pub fn is_real(&self) -> bool {
         self.real
+    }
+
+    /// A variable that the hypervisor keeps.
+    fn kept(&self, name: &str) -> Option<String> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let ask = || super::backdoor::variable(name);
+        kept.entry(String::from(name)).or_insert_with(ask).clone()
     }
 
     /// The prefix.
@@ -276,7 +289,10 @@ impl Files for Root {
         let honoured = VARIABLES.contains(&name) || name.starts_with(GUEST_VARIABLES);
         let real = || std::env::var(name).ok();
         if self.is_real() {
-            return real();
+            return match name.starts_with(HYPERVISORS) {
+                true => self.kept(name),
+                false => real(),
+            };
         }
         let text = self.environment.get_or_init(|| {
             let bytes = self.read(ENVIRONMENT, ENVIRONMENT_BYTES_MAX);
