@@ -1,7 +1,9 @@
 //! Dialects: protocols and layouts that several platforms speak. A platform knows dialects, never another platform.
 
 pub mod ec2;
+pub mod encoded;
 pub mod mdata;
+pub mod ovf;
 pub mod seed;
 pub mod vendor;
 pub mod xml;

@@ -27,6 +27,8 @@ pub enum Seen {
     Directory(String),
     /// A file, a socket or another entry of the file system.
     Path(String),
+    /// A variable that the hypervisor keeps for its guest.
+    Variable(&'static str),
     /// A line with arguments for a datasource, and where it stands: the command line (`cmdline`), firmware (`dmi`).
     Arguments(&'static str, String),
     /// A section of cloud-init's configuration, by the name of its datasource.
@@ -520,7 +522,7 @@ mod tests {
         let virtual_machine = ("SYSTEMD_VIRTUALIZATION", "vm:vmware");
         let because = verdict("VMware", &[virtual_machine]);
         assert!(
-            because.because().contains("guestinfo cannot be asked"),
+            because.because().contains("keeps no guestinfo data"),
             "{because:?}"
         );
         let tools = [

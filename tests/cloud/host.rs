@@ -5,6 +5,7 @@
 //! ports/sockets/dev/lxd/sock/GET/1.0/meta-data     a socket at /dev/lxd/sock that speaks HTTP, and what it answers
 //! ports/serial/ttyS1/KEY                           a serial line that speaks SmartOS's protocol: a file per key
 //! ports/sockets/native/.zonecontrol/metadata.sock/mdata/KEY    the same over a socket
+//! ports/sockets/dev/vmware-backdoor/rpci           VMware's backdoor, a line for each command: COMMAND, a tab, REPLY
 //! ```
 //! A `/` in a key is a `%2F` in the name of its file. The first two questions of a serial line are answered wrongly: once with
 //! a wrong checksum, once for another question, as lines do.
@@ -44,9 +45,10 @@ pub fn serve(ports: &Path, machine: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The folders of sockets: those with `GET` or `mdata` in them.
+/// The folders of sockets: those with `GET`, `mdata` or `rpci` in them.
 fn sockets(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    if folder.join("GET").is_dir() || folder.join("mdata").is_dir() {
+    let marks = ["GET", "mdata", "rpci"];
+    if marks.iter().any(|mark| folder.join(mark).exists()) {
         return Ok(vec![folder.to_path_buf()]);
     }
     let below: io::Result<Vec<_>> = entries(folder)?.iter().map(|path| sockets(path)).collect();
@@ -69,9 +71,12 @@ fn listen(folder: &Path, path: &Path) -> io::Result<()> {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let folder = folder.clone();
-            thread::spawn(move || match folder.join("mdata") {
-                keys if keys.is_dir() => mdata(stream, &keys, false),
-                _ => http(stream, &folder),
+            thread::spawn(move || match fs::read_to_string(folder.join("rpci")) {
+                Ok(recorded) => rpci(stream, &recorded),
+                Err(_) => match folder.join("mdata") {
+                    keys if keys.is_dir() => mdata(stream, &keys, false),
+                    _ => http(stream, &folder),
+                },
             });
         }
     });
@@ -118,6 +123,25 @@ fn http(mut stream: impl Read + Write, folder: &Path) -> io::Result<()> {
         if reply.end != End::Keep {
             return Ok(());
         }
+    }
+}
+
+/// Answers commands as they were recorded; one that was not is refused.
+fn rpci(mut stream: impl Read + Write, recorded: &str) -> io::Result<()> {
+    let mut chunk = [0; 1 << 16];
+    loop {
+        let count = stream.read(&mut chunk)?;
+        if count == 0 {
+            return Ok(());
+        }
+        let asked = String::from_utf8_lossy(&chunk[..count]);
+        let known = recorded.lines().filter_map(|line| line.split_once('\t'));
+        let reply = known.into_iter().find(|(command, _)| *command == asked);
+        stream.write_all(
+            reply
+                .map_or("0 Unknown command", |(_, reply)| reply)
+                .as_bytes(),
+        )?;
     }
 }
 

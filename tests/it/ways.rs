@@ -18,7 +18,13 @@ use crate::sys::world;
 use crate::tree::Tree;
 
 /// Ways of platforms that are read, which are only named, and why.
-const NAMED: [(&str, &str); 1] = [("LXD", "a virtio port takes LXD's agent in the machine")];
+const NAMED: [(&str, &str); 2] = [
+    ("LXD", "a virtio port takes LXD's agent in the machine"),
+    (
+        "VMware",
+        "the customisation is what VMware's tools do in the real root",
+    ),
+];
 
 #[test]
 fn each_way_of_a_platform_that_is_read_is_read() {

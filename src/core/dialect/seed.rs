@@ -13,7 +13,7 @@ use crate::instance::{Document, Documents};
 use crate::machine::volume::{self, Volume};
 use crate::url::{below, shown};
 use crate::value::{Map, Value};
-use crate::warning::Error;
+use crate::warning::{Blame, Error};
 
 /// What one source has.
 #[derive(Clone, Debug, Default)]
@@ -80,8 +80,8 @@ const NAMES_MAX: usize = 8;
 
 /// Reads a seed. `None` where there is none that is complete; a warning then says what is missing, and what is there.
 pub fn read(cloud: &mut Cloud, place: &Place) -> Option<Seed> {
-    let meta_data = required(cloud, place, "meta-data")?;
-    let user_data = required(cloud, place, "user-data")?;
+    let meta_data = needed(cloud, place, "meta-data")?;
+    let user_data = needed(cloud, place, "user-data")?;
     let name = format!("{} meta-data", place.name());
     Some(Seed {
         meta_data: map(cloud, &name, &meta_data),
@@ -96,7 +96,24 @@ pub fn read(cloud: &mut Cloud, place: &Place) -> Option<Seed> {
     })
 }
 
-fn required(cloud: &mut Cloud, place: &Place, name: &str) -> Option<Vec<u8>> {
+/// Reads a seed that has to be there.
+///
+/// # Errors
+/// Why it is not there.
+pub fn required(cloud: &mut Cloud, place: &Place) -> Result<Seed, Error> {
+    let warned = cloud.warnings.len();
+    if let Some(seed) = read(cloud, place) {
+        return Ok(seed);
+    }
+    let last = cloud.warnings.drain(warned..).next_back();
+    let broken = |what| Error {
+        blame: Blame::Broken,
+        what,
+    };
+    Err(last.map_or_else(|| cloud.broken(&place.name(), "a seed", "none"), broken))
+}
+
+fn needed(cloud: &mut Cloud, place: &Place, name: &str) -> Option<Vec<u8>> {
     match place.read(cloud, name) {
         Ok(Some(document)) => Some(document),
         Ok(None) => {

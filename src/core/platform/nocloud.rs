@@ -186,7 +186,7 @@ impl Gathered {
                     self.volume = true;
                 }
             }
-            Seen::Firmware(_) | Seen::Path(_) => {}
+            Seen::Firmware(_) | Seen::Path(_) | Seen::Variable(_) => {}
         }
     }
 
@@ -247,26 +247,10 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
 /// nearer to the machine.
 fn remote(cloud: &mut Cloud, gathered: &mut Gathered, url: &str) -> Result<(), Error> {
     let url = expanded(url, &cloud.machine.dmi);
-    let warned = cloud.warnings.len();
-    match seed::read(cloud, &Place::Url(&url)) {
-        Some(seed) => {
-            gathered.documents = Documents::default();
-            gathered.merge(shown(&url).to_string(), seed);
-            Ok(())
-        }
-        // Why it is not there is what this way ends with.
-        None => {
-            let last = cloud.warnings.drain(warned..).next_back();
-            let broken = |what| Error {
-                blame: Blame::Broken,
-                what,
-            };
-            Err(last.map_or_else(
-                || cloud.broken(&shown(&url).to_string(), "a seed", "none"),
-                broken,
-            ))
-        }
-    }
+    let seed = seed::required(cloud, &Place::Url(&url))?;
+    gathered.documents = Documents::default();
+    gathered.merge(shown(&url).to_string(), seed);
+    Ok(())
 }
 
 /// The firmware strings that an address may name, by dmidecode's words.

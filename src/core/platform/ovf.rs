@@ -1,21 +1,37 @@
-//! OVF: an environment file on a small CD-ROM, or in a seed directory.
+//! OVF: an environment file on a small CD-ROM, in a seed directory, or in a variable that VMware's hypervisor keeps.
+//!
+//! What counts of the environment: `instance-id`, `hostname` or `local-hostname`, `public-keys`, `password`, `user-data` (base 64
+//! or plain), `network-config` (base 64 of YAML; not of a seed directory), `seedfrom`. Source: cloud-init's behaviour. On
+//! purpose otherwise: user-data count as base 64 only if all of them are, because the original makes garbage of some plain
+//! text; without `instance-id` the identifier is derived from the environment, because the original's constant `iid-dsovf` hides
+//! that it has changed; and the password, to the original a configuration of the datasource, is cloud-config of the vendor's.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, Platform, Way, decoded};
+use crate::dialect::encoded;
+use crate::dialect::ovf::{FILES, NAMESPACE, properties};
+use crate::dialect::seed::{self, Place};
+use crate::digest;
+use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::Disk;
-use crate::machine::volume::Volume;
+use crate::machine::volume::{self, Volume};
 use crate::note::Note;
 use crate::rule::kin::AZURE_CHASSIS;
 use crate::rule::{Inquiry, Rule, Seen, Verdict};
+use crate::url::shown;
+use crate::value::{Map, Value};
+use crate::warning::Error;
+use crate::yaml;
 
 /// A CD-ROM of this size or larger, in bytes, carries something else.
 const DISC_BYTES_MAX: u64 = 10 << 20;
 
-/// What an environment file names, in any case.
-const NAMESPACE: &[u8] = b"http://schemas.dmtf.org/ovf/environment/1";
+/// The variable of VMware's that holds an environment.
+const VARIABLE: &str = "guestinfo.ovfEnv";
 
 /// Labels of discs that are OVF's without a look inside.
 const LABELS: &[&str] = &[
@@ -33,6 +49,10 @@ pub static PLATFORM: Platform = Platform {
     ways: &[Way {
         sign: Rule::Any(&[
             Rule::Holds("/var/lib/cloud/seed/ovf", &["ovf-env.xml"]),
+            Rule::Code(
+                "VMware keeps the variable guestinfo.ovfEnv for its guest",
+                variable,
+            ),
             Rule::Medium(
                 LABELS,
                 "on a virtual machine that is not Azure's, an iso9660 disc sr0-9 or hda-z is labelled OVF-TRANSPORT, OVFENV \
@@ -41,10 +61,25 @@ pub static PLATFORM: Platform = Platform {
             ),
         ]),
         needs: Needs::Nothing,
-        asks: &[],
-        read: None,
+        asks: &["ovf-env.xml of the seed directory, guestinfo.ovfEnv, ovf-env.xml of a disc"],
+        read: Some(read),
     }],
 };
+
+fn variable(inquiry: &mut Inquiry) -> Verdict {
+    let machine = inquiry.machine;
+    if machine.virt != "vmware" {
+        return Verdict::No(String::from("virtualisation is not vmware"));
+    }
+    let text = machine.files.variable(VARIABLE).unwrap_or_default();
+    match text.get(..5) {
+        Some(start) if start.eq_ignore_ascii_case("<?xml") => {
+            Verdict::found(format!("{VARIABLE} is set")).seeing(Seen::Variable(VARIABLE))
+        }
+        Some(_) => Verdict::No(format!("{VARIABLE} is set, but not to XML")),
+        None => Verdict::No(format!("{VARIABLE} is not set")),
+    }
+}
 
 fn disc(inquiry: &mut Inquiry) -> Verdict {
     let machine = inquiry.machine;
@@ -59,10 +94,6 @@ fn disc(inquiry: &mut Inquiry) -> Verdict {
         .iter()
         .filter(|volume| volume.kind.as_deref() == Some("iso9660"));
     let mut reasons: Vec<String> = Vec::new();
-    if machine.virt == "vmware" {
-        let because = "guestinfo.ovfEnv cannot be asked: that takes VMware's tools";
-        reasons.push(String::from(because));
-    }
     for volume in discs {
         match look(inquiry, volume) {
             Ok(because) => {
@@ -133,9 +164,193 @@ fn names_environment(disk: &dyn Disk) -> bool {
             return false;
         }
         let mut windows = piece.windows(NAMESPACE.len());
-        if windows.any(|window| window.eq_ignore_ascii_case(NAMESPACE)) {
+        if windows.any(|window| window.eq_ignore_ascii_case(NAMESPACE.as_bytes())) {
             return true;
         }
     }
     false
+}
+
+/// An environment that was found.
+struct Found {
+    /// Where, in the original's words.
+    place: String,
+    document: Vec<u8>,
+    /// Whether its network configuration counts.
+    network: bool,
+}
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let found = found(cloud)?;
+    let said = properties(&found.document);
+    let said = said.map_err(|what| cloud.broken(&found.place, "an environment of OVF", what))?;
+    let mut sources = alloc::vec![found.place];
+    let mut taken = Taken::default();
+    for (key, value) in said {
+        taken.take(cloud, &key, value, found.network);
+    }
+    let seed = taken.meta_data.get("seedfrom").and_then(Value::to_text);
+    if let Some(url) = seed.filter(|url| !url.is_empty()) {
+        taken.follow(cloud, &url)?;
+        sources.push(format!("{}", shown(&url)));
+        // Everybody may read the tree.
+        taken.meta_data.insert("seedfrom", sources[1].as_str());
+    }
+    if !taken.meta_data.contains("instance-id") {
+        let id = digest::derived("ovf-", &[Some(&found.document)]);
+        taken.meta_data.insert("instance-id", id);
+    }
+    let place = sources.join(",");
+    let told = Told {
+        documents: taken.documents,
+        ..Told::by_meta_data("ovf", Source { kind: "ovf", place }, taken.meta_data)
+    };
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// The environment: of the seed directory, of the hypervisor, of the disc that showed it or any other.
+fn found(cloud: &mut Cloud) -> Result<Found, Error> {
+    let mut first = None;
+    for seen in core::mem::take(&mut cloud.evidence.seen) {
+        match seen {
+            Seen::Directory(path) => {
+                let place = format!("{path}/{}", FILES[0]);
+                let document = cloud.machine.files.read(&place, RESPONSE_BYTES_MAX);
+                if let Some(document) = document {
+                    let network = false;
+                    return Ok(Found {
+                        place,
+                        document,
+                        network,
+                    });
+                }
+            }
+            Seen::Variable(name) => {
+                let text = cloud.machine.files.variable(name).unwrap_or_default();
+                return Ok(Found {
+                    place: String::from("com.vmware.guestInfo"),
+                    document: text.into_bytes(),
+                    network: true,
+                });
+            }
+            Seen::Volume(name) => first = Some(name),
+            _ => {}
+        }
+    }
+    let machine = cloud.machine;
+    let is_first = |volume: &&Volume| Some(&volume.name) == first.as_ref();
+    let discs = machine.volumes.iter().filter(is_first);
+    let others = machine.volumes.iter().filter(|volume| !is_first(volume));
+    let is_disc =
+        |volume: &&Volume| volume.kind.as_deref() == Some("iso9660") && is_drive(&volume.name);
+    let document = discs
+        .chain(others)
+        .filter(is_disc)
+        .find_map(|disc| on_disc(cloud, disc));
+    match document {
+        Some(document) => Ok(Found {
+            place: String::from("iso"),
+            document,
+            network: true,
+        }),
+        None => Err(cloud.broken("seed directory, discs", FILES[0], "none")),
+    }
+}
+
+fn on_disc(cloud: &mut Cloud, volume: &Volume) -> Option<Vec<u8>> {
+    let disk = cloud.machine.files.disk(&volume.name)?;
+    for name in FILES {
+        match volume::read_file(&*disk, volume, name, RESPONSE_BYTES_MAX) {
+            Ok(Some(document)) => return Some(document),
+            Ok(None) => {}
+            Err(error) => {
+                cloud.warnings.push(error.what);
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// What the properties come to.
+#[derive(Default)]
+struct Taken {
+    meta_data: Map,
+    documents: Documents,
+}
+
+impl Taken {
+    fn take(&mut self, cloud: &mut Cloud, key: &str, value: String, network: bool) {
+        match key {
+            "hostname" => drop(self.meta_data.insert("local-hostname", value)),
+            "seedfrom" | "local-hostname" | "public-keys" | "instance-id" => {
+                self.meta_data.insert(key, value);
+            }
+            "user-data" => self
+                .documents
+                .put(Document::UserData, Some(user_data(value))),
+            "password" => {
+                let config = Map::from_iter([("password", value)]);
+                let config = ["#cloud-config\n", &yaml::write(&config.into())].concat();
+                self.documents
+                    .put(Document::VendorData, Some(config.into_bytes()));
+            }
+            "network-config" if network => match network_config(&value) {
+                Ok(config) => {
+                    let document = seed::document(&config);
+                    self.meta_data.insert(key, config);
+                    self.documents.put(Document::NetworkConfig, document);
+                }
+                Err(found) => cloud.warn(key, "base 64 of YAML with a key network", found),
+            },
+            _ => {}
+        }
+    }
+
+    /// A seed elsewhere: its user-data and vendor-data replace what was there, also by being absent, and its meta-data yields.
+    fn follow(&mut self, cloud: &mut Cloud, url: &str) -> Result<(), Error> {
+        let seed = seed::required(cloud, &Place::Url(url))?;
+        for (key, value) in seed.meta_data {
+            if self.meta_data.get_value(&key).is_none() {
+                self.meta_data.insert(key, value);
+            }
+        }
+        let own = |document| self.documents.get(document).map(<[u8]>::to_vec);
+        let (network, config) = (own(Document::NetworkConfig), own(Document::VendorData));
+        let vendor = seed.documents.get(Document::VendorData).map(<[u8]>::to_vec);
+        let (first, second) = match &vendor {
+            Some(_) => (vendor, config),
+            None => (config, None),
+        };
+        let user = seed.documents.get(Document::UserData).map(<[u8]>::to_vec);
+        self.documents = Documents::default()
+            .with(
+                Document::MetaData,
+                seed.documents.get(Document::MetaData).map(<[u8]>::to_vec),
+            )
+            .with(Document::UserData, user)
+            .with(Document::VendorData, first)
+            .with(Document::VendorData2, second)
+            .with(Document::NetworkConfig, network);
+        Ok(())
+    }
+}
+
+/// Base 64, with blanks where the attribute had line ends, or plain text.
+fn user_data(value: String) -> Vec<u8> {
+    let letters: String = value.split_ascii_whitespace().collect();
+    let bytes = decoded(letters.clone().into_bytes());
+    match bytes == letters.as_bytes() {
+        true => value.into_bytes(),
+        false => bytes,
+    }
+}
+
+fn network_config(value: &str) -> Result<Value, String> {
+    let bytes = encoded::base64(value.as_bytes())?;
+    let tree = yaml::read(&bytes).map_err(|error| error.found)?;
+    match tree.get("network") {
+        Some(config) if !config.is_null() => Ok(config.clone()),
+        _ => Err(String::from("none")),
+    }
 }

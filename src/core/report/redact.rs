@@ -210,11 +210,14 @@ fn textless(value: &Value, depth: usize) -> Value {
     }
 }
 
-/// A variable of the environment: that it is set, and the one that holds a command line.
+/// A variable of the environment or the hypervisor: that it is set, whether to XML or to VMware's word for nothing, and the one
+/// that holds a command line.
 pub fn variable(name: &str, value: &str) -> String {
     match name {
         "KERNEL_CMDLINE" => words(value),
         _ if value.is_empty() => String::new(),
+        _ if value.trim_end() == "---" => String::from("---"),
+        _ if value.starts_with("<?xml") => String::from("<?xml REDACTED"),
         _ => String::from("REDACTED"),
     }
 }
