@@ -29,6 +29,7 @@ mod field;
 pub mod hetzner;
 pub mod interfaces;
 pub mod lxd;
+pub mod render;
 pub mod scaleway;
 pub mod smartos;
 mod version1;
@@ -354,6 +355,14 @@ pub struct PolicyRule {
     pub priority: Option<u32>,
 }
 
+impl PolicyRule {
+    /// Whether it speaks of IPv6.
+    fn is_ipv6(&self) -> bool {
+        let network = self.from.as_ref().or(self.to.as_ref());
+        network.is_some_and(|network| network.address.is_ipv6())
+    }
+}
+
 /// An address with the length of its network's prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr {
@@ -399,6 +408,22 @@ impl Cidr {
     fn common(address: IpAddr) -> Cidr {
         let prefix = if address.is_ipv4() { 24 } else { 64 };
         Cidr { address, prefix }
+    }
+
+    /// Is an address in this network?
+    fn contains(&self, address: IpAddr) -> bool {
+        let host = u32::from(bits(self.address) - self.prefix);
+        match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let different = own.to_bits() ^ other.to_bits();
+                different.checked_shr(host).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let different = own.to_bits() ^ other.to_bits();
+                different.checked_shr(host).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
     }
 
     /// The mask of an IPv4 network.

@@ -23,7 +23,7 @@ const fn room(path: &'static str, mode: Mode) -> Room {
 }
 
 /// The directories below /run that this program may write into; no other part of it knows one.
-pub const ROOMS: [Room; 9] = [
+pub const ROOMS: [Room; 11] = [
     room("cloudseed", Mode::Private),
     room("cloud-init", Mode::Public),
     room("systemd/system", Mode::Public),
@@ -33,6 +33,8 @@ pub const ROOMS: [Room; 9] = [
     room("sysusers.d", Mode::Public),
     room("sysctl.d", Mode::Public),
     room("NetworkManager/system-connections", Mode::Public),
+    room("netplan", Mode::Public),
+    room("network/interfaces.d", Mode::Public),
 ];
 
 /// Longest path in bytes, and longest single name, as Linux allows in a directory.

@@ -33,6 +33,7 @@ mod netns;
 mod network;
 mod ports;
 mod program;
+mod renderers;
 mod report;
 mod roots;
 mod shell;

@@ -6,8 +6,8 @@ use super::field::{Field, Pass, Reader, written};
 use super::{Config, Device, Dialect, Dns, Kind, Members, Name, Overrides, Route, version1};
 use crate::value::{Map, Value};
 
-/// The sections.
-const SECTIONS: [&str; 4] = ["ethernets", "bonds", "bridges", "vlans"];
+/// The sections, each behind those whose devices it speaks of.
+pub(super) const SECTIONS: [&str; 4] = ["ethernets", "bonds", "bridges", "vlans"];
 
 /// What stands in a section.
 fn kind(section: &str) -> Kind {
@@ -30,7 +30,7 @@ fn section(kind: &Kind) -> &'static str {
 }
 
 /// What a device is told, by version 2's keys.
-fn fields(device: &mut Device, pass: &mut Pass) {
+pub(super) fn fields(device: &mut Device, pass: &mut Pass) {
     pass.field("dhcp4", Field::Method(&mut device.dhcp4.method));
     overrides("dhcp4-overrides", &mut device.dhcp4.overrides, pass);
     pass.field("dhcp6", Field::Method(&mut device.dhcp6.method));
