@@ -161,8 +161,22 @@ impl<'a> Cloud<'a> {
         &mut self,
         (config, warnings): (Option<Config>, Vec<Warning>),
     ) -> Option<Vec<u8>> {
+        self.network_document((config.map(Config::write), warnings))
+    }
+
+    /// The same of one that is a document already.
+    pub fn network_document(
+        &mut self,
+        (document, warnings): (Option<Value>, Vec<Warning>),
+    ) -> Option<Vec<u8>> {
         self.told(warnings);
-        config.map(|config| crate::yaml::write(&config.write()).into_bytes())
+        match document? {
+            document @ Value::Map(_) => Some(crate::yaml::write(&document).into_bytes()),
+            other => {
+                self.warn("network configuration", "a map", other.kind());
+                None
+            }
+        }
     }
 
     /// A document that has to be a map in JSON.

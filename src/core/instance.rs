@@ -304,17 +304,19 @@ pub struct Told {
 }
 
 impl Told {
-    /// What stands under the keys that mean the same on most clouds.
+    /// What stands under the keys that mean the same on most clouds; `cloud_name` counts where the meta-data have none.
     pub fn by_meta_data(cloud_name: &str, source: Source, meta_data: Map) -> Told {
         let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
         let some = |key: &str| text(key).filter(|text| !text.is_empty());
+        let own_name = meta_data.get("cloud-name").and_then(Value::as_text);
+        let own_name = own_name.filter(|name| !name.is_empty());
         let placement = || {
             let placement = meta_data.get("placement")?;
             placement.get("availability-zone")?.to_text()
         };
         let zone = some("availability-zone").or_else(|| some("availability_zone"));
         Told {
-            cloud_name: String::from(cloud_name),
+            cloud_name: String::from(own_name.unwrap_or(cloud_name)),
             source,
             instance_id: text("instance-id"),
             hostname: some("local-hostname"),

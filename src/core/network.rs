@@ -29,11 +29,14 @@ mod field;
 pub mod hetzner;
 pub mod interfaces;
 pub mod lxd;
+pub mod physical;
 pub mod render;
 pub mod scaleway;
 pub mod smartos;
+pub mod upcloud;
 mod version1;
 mod version2;
+pub mod vultr;
 
 use field::Reader;
 

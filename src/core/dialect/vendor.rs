@@ -1,11 +1,15 @@
-//! Vendor-data inside a document of another kind: text, a list of texts, or a map with either under `cloud-init`.
+//! Vendor-data and user-data inside a document of another kind: text, a list of texts, or, of the operator, a map with
+//! either under `cloud-init`.
 //!
-//! Source: cloud-init's `convert_vendordata`. OpenStack and MAAS hand it out so.
+//! Source: cloud-init's `convert_vendordata` and its processing of user-data. OpenStack and MAAS hand them out in a map, clouds
+//! with one JSON document as a field of it.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::fetch::Cloud;
 use crate::json;
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 /// The vendor-data in a document that was read; a list becomes a cloud-config archive, which holds the same parts. Nothing for
 /// a map without the key.
@@ -13,11 +17,24 @@ use crate::value::Value;
 /// # Errors
 /// The kind of what stands there instead.
 pub fn document(value: &Value) -> Result<Option<Vec<u8>>, &'static str> {
-    let inner = match value {
+    plain(match value {
         Value::Map(map) => map.get("cloud-init").unwrap_or(&Value::Null),
         other => other,
-    };
-    match inner {
+    })
+}
+
+/// The document at a key of the meta-data, if there is one; what can be none leaves a warning.
+pub fn field(cloud: &mut Cloud, map: &Map, key: &str) -> Option<Vec<u8>> {
+    let read = map.get(key).map_or(Ok(None), plain);
+    read.unwrap_or_else(|kind| {
+        cloud.warn(key, "text, or a list of texts", String::from(kind));
+        None
+    })
+}
+
+/// The document that is a value, without a map around it.
+fn plain(value: &Value) -> Result<Option<Vec<u8>>, &'static str> {
+    match value {
         Value::Null => Ok(None),
         Value::Text(text) if text.is_empty() => Ok(None),
         Value::Text(text) => Ok(Some(text.clone().into_bytes())),

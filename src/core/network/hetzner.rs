@@ -5,8 +5,8 @@
 
 use alloc::vec::Vec;
 
-use super::card;
-use super::field::{Field, Reader};
+use super::field::Reader;
+use super::physical;
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -37,20 +37,9 @@ pub fn document(meta_data: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
 
 /// The element for one private network.
 fn element(reader: &mut Reader, network: &Map, links: &[Link]) -> Option<Value> {
-    let mut mac = None;
-    reader.field(network, "mac_address", Field::Mac(&mut mac));
-    let mac = mac?;
-    let Some(name) = card::name(links, &mac) else {
-        reader.warn("an interface of this machine", mac.as_str().into());
-        return None;
-    };
-    let mut subnet = Map::new();
-    subnet.insert("ipv4", Value::Bool(true));
-    subnet.insert("type", Value::from("dhcp"));
-    let mut element = Map::new();
-    element.insert("type", Value::from("physical"));
-    element.insert("mac_address", Value::from(mac.as_str()));
-    element.insert("name", Value::from(name.as_str()));
+    let mut element = physical::element(reader, network, "mac_address", links)?;
+    let mut subnet = physical::typed("dhcp");
+    subnet.insert("ipv4", true);
     element.insert("subnets", Value::List([Value::Map(subnet)].into()));
     Some(Value::Map(element))
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::field::{Field, Pass, Reader, written};
+use super::physical::typed;
 use super::{
     Cidr, Config, Device, Dhcp, Dialect, Dns, Kind, Members, Method, Name, Route, everywhere,
 };
@@ -225,7 +226,7 @@ fn network(reader: &mut Reader, map: &Map, keys: [&str; 2]) -> Option<Cidr> {
 }
 
 /// A route; its own metric counts more than that of its subnet.
-fn route(reader: &mut Reader, map: &Map, metric: Option<u32>) -> Option<Route> {
+pub(super) fn route(reader: &mut Reader, map: &Map, metric: Option<u32>) -> Option<Route> {
     let mut route = Route::new(network(reader, map, ["destination", "network"])?, None);
     route.metric = metric;
     reader.field(map, "gateway", Field::Address(&mut route.via));
@@ -262,13 +263,6 @@ pub(super) fn write(config: &mut Config) -> Value {
     document.insert("version", Value::Int(1));
     document.insert("config", Value::List(elements));
     document.into()
-}
-
-/// A map with its type.
-fn typed(kind: &str) -> Map {
-    let mut map = Map::new();
-    map.insert("type", Value::from(kind));
-    map
 }
 
 fn element(dialect: Dialect, device: &mut Device) -> Value {

@@ -320,7 +320,6 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     };
     let id = text("instance-id").filter(|id| !id.trim().is_empty());
     let id = id.unwrap_or_else(|| derived(&documents));
-    let cloud_name = text("cloud-name").unwrap_or_else(|| String::from("unknown"));
     let seedfrom = text("seedfrom").map(|url| shown(&url).to_string());
     meta_data.insert("instance-id", id);
     if let Some(url) = seedfrom {
@@ -329,7 +328,7 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     }
     let told = Told {
         documents,
-        ..Told::by_meta_data(&cloud_name, source, meta_data)
+        ..Told::by_meta_data("unknown", source, meta_data)
     };
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }

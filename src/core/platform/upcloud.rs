@@ -1,9 +1,18 @@
-//! UpCloud: the vendor of the firmware.
+//! UpCloud: one JSON document, which holds user-data and vendor-data as well.
+//!
+//! How to know it: the vendor of the firmware. What to ask: `/metadata/v1.json`. Source: UpCloud's "Metadata service" page, and
+//! cloud-init's behaviour.
 
 use super::{Needs, Platform, Way};
+use crate::dialect::vendor;
+use crate::fetch::Cloud;
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
+use crate::network::upcloud;
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
+use crate::value::{Map, Value};
+use crate::warning::Error;
 
 /// UpCloud.
 pub static PLATFORM: Platform = Platform {
@@ -11,7 +20,45 @@ pub static PLATFORM: Platform = Platform {
     ways: &[Way {
         sign: Rule::Dmi(Field::SysVendor, Match::Is("UpCloud")),
         needs: Needs::Network(Network::Dhcp4),
-        asks: &[],
-        read: None,
+        asks: &["GET /metadata/v1.json"],
+        read: Some(read),
     }],
 };
+
+const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
+const PATH: &str = "/metadata/v1.json";
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let mut service = cloud.reach(ENDPOINTS)?;
+    let document = service.get(cloud, PATH)?;
+    let map = cloud.json_map(PATH, &document)?;
+    let network = map.get("network").unwrap_or(&Value::Null);
+    let network = upcloud::document(network, &cloud.machine.links);
+    let documents = Documents::default()
+        .with(Document::MetaData, Some(document))
+        .with(Document::UserData, vendor::field(cloud, &map, "user_data"))
+        .with(
+            Document::VendorData,
+            vendor::field(cloud, &map, "vendor_data"),
+        )
+        .with(Document::NetworkConfig, cloud.network_document(network));
+    let source = Source::metadata(&service.base);
+    let uuid = cloud.machine.dmi.get(Field::ProductUuid);
+    let told = Told {
+        documents,
+        ..Told::by_meta_data("upcloud", source, meta_data(&map, uuid))
+    };
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// The meta-data under the names that the original gives them, and with what it puts where nothing is said.
+fn meta_data(map: &Map, uuid: Option<&str>) -> Map {
+    let or = |key: &str, other: Option<&str>| map.get(key).cloned().unwrap_or(other.into());
+    Map::from_iter([
+        ("instance-id", or("instance_id", uuid)),
+        ("local-hostname", or("hostname", None)),
+        ("network", or("network", None)),
+        ("public-keys", or("public_keys", None)),
+        ("availability_zone", or("region", Some("default"))),
+    ])
+}

@@ -1,9 +1,20 @@
-//! Vultr: the vendor of the firmware; on bare metal a word of the command line or a file.
+//! Vultr: one JSON document, which holds user-data and vendor-data as well.
+//!
+//! How to know it: the vendor of the firmware; on bare metal a word of the command line or a file. What to ask: `/v1.json`, with
+//! a header that makes the service add what cloud-init wants. The host checks the address that asks, so that there is no way
+//! around DHCP. Source: Vultr's "Metadata API" page, and cloud-init's behaviour.
 
 use super::{Needs, Platform, Way};
+use crate::dialect::vendor;
+use crate::fetch::Cloud;
+use crate::fetch::service::Question;
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
-use crate::outside::Network;
+use crate::network::{physical, vultr};
+use crate::outside::{Method, Network};
 use crate::rule::{Match, Rule};
+use crate::value::{Map, Value};
+use crate::warning::Error;
 
 /// Vultr.
 pub static PLATFORM: Platform = Platform {
@@ -15,7 +26,85 @@ pub static PLATFORM: Platform = Platform {
             Rule::File("/etc/vultr"),
         ]),
         needs: Needs::Network(Network::Dhcp4),
-        asks: &[],
-        read: None,
+        asks: &["GET /v1.json"],
+        read: Some(read),
     }],
 };
+
+const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
+const PATH: &str = "/v1.json";
+/// Without it the service leaves out `vendor-data` and some of the names.
+const HEADERS: &[(&str, &str)] = &[("Metadata-Token", "cloudinit")];
+/// The machine's name where its owner gave none.
+const NAMELESS: &str = "guest";
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let mut service = cloud.reach(ENDPOINTS)?;
+    let question = Question {
+        headers: HEADERS,
+        ..Question::new(Method::Get, PATH)
+    };
+    let document = service.body(cloud, &question)?;
+    let mut meta_data = cloud.json_map(PATH, &document)?;
+    let network = network_config(cloud, &mut meta_data);
+    rename(&mut meta_data);
+    let documents = Documents::default()
+        .with(Document::MetaData, Some(document))
+        .with(
+            Document::UserData,
+            vendor::field(cloud, &meta_data, "user-data"),
+        )
+        .with(
+            Document::VendorData,
+            vendor::field(cloud, &meta_data, "vendor-data"),
+        )
+        .with(Document::NetworkConfig, network);
+    let source = Source::metadata(&service.base);
+    let told = Told {
+        documents,
+        launch_index: None,
+        ..Told::by_meta_data("vultr", source, meta_data)
+    };
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// The document at `cloud_interfaces`, with the names that the cards have here, in the tree too; where there is none it is made
+/// of `interfaces`.
+fn network_config(cloud: &mut Cloud, meta_data: &mut Map) -> Option<alloc::vec::Vec<u8>> {
+    let links = &cloud.machine.links;
+    let (document, warnings) = match meta_data.get("cloud_interfaces") {
+        Some(document) => {
+            let (document, warnings) = physical::renamed(document, links);
+            (Some(document), warnings)
+        }
+        None => vultr::document(meta_data.get("interfaces").unwrap_or(&Value::Null), links),
+    };
+    if let Some(document) = document
+        .as_ref()
+        .filter(|_| meta_data.contains("cloud_interfaces"))
+    {
+        meta_data.insert("cloud_interfaces", document.clone());
+    }
+    cloud.network_document((document, warnings))
+}
+
+/// The names under which the original has its facts. The region is that of the country, where one is told.
+fn rename(meta_data: &mut Map) {
+    let fact = |key: &str| meta_data.get(key).cloned();
+    let (id, name) = (fact("instance-v2-id"), fact("hostname"));
+    let region = meta_data.get("region").and_then(|region| {
+        let code = region
+            .get("countrycode")
+            .or_else(|| region.get("regioncode"));
+        Some(code?.as_text()?.to_lowercase())
+    });
+    meta_data.insert("instance-id", id);
+    meta_data.insert(
+        "local-hostname",
+        match name {
+            Some(Value::Text(name)) if name.is_empty() => Some(NAMELESS.into()),
+            name => name,
+        },
+    );
+    meta_data.insert("region", region);
+}
