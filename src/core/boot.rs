@@ -100,7 +100,8 @@ impl<'a> Boot<'a> {
             start_micros: 0,
             micros: micros(outside.now()),
         };
-        let settings = Settings::read(machine, platform::searched());
+        let mut settings = Settings::read(machine, platform::searched());
+        settings.handover = options.handover.unwrap_or(settings.handover);
         let plan_bytes = options
             .plan_bytes
             .unwrap_or(PLAN_BYTES_MAX)
@@ -332,7 +333,7 @@ impl<'a> Boot<'a> {
             timings: &self.timings,
             network: network.into(),
             systemd: self.machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
-            handover: self.options.handover.unwrap_or(self.settings.handover),
+            handover: self.settings.handover,
             plan_bytes: self.plan_bytes,
         };
         let (mut plan, more) = compile::compile(&outcome);

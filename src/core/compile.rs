@@ -126,6 +126,7 @@ pub static PRODUCTS: [Product; 13] = [
             ("cloudseed/cloud-config.yaml", Mode::Private),
             ("cloudseed/vendor-cloud-config.yaml", Mode::Private),
             ("cloudseed/vendor2-cloud-config.yaml", Mode::Private),
+            ("cloudseed/platform-cloud-config.yaml", Mode::Private),
         ],
         print: Print::Found(cloud_config::print),
     },

@@ -4,6 +4,7 @@ pub mod ec2;
 pub mod encoded;
 pub mod mdata;
 pub mod ovf;
+pub mod password;
 pub mod seed;
 pub mod vendor;
 pub mod xml;

@@ -133,6 +133,15 @@ impl<'a> Cloud<'a> {
         self.deadline.saturating_sub(self.outside.now())
     }
 
+    /// Runs with a deadline that is at most so far away.
+    pub fn within<T>(&mut self, most: Duration, run: impl FnOnce(&mut Cloud<'a>) -> T) -> T {
+        let whole = self.deadline;
+        self.deadline = whole.min(self.outside.now().saturating_add(most));
+        let done = run(self);
+        self.deadline = whole;
+        done
+    }
+
     /// Warns of something that costs only itself.
     pub fn warn(&mut self, place: &str, expected: &str, found: impl ToString) {
         let step = format!("fetch {}", self.name);

@@ -299,6 +299,9 @@ pub struct Told {
     pub meta_data: Map,
     /// What stands beside `meta_data` below `ds` of the instance data.
     pub beside: Map,
+    /// What the platform itself configures, in the keys of a cloud-config: the password of the default user, say. What the
+    /// documents say counts more.
+    pub config: Map,
     /// The documents as fetched.
     pub documents: Documents,
 }
@@ -325,6 +328,7 @@ impl Told {
             public_keys: meta_data.get("public-keys").cloned().unwrap_or_default(),
             launch_index: some("launch-index"),
             beside: Map::new(),
+            config: Map::new(),
             documents: Documents::default(),
             meta_data,
         }
@@ -360,6 +364,8 @@ pub struct Instance {
     pub meta_data: Value,
     /// What stands beside it there.
     pub beside: Map,
+    /// What the platform itself configures, below all that the documents say.
+    pub config: Map,
     /// The documents as fetched.
     pub documents: Documents,
     /// Only [`Instance::new`] makes one.
@@ -404,6 +410,7 @@ impl Instance {
                 .and_then(|text| refusals.launch_index(&text)),
             meta_data: told.meta_data.into(),
             beside: told.beside,
+            config: told.config,
             documents: told.documents,
             _made: (),
         })

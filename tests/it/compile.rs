@@ -75,6 +75,7 @@ pub fn instance(id: &str) -> Instance {
         launch_index: Some(String::from("0")),
         meta_data,
         beside: Map::new(),
+        config: Map::new(),
         documents: Documents::default()
             .with(Document::MetaData, Some(b"instance-id: i-1\n".to_vec()))
             .with(
@@ -470,7 +471,7 @@ fn a_platform_that_is_only_named_is_named_to_cloud_init() {
         (Handover::Seed, Some("datasource_list: [ Azure, None ]\n")),
         (Handover::None, None),
     ] {
-        let scratch = Scratch::new("named");
+        let scratch = Scratch::new("only-named");
         let outcome = Outcome {
             handover,
             ..outcome(Ending::Named("Azure"))

@@ -1,4 +1,5 @@
-//! cloud-config.yaml: the merged cloud-config of a document, as the original writes its cloud-config.txt.
+//! cloud-config.yaml: the merged cloud-config of a document, as the original writes its cloud-config.txt, and what the platform
+//! itself configures.
 
 use alloc::format;
 use alloc::string::String;
@@ -19,6 +20,15 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
             Document::MetaData | Document::NetworkConfig => continue,
         };
         products.put(path, text(merged));
+    }
+    let config = &found.instance.config;
+    if !config.is_empty() {
+        let value = config.clone().into();
+        let config = Merged {
+            value,
+            ..Merged::default()
+        };
+        products.put("cloudseed/platform-cloud-config.yaml", text(&config));
     }
 }
 

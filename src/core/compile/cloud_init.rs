@@ -71,8 +71,10 @@ fn seed(instance: &Instance) -> String {
             seed.insert(kind.name(), text_or_bytes(document));
         }
     }
-    let seed = Map::from_iter([("datasource", Map::from_iter([("NoCloud", seed)]))]);
-    let seed = yaml::write(&seed.into());
+    // What the platform configures counts less than the documents, and so does what stands here.
+    let mut config = instance.config.clone();
+    config.insert("datasource", Map::from_iter([("NoCloud", seed)]));
+    let seed = yaml::write(&config.into());
     format!("datasource_list: [ NoCloud, None ]\n{seed}")
 }
 

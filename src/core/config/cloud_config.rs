@@ -20,7 +20,7 @@ use crate::{json, yaml};
 const MERGE_HEADERS: [&str; 2] = ["Merge-Type", "X-Merge-Type"];
 
 /// All parts of cloud-config as one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Merged {
     /// The configuration; an empty map where there was no part.
     pub value: Value,

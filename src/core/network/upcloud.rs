@@ -75,7 +75,7 @@ fn subnet_of(reader: &mut Reader, told: &Map, servers: &[IpAddr]) -> Option<Map>
     let mut subnet = subnet(if six { "static6" } else { "static" });
     subnet.insert("address", address);
     let mut gateway: Option<IpAddr> = None;
-    if text("gateway") != "" {
+    if !text("gateway").is_empty() {
         reader.field(told, "gateway", Field::Address(&mut gateway));
     }
     if let Some(gateway) = gateway {

@@ -231,6 +231,7 @@ fn told(cloud: &mut Cloud, environment: Option<Environment>, mut imds: Map) -> T
             ("imds", tree),
         ]),
         beside: Map::new(),
+        config: Map::new(),
         documents: Documents::default()
             .with(Document::UserData, user_data)
             .with(Document::UserData, environment.custom_data)
