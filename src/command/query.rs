@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use argh::FromArgs;
-use cloudseed_core::userdata::template::{self, Templates};
+use cloudseed_core::userdata::template::Templates;
 use cloudseed_core::userdata::{DOCUMENT_BYTES_MAX, gzip};
 use cloudseed_core::value::{Map, Value};
+use cloudseed_core::variables::{Names, variables};
 use cloudseed_core::{json, query};
 
 use crate::sys::root::Root;
@@ -56,7 +57,7 @@ impl Query {
             let expected = "Expected one of the options: --all, --format, --list-keys or varname";
             return Err(String::from(expected));
         }
-        let variables = query::variables(&self.data(root)?);
+        let variables = variables(&self.data(root)?, Names::Own);
         let value = match name {
             "" => Value::Map(variables),
             name => query::find(&variables, name)?,
@@ -91,7 +92,7 @@ impl Query {
 
 /// A template with the values filled in, with the other names of the variables as in user-data.
 fn rendered(format: &str, data: Map, templates: &mut dyn Templates) -> Result<String, String> {
-    let variables = template::variables(&Value::Map(data));
+    let variables = Value::Map(variables(&data, Names::Aliased));
     let rendered = templates.render(format, &variables, FORMAT_MAX);
     rendered.map(|rendered| rendered.text).map_err(|broken| {
         let line = broken.line.map(|line| format!(" in line {line}"));

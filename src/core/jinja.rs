@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::json;
-    use crate::userdata::template::variables;
+    use crate::variables::{Names, variables};
 
     const ENGINE: Engine = Engine {
         steps: 1_000_000,
@@ -96,7 +96,8 @@ mod tests {
     }"#;
 
     fn text(template: &str) -> String {
-        let data = variables(&json::read(DATA.as_bytes()).unwrap());
+        let data = json::read(DATA.as_bytes()).unwrap();
+        let data = variables(data.as_map().unwrap(), Names::Aliased).into();
         match ENGINE.render(template, &data) {
             Ok(rendered) => rendered.text,
             Err(Broken { line, reason }) => format!("{line:?}: {reason}"),

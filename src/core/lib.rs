@@ -44,6 +44,8 @@ pub mod journal;
 
 pub mod value;
 
+pub mod variables;
+
 pub mod json;
 
 pub mod yaml;

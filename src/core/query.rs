@@ -14,37 +14,12 @@ use alloc::vec::Vec;
 use crate::json;
 use crate::value::{Map, Value};
 
-/// Instance data as templates and queries see it: at every level, the keys of `v1` copied up, and keys in order.
-pub fn variables(data: &Map) -> Map {
-    let mut sorted: Vec<(&str, &Value)> = data.texts().collect();
-    sorted.sort_by_key(|(key, _)| *key);
-    let mut variables = Map::new();
-    for (key, value) in sorted {
-        let Value::Map(map) = value else {
-            variables.insert(key, value.clone());
-            continue;
-        };
-        let map = self::variables(map);
-        variables.insert(key, map.clone());
-        if is_version(key) {
-            variables.extend(map);
-        }
-    }
-    variables
-}
-
-/// `v` and a number.
-fn is_version(key: &str) -> bool {
-    let number = key.strip_prefix('v').unwrap_or_default();
-    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 /// The name of a key that a template can spell; the same if it already is one.
-pub fn alias(key: &str) -> String {
+fn alias(key: &str) -> String {
     key.replace(['-', '.', '/'], "_")
 }
 
-/// The value behind `name` in what [`variables`] gave. The error is the sentence the original says.
+/// The value behind `name` in what [`crate::variables::variables`] gave. The error is the sentence the original says.
 pub fn find(variables: &Map, name: &str) -> Result<Value, String> {
     let mut value = Value::Map(variables.clone());
     let mut walked = String::new();
@@ -91,6 +66,7 @@ pub fn printed(value: &Value) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::variables::{Names, variables};
 
     const DATA: &str = r#"{
         "ds": {"meta_data": {"local-ipv4": "10.0.0.1", "a.b/c": [1, "x"], "none": null}, "v2": {"x": 1}},
@@ -101,7 +77,7 @@ mod tests {
     #[test]
     fn names_are_found_in_both_spellings() {
         let data = json::read(DATA.as_bytes()).unwrap();
-        let variables = variables(data.as_map().unwrap());
+        let variables = variables(data.as_map().unwrap(), Names::Own);
         for (name, expected) in [
             ("v1.cloud-name", Ok("aws")),
             ("v1.cloud_name", Ok("aws")),
@@ -133,7 +109,7 @@ mod tests {
     #[test]
     fn keys_are_listed_of_maps_only() {
         let data = json::read(DATA.as_bytes()).unwrap();
-        let variables = variables(data.as_map().unwrap());
+        let variables = variables(data.as_map().unwrap(), Names::Own);
         let listed = keys(&variables.clone().into(), "").unwrap().join(" ");
         assert_eq!(listed, "cloud-name cloud_name ds region v1 verbose");
         let error = keys(&find(&variables, "cloud_name").unwrap(), "cloud_name").unwrap_err();

@@ -24,6 +24,7 @@ use cloudseed_core::json;
 use cloudseed_core::userdata::template::{self, Broken, Limits, Rendered};
 use cloudseed_core::userdata::{self, Includes, Part, launch};
 use cloudseed_core::value::Value;
+use cloudseed_core::variables::{Names, variables};
 
 use crate::command::document::Files;
 use crate::formats::Folder;
@@ -281,7 +282,8 @@ fn deviation(ours: &Result<Rendered, Broken>, theirs: &Value) -> Option<&'static
 fn generated_templates_are_rendered_as_jinja2_renders_them() {
     let fixtures = manifest("tests/userdata");
     let instance_data = fs::read(fixtures.join("instance-data.json")).unwrap();
-    let variables = template::variables(&json::read(&instance_data).unwrap());
+    let instance_data = json::read(&instance_data).unwrap();
+    let variables = Value::Map(variables(instance_data.as_map().unwrap(), Names::Aliased));
     let [mode, seed, count] = arguments("template");
     let arguments = [&mode, &seed, &count, fixtures.to_str().unwrap()];
     let oracle = Oracle::start("templates", &arguments);

@@ -168,10 +168,9 @@ fn core_knows_neither_the_system_nor_http() {
 }
 
 /// The modules of core from the bottom to the top: one may know those before it, and nothing else.
-const ORDER: [&str; 33] = [
+const ORDER: [&str; 34] = [
     // Leaves.
-    "warning", "journal", "url", "digest", "text", "bytes", "budget", "note",
-    "value", // Formats.
+    "warning", "journal", "url", "digest", "text", "bytes", "budget", "note", "value", "variables", // Formats.
     "json", "yaml", "pem", "plan",
     // What is known: the machine, its network, the way out, its owner's word.
     "machine", "network", "outside", "net", "settings", // What comes of it.

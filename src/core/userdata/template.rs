@@ -5,7 +5,7 @@
 //! sees, and what becomes of its text, is decided here.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -13,7 +13,8 @@ use super::part_type::PartType;
 use super::sniff::{is_blank, sniff};
 use super::{Flaw, Part};
 use crate::budget::Budget;
-use crate::value::{Map, Value};
+use crate::value::Value;
+use crate::variables::{Names, variables};
 use crate::warning::Warning;
 
 /// What the engine writes where a variable is missing, before its name.
@@ -24,9 +25,6 @@ pub const TEMPLATE_BYTES_MAX: usize = 4 << 20;
 
 /// Longest text of a rendered template, in bytes.
 pub const RENDERED_BYTES_MAX: usize = 16 << 20;
-
-/// Most values that the other names of variables may add.
-pub const ALIASED_NODES_MAX: usize = 200_000;
 
 /// Longest time that all templates of a boot may take together, in seconds.
 pub const TEMPLATES_SECONDS_MAX: u64 = 10;
@@ -97,7 +95,9 @@ pub fn render_parts(
     {
         return (parts, warnings);
     }
-    let variables = variables(instance_data);
+    let data = instance_data.as_map();
+    let variables = data.map(|data| variables(data, Names::Aliased));
+    let variables = Value::Map(variables.unwrap_or_default());
     let render = |mut part: Part| {
         if part.content_type != PartType::Jinja {
             return Some(part);
@@ -220,81 +220,11 @@ fn handled(text: &str) -> Result<PartType, Flaw> {
     }
 }
 
-/// The variables that a template sees: instance data, with the names the original adds. A key with an operator in it
-/// (`availability-zone`) is there with `_` for it, too; what is in a map `v1` is also beside it.
-pub fn variables(instance_data: &Value) -> Value {
-    let mut left = ALIASED_NODES_MAX;
-    match instance_data {
-        Value::Map(map) => Value::Map(aliased(map, &mut left)),
-        _ => Value::Map(Map::new()),
-    }
-}
-
-/// Goes through the keys in their order, as the original does: of two equal names, the later one stays.
-fn aliased(map: &Map, left: &mut usize) -> Map {
-    let mut entries: Vec<(&str, &Value)> = map.texts().collect();
-    entries.sort_by_key(|(key, _)| *key);
-    let mut result = Map::new();
-    for (key, value) in entries {
-        let value = match value {
-            Value::Map(inner) => Value::Map(aliased(inner, left)),
-            other => other.clone(),
-        };
-        let alias = without_operators(key);
-        let copy = (alias != key).then(|| copied(&value, left)).flatten();
-        let beside = match &value {
-            Value::Map(inner) if is_version(key) => inner.texts().collect(),
-            _ => Vec::new(),
-        };
-        let beside: Vec<(String, Value)> = beside
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_string(), copied(value, left)?)))
-            .collect();
-        result.insert(key, value);
-        result.extend(beside);
-        if let Some(copy) = copy {
-            result.insert(alias, copy);
-        }
-    }
-    result
-}
-
-/// A copy, as long as there are nodes left to spend on copies.
-fn copied(value: &Value, left: &mut usize) -> Option<Value> {
-    fn nodes(value: &Value) -> usize {
-        match value {
-            Value::List(list) => list.iter().map(nodes).sum::<usize>() + 1,
-            Value::Map(map) => map.iter().map(|(_, value)| nodes(value) + 1).sum::<usize>() + 1,
-            _ => 1,
-        }
-    }
-    *left = left.checked_sub(nodes(value))?;
-    Some(value.clone())
-}
-
-/// `v` and digits: the versioned, stable part of instance data.
-fn is_version(key: &str) -> bool {
-    let digits = key.strip_prefix('v').unwrap_or("");
-    !digits.is_empty() && digits.chars().all(char::is_numeric)
-}
-
-/// A name with `_` for each operator of Jinja's language; two characters are one operator where that exists.
-fn without_operators(name: &str) -> String {
-    const DOUBLE: [&str; 6] = ["//", "**", "==", "!=", ">=", "<="];
-    let mut alias = String::new();
-    let mut rest = name;
-    while let Some(c) = rest.chars().next() {
-        let double = DOUBLE.iter().any(|operator| rest.starts_with(operator));
-        let single = "+-/*%~[](){}><=.:|,;".contains(c);
-        alias.push(if double || single { '_' } else { c });
-        rest = &rest[if double { 2 } else { c.len_utf8() }..];
-    }
-    alias
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
     use crate::json;
 
@@ -474,21 +404,5 @@ mod tests {
                 "decode: template part-001 of user-data: expected variables that exist, but found no x, no y"
             ]
         );
-    }
-
-    #[test]
-    fn variables_have_the_originals_other_names() {
-        let data = br#"{"v1": {"a-b": {"c.d": 1}, "x": 1}, "v2": {"x": 2}, "x": 0, "e//f": [{"g-h": 3}], "v": {"y": 1}}"#;
-        let expected = r#"{"a-b":{"c.d":1,"c_d":1},"a_b":{"c.d":1,"c_d":1},"e//f":[{"g-h":3}],"e_f":[{"g-h":3}],"v":{"y":1},
-            "v1":{"a-b":{"c.d":1,"c_d":1},"a_b":{"c.d":1,"c_d":1},"x":1},"v2":{"x":2},"x":0}"#;
-        let variables = variables(&json::read(data).unwrap());
-        assert_eq!(variables, json::read(expected.as_bytes()).unwrap());
-    }
-
-    #[test]
-    fn other_names_are_bounded() {
-        let deep = (0..100).fold("1".to_string(), |inner, _| format!("{{\"a-b\":{inner}}}"));
-        let variables = variables(&json::read(deep.as_bytes()).unwrap());
-        assert!(json::write(&variables).len() < 100 * ALIASED_NODES_MAX);
     }
 }
