@@ -170,13 +170,41 @@ fn core_knows_neither_the_system_nor_http() {
 /// The modules of core from the bottom to the top: one may know those before it, and nothing else.
 const ORDER: [&str; 34] = [
     // Leaves.
-    "warning", "journal", "url", "digest", "text", "bytes", "budget", "note", "value", "variables", // Formats.
-    "json", "yaml", "pem", "plan",
+    "warning",
+    "journal",
+    "url",
+    "digest",
+    "text",
+    "bytes",
+    "budget",
+    "note",
+    "value",
+    "variables", // Formats.
+    "json",
+    "yaml",
+    "pem",
+    "plan",
     // What is known: the machine, its network, the way out, its owner's word.
-    "machine", "network", "outside", "net", "settings", // What comes of it.
-    "instance", "userdata", "jinja", "rule", "fetch", "dialect", "platform", "identify", "config",
-    "compile", "handover", "boot", // What others ask.
-    "query", "report", "lib",
+    "machine",
+    "network",
+    "outside",
+    "net",
+    "settings", // What comes of it.
+    "instance",
+    "userdata",
+    "jinja",
+    "rule",
+    "fetch",
+    "dialect",
+    "platform",
+    "identify",
+    "config",
+    "compile",
+    "handover",
+    "boot", // What others ask.
+    "query",
+    "report",
+    "lib",
 ];
 
 /// The modules at the root of the crate that the source at `path`, below its `src/core`, names: after `crate::`, or after as many
