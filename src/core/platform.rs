@@ -160,3 +160,54 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub fn decoded(document: Vec<u8>) -> Vec<u8> {
     BASE64.decode(&document).unwrap_or(document)
 }
+
+/// Base 64 as Python's `b64decode` takes it where nobody asks for more: letters of no meaning are passed over, and the first
+/// padding that is whole ends the data. `None` where letters are missing at the end.
+pub fn unpacked(text: &[u8]) -> Option<Vec<u8>> {
+    let mut kept: Vec<u8> = Vec::with_capacity(text.len());
+    let mut padding = 0;
+    for byte in text {
+        let held = kept.len() % 4;
+        match byte {
+            b'=' if held >= 2 => {
+                padding += 1;
+                if held + padding >= 4 {
+                    kept.extend(core::iter::repeat_n(b'=', 4 - held));
+                    return BASE64.decode(kept).ok();
+                }
+            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => {
+                padding = 0;
+                kept.push(*byte);
+            }
+            _ => {}
+        }
+    }
+    BASE64.decode(kept).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_64_is_unpacked_as_python_does() {
+        for (text, expected) in [
+            ("", Some("")),
+            ("YWI=", Some("ab")),
+            ("YQ==", Some("a")),
+            ("Y W\nJ!j", Some("abc")),
+            ("YWJj=ZGVm", Some("abcdef")),
+            ("YQ==YWJj", Some("a")),
+            ("Y=Q==", Some("a")),
+            ("YQ=w==", Some("a\u{c}")),
+            ("YQ", None),
+            ("YQ=", None),
+            ("YWJjZ", None),
+        ] {
+            let unpacked = unpacked(text.as_bytes());
+            let unpacked = unpacked.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            assert_eq!(unpacked.as_deref(), expected, "{text}");
+        }
+    }
+}

@@ -33,6 +33,30 @@ pub fn printable(text: &str) -> String {
     text.chars().map(harmless).collect()
 }
 
+/// What Python's `splitlines` splits at.
+pub fn is_line_break(c: char) -> bool {
+    matches!(
+        c,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+/// The lines of a text as Python's `splitlines` parts them: CR and LF together are one break, and a break at the end begins
+/// no line.
+pub fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    core::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = rest.find(is_line_break).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        let broken = after.strip_prefix("\r\n");
+        rest = broken.unwrap_or(after.strip_prefix(is_line_break).unwrap_or(""));
+        Some(line)
+    })
+}
+
 /// Longest word for which a nearest one is looked for, in bytes.
 const WORD_BYTES_MAX: usize = 64;
 

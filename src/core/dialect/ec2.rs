@@ -277,7 +277,7 @@ fn leaf(body: Vec<u8>) -> Value {
         return value;
     }
     if text.contains('\n') {
-        return Value::List(text.lines().map(Value::from).collect());
+        return Value::List(crate::text::lines(&text).map(Value::from).collect());
     }
     text.into()
 }

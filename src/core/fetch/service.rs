@@ -192,6 +192,7 @@ impl<'a> Service<'a> {
             optional: question.optional,
             meaning: self.meaning,
         };
+        let date = &mut cloud.date;
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {
             let signature = self.sign.as_ref().map(|sign| sign(&stamp(outside)));
             let own = self.headers.iter().chain(&signature);
@@ -204,7 +205,11 @@ impl<'a> Service<'a> {
                 body: question.body,
                 ..Request::new(question.method, &url, RESPONSE_BYTES_MAX, timeout)
             };
-            outside.exchange(&request).map_err(Miss::silent)
+            let answer = outside.exchange(&request).map_err(Miss::silent);
+            // Nothing is greater than no date.
+            let told = answer.as_ref().ok().and_then(|answer| answer.date);
+            *date = told.max(*date);
+            answer
         };
         let journal = cloud.journal.clone();
         goal.pursue(cloud.outside, &journal, schedule, &mut attempt)

@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use nom::bytes::complete::{tag, take};
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take, take_while_m_n};
 use nom::character::complete::char;
-use nom::combinator::{all_consuming, map_opt, map_res};
+use nom::combinator::{all_consuming, map_opt, map_res, opt, value};
 use nom::{IResult, Parser};
 
 const MONTHS: [&str; 12] = [
@@ -73,6 +74,54 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     days.checked_sub(719_468)
 }
 
+/// Time since the epoch of `2018-12-04T20:12:00+0000`, as Python's `%Y-%m-%dT%H:%M:%S%z` reads it; what lies before the epoch
+/// is the epoch.
+///
+/// ```text
+/// zoned = 4DIGIT "-" number "-" number "T" number ":" number ":" number zone       ; number = 1*2DIGIT
+/// zone  = "Z" / ( "+" / "-" ) 2DIGIT [ ":" ] 2DIGIT
+/// ```
+pub fn parse_zoned(text: &str) -> Option<Duration> {
+    let (_, seconds) = all_consuming(zoned).parse(text).ok()?;
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+fn zoned(input: &str) -> IResult<&str, i64> {
+    let short = || {
+        map_res(
+            take_while_m_n(1, 2, |c: char| c.is_ascii_digit()),
+            str::parse,
+        )
+    };
+    let (input, (year, _, month, _, day, _)) =
+        (number(4), char('-'), short(), char('-'), short(), char('T')).parse(input)?;
+    let (input, (hour, _, minute, _, second)) =
+        (short(), char(':'), short(), char(':'), short()).parse(input)?;
+    let (input, zone) = alt((value(0, char('Z')), zone)).parse(input)?;
+    let possible = (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 62;
+    if !possible {
+        let kind = nom::error::ErrorKind::Verify;
+        return Err(nom::Err::Error(nom::error::Error::new(input, kind)));
+    }
+    let seconds =
+        days(year, month, day).map(|days| ((days * 24 + hour) * 60 + minute) * 60 + second);
+    let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
+    Ok((input, seconds.map_or(0, |seconds| seconds - zone)))
+}
+
+/// How far a zone is ahead, in seconds.
+fn zone(input: &str) -> IResult<&str, i64> {
+    let sign = alt((value(1, char('+')), value(-1, char('-'))));
+    let (input, (sign, hours, _, minutes)) =
+        (sign, number(2), opt(char(':')), number(2)).parse(input)?;
+    let seconds = i64::try_from((hours * 60 + minutes) * 60).unwrap_or(0);
+    Ok((input, sign * seconds))
+}
+
 /// How long a `Retry-After` (RFC 9110, 10.2.3) asks to wait, in seconds: a number, or a date as seen at the time `from`, which
 /// the other side says it is.
 pub fn seconds_until(text: &str, from: Option<Duration>) -> Option<u32> {
@@ -98,6 +147,25 @@ mod tests {
             ("Fri, 01 Jan 2100 00:00:00 GMT", 4_102_444_800),
         ] {
             assert_eq!(parse(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_with_a_zone_are_read() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2018-12-04T20:12:00+0000", Some(1_543_954_320)),
+            ("2018-12-04T20:12:00-01:30", Some(1_543_959_720)),
+            ("2018-2-4T2:1:0+0000", Some(1_517_709_660)),
+            ("1960-01-01T00:00:00+0000", Some(0)),
+            ("2018-13-04T20:12:00+0000", None),
+            ("2018-12-04T24:12:00+0000", None),
+            ("2018-12-04T20:12:00", None),
+            ("2018-12-04 20:12:00+0000", None),
+            ("2018-12-04T20:12:00+000", None),
+        ] {
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(parse_zoned(text), expected, "{text}");
         }
     }
 

@@ -9,6 +9,7 @@ use nom::combinator::value;
 
 use super::part_type::PartType;
 use super::sniff::is_blank;
+use crate::text::is_line_break;
 
 /// One document to include.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,14 +78,6 @@ fn mode(line: &str) -> (&str, Option<bool>) {
         Ok((rest, once)) => (rest.trim_start_matches(is_blank), Some(once)),
         Err(_) => (line, None),
     }
-}
-
-/// What Python's `splitlines` splits at.
-fn is_line_break(c: char) -> bool {
-    matches!(
-        c,
-        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
-    )
 }
 
 #[cfg(test)]
