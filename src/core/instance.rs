@@ -94,6 +94,11 @@ impl Hostname {
         &self.name
     }
 
+    /// What the cloud says, whatever that is.
+    pub fn said(&self) -> &str {
+        &self.said
+    }
+
     /// What the cloud says up to the first dot, whatever that is: the original's `local_hostname`.
     pub fn short(&self) -> &str {
         short(&self.said)
@@ -287,6 +292,8 @@ pub struct Told {
     pub instance_id: Option<String>,
     /// The host name, with or without a domain.
     pub hostname: Option<String>,
+    /// True where the original cuts no domain off its `local_hostname`.
+    pub keeps_domain: bool,
     /// The region.
     pub region: Option<String>,
     /// The availability zone.
@@ -323,6 +330,7 @@ impl Told {
             source,
             instance_id: text("instance-id"),
             hostname: some("local-hostname"),
+            keeps_domain: false,
             region: some("region"),
             availability_zone: zone.or_else(placement),
             public_keys: meta_data.get("public-keys").cloned().unwrap_or_default(),
@@ -352,6 +360,8 @@ pub struct Instance {
     pub instance_id: InstanceId,
     /// The host name, when the cloud gives one.
     pub hostname: Option<Hostname>,
+    /// As in [`Told::keeps_domain`].
+    pub keeps_domain: bool,
     /// The region, when the cloud has such.
     pub region: Option<String>,
     /// The availability zone, when the cloud has such.
@@ -402,6 +412,7 @@ impl Instance {
             cloud_name: told.cloud_name.to_lowercase(),
             instance_id,
             hostname: told.hostname.and_then(|text| refusals.hostname(&text)),
+            keeps_domain: told.keeps_domain,
             region: told.region,
             availability_zone: told.availability_zone,
             ssh_keys: refusals.ssh_keys(&told.public_keys),

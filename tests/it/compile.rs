@@ -69,6 +69,7 @@ pub fn instance(id: &str) -> Instance {
         source: Source::metadata("http://169.254.169.254"),
         instance_id: Some(String::from(id)),
         hostname: Some(String::from("ip-10-0-0-1.internal")),
+        keeps_domain: false,
         region: Some(String::from("eu-central-1")),
         availability_zone: Some(String::from("eu-central-1a")),
         public_keys: "ssh-ed25519 AAAA me@here".into(),

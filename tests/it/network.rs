@@ -32,7 +32,8 @@ fn ours(kind: &str, input: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
     };
     match kind {
         "ec2" => {
-            let (config, warnings) = network::ec2::config(input.get("meta_data").unwrap(), links);
+            let (config, warnings) =
+                network::ec2::config(input.get("meta_data").unwrap().as_map().unwrap(), links);
             let tables = input.get("tables") == Some(&true.into());
             let plain = |config: Config| {
                 if tables {

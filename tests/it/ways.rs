@@ -18,11 +18,15 @@ use crate::sys::world;
 use crate::tree::Tree;
 
 /// Ways of platforms that are read, which are only named, and why.
-const NAMED: [(&str, &str); 2] = [
+const NAMED: [(&str, &str); 3] = [
     ("LXD", "a virtio port takes LXD's agent in the machine"),
     (
         "VMware",
         "the customisation is what VMware's tools do in the real root",
+    ),
+    (
+        "AliYun",
+        "the original finds a seed directory that it cannot read",
     ),
 ];
 

@@ -143,7 +143,10 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
         .iter()
         .map(|key| key.as_str().into())
         .collect();
-    let hostname = instance.hostname.as_ref().map(Hostname::short);
+    let hostname = match instance.keeps_domain {
+        true => instance.hostname.as_ref().map(Hostname::said),
+        false => instance.hostname.as_ref().map(Hostname::short),
+    };
     let cloud_name = cloud_name(instance);
     let mut standard = Map::from_iter([
         ("_beta_keys", Value::from(vec![Value::from("subplatform")])),

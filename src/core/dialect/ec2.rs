@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use crate::fetch::service::Service;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
-use crate::instance::{Source, Told};
+use crate::instance::{Document, Documents, Source, Told};
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -280,6 +280,53 @@ fn leaf(body: Vec<u8>) -> Value {
         return Value::List(crate::text::lines(&text).map(Value::from).collect());
     }
     text.into()
+}
+
+/// Reads a service that serves the tree as one JSON document as well, and vendor-data, below `root`; leaves are read as those of
+/// the tree are. Where there is no such document, the tree is read.
+///
+/// # Errors
+/// There is no tree either.
+pub fn read_whole(
+    cloud: &mut Cloud,
+    service: &mut Service,
+    root: &str,
+) -> Result<(Map, Documents), Error> {
+    let names = ["meta-data/all", "user-data", "vendor-data", "meta-data/"];
+    let [all, user_data, vendor_data, tree] = names.map(|name| format!("{root}{name}"));
+    let paths = [&*all, &*user_data, &*vendor_data];
+    service.expect(cloud, paths.into_iter());
+    let [document, user_data, vendor_data] = paths.map(|path| service.get_or_warn(cloud, path));
+    let map = document
+        .as_ref()
+        .map(|document| cloud.json_map(&all, document));
+    let map = match map {
+        Some(Ok(mut map)) => {
+            map.iter_mut().for_each(|(_, value)| read_leaves(value));
+            map
+        }
+        none => {
+            let error = none.and_then(Result::err);
+            cloud.warnings.extend(error.map(|error| error.what));
+            crawl(cloud, service, &[Root::Tree(&tree)])?.take(0)
+        }
+    };
+    let documents = Documents::default()
+        .with(Document::MetaData, document)
+        .with(Document::UserData, user_data)
+        .with(Document::VendorData, vendor_data);
+    Ok((map, documents))
+}
+
+/// The recursion is as deep as the document, which is bounded.
+fn read_leaves(value: &mut Value) {
+    match value {
+        Value::Map(map) => map.iter_mut().for_each(|(_, value)| read_leaves(value)),
+        Value::List(list) => list.iter_mut().for_each(read_leaves),
+        Value::Text(text) => *value = leaf(core::mem::take(text).into_bytes()),
+        Value::Null | Value::Bool(false) | Value::Int(0) => *value = Value::from(""),
+        _ => {}
+    }
 }
 
 /// What such a tree tells of an instance. Without a region the zone tells it: `eu-west-2a` is in `eu-west-2`.

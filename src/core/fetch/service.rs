@@ -18,6 +18,18 @@ use crate::warning::{Blame, Error};
 /// Gets what requests carry anew. `date` is the service's own time since the epoch, where its refusal told it.
 pub type Renew = fn(&mut Cloud, &mut Service, date: Option<Duration>) -> Result<(), Error>;
 
+/// A session token, which a service hands out and every later request carries.
+pub struct Token {
+    /// Where it is had, by PUT.
+    pub path: &'static str,
+    /// The header that says how long it is to live, in seconds; it dies with the agent.
+    pub lifetime: (&'static str, &'static str),
+    /// The header that carries it.
+    pub header: &'static str,
+    /// Gets another when it is denied.
+    pub renew: Renew,
+}
+
 /// What a signature of a request may depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp {
@@ -96,6 +108,27 @@ impl<'a> Service<'a> {
             renew: None,
             meaning: usual,
         }
+    }
+
+    /// Takes a session token. A service that denies it serves nothing else either.
+    pub fn take_token(&mut self, cloud: &mut Cloud, token: &Token) -> Result<(), Error> {
+        self.headers.retain(|(name, _)| *name != token.header);
+        let question = Question {
+            headers: &[token.lifetime],
+            ..Question::new(Method::Put, token.path)
+        };
+        let body = self.body(cloud, &question)?;
+        let text = String::from_utf8(body).ok();
+        let fits =
+            |text: &String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let Some(text) = text.filter(fits) else {
+            let place = format!("PUT {}", token.path);
+            let expected = "a token of printable letters";
+            return Err(cloud.broken(&place, expected, "something else"));
+        };
+        self.headers.push((token.header, text));
+        self.renew = Some(token.renew);
+        Ok(())
     }
 
     /// A document that must be there.

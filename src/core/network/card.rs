@@ -44,8 +44,8 @@ fn rank(link: &Link) -> (bool, bool, Vec<(String, Option<u64>)>) {
     (!carrier, link.name != "eth0", parts(&link.name))
 }
 
-/// A name in parts: letters and the number behind them.
-fn parts(mut name: &str) -> Vec<(String, Option<u64>)> {
+/// A name in parts, letters and the number behind them: the order that people expect.
+pub(super) fn parts(mut name: &str) -> Vec<(String, Option<u64>)> {
     let mut parts = Vec::new();
     while !name.is_empty() {
         let letters = name

@@ -30,11 +30,30 @@ struct Card<'a> {
     place: (u32, u32),
 }
 
+/// How much of what is told counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of it; interfaces are in the order of their numbers.
+    Whole,
+    /// That there are interfaces, which are in the order of their names.
+    Leases,
+}
+
 /// The configuration that the tree of meta-data describes, in version 2. `None` if it names no interface of this machine.
-pub fn config(meta_data: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
+pub fn config(meta_data: &Map, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
+    configured(meta_data, links, Extent::Whole)
+}
+
+/// The same with what DHCP gives and nothing else, as AliYun has it.
+pub fn leased(meta_data: &Map, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
+    configured(meta_data, links, Extent::Leases)
+}
+
+fn configured(meta_data: &Map, links: &[Link], extent: Extent) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("network.interfaces.macs");
-    let macs = meta_data.at(&["network", "interfaces", "macs"]);
-    let Some(macs) = macs.and_then(Value::as_map) else {
+    let macs = meta_data.get("network");
+    let macs = macs.and_then(|network| network.at(&["interfaces", "macs"])?.as_map());
+    let Some(macs) = macs else {
         return (None, reader.warnings);
     };
     let mut cards: Vec<Card> = Vec::new();
@@ -48,11 +67,17 @@ pub fn config(meta_data: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning
             cards.insert(place, card);
         }
     }
+    if extent == Extent::Leases {
+        cards.sort_by_cached_key(|card| card::parts(card.name.as_str()));
+    }
     let single = cards.len() == 1;
     let mut config = Config::new(Dialect::Version2);
     for (order, card) in (0..).zip(&cards) {
         let place = reader.enter(card.mac.as_str());
-        let device = card.device(&mut reader, order, single);
+        let device = match extent {
+            Extent::Whole => card.device(&mut reader, order, single),
+            Extent::Leases => card.leased(order, single),
+        };
         reader.add(&mut config, device);
         reader.leave(place);
     }
@@ -84,37 +109,39 @@ impl<'a> Card<'a> {
         })
     }
 
-    fn device(&self, reader: &mut Reader, order: u32, single: bool) -> Device {
+    /// A device that is configured by DHCP.
+    fn leased(&self, order: u32, single: bool) -> Device {
         let six = says_something(self.told.get("ipv6s"));
         let mut device = Device::card(self.mac.clone(), self.name.clone());
         device.dhcp4 = Dhcp::new(Method::Dhcp);
         device.dhcp6 = Dhcp::new(Method::dhcp(six));
-        device.addresses = self.addresses(reader);
-        if single {
-            return device;
-        }
-        device.dhcp4.overrides.route_metric = Some(METRIC_STEP * (order + 1));
-        // Without numbers nobody knows which interface is the first, and the others need no tables of their own.
-        if order > 0 && says_something(self.told.get("device-number")) {
-            device.dhcp4.overrides.use_routes = Some(true);
-            let table = TABLE_FIRST + order;
-            self.route(
-                reader,
-                &mut device,
-                table,
-                "subnet-ipv4-cidr-block",
-                "local-ipv4s",
-            );
-            self.route(
-                reader,
-                &mut device,
-                table,
-                "subnet-ipv6-cidr-blocks",
-                "ipv6s",
-            );
+        if !single {
+            device.dhcp4.overrides.route_metric = Some(METRIC_STEP * (order + 1));
         }
         if six {
             device.dhcp6.overrides = device.dhcp4.overrides.clone();
+        }
+        device
+    }
+
+    fn device(&self, reader: &mut Reader, order: u32, single: bool) -> Device {
+        let mut device = self.leased(order, single);
+        device.addresses = self.addresses(reader);
+        // Without numbers nobody knows which interface is the first, and the others need no tables of their own.
+        if single || order == 0 || !says_something(self.told.get("device-number")) {
+            return device;
+        }
+        device.dhcp4.overrides.use_routes = Some(true);
+        if device.dhcp6.method == Some(Method::Dhcp) {
+            device.dhcp6.overrides = device.dhcp4.overrides.clone();
+        }
+        let table = TABLE_FIRST + order;
+        let families = [
+            ("subnet-ipv4-cidr-block", "local-ipv4s"),
+            ("subnet-ipv6-cidr-blocks", "ipv6s"),
+        ];
+        for (blocks, ips) in families {
+            self.route(reader, &mut device, table, blocks, ips);
         }
         device
     }

@@ -216,6 +216,7 @@ fn told(cloud: &mut Cloud, environment: Option<Environment>, mut imds: Map) -> T
         source: environment.place,
         instance_id: uuid.map(str::to_lowercase),
         hostname: hostname.clone(),
+        keeps_domain: false,
         region,
         availability_zone: zone,
         public_keys: if keys.is_empty() {

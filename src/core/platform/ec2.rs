@@ -7,7 +7,6 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use serde::Deserialize;
 
@@ -15,15 +14,15 @@ use super::{Needs, Platform, Way};
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::seed::{self, Place};
 use crate::fetch::Cloud;
-use crate::fetch::service::{Question, Service};
+use crate::fetch::service::{Service, Token};
 use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::network;
 use crate::note::Note;
-use crate::outside::{Method, Network};
+use crate::outside::Network;
 use crate::rule::{Inquiry, Rule, Verdict};
-use crate::value::{Map, Value};
+use crate::value::Map;
 use crate::warning::Error;
 
 /// Amazon EC2 and its relatives.
@@ -60,8 +59,13 @@ const SEED: &str = "/var/lib/cloud/seed/ec2";
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fd00:ec2::254]"];
 /// Versions of the tree, newest first; the last one exists everywhere.
 const VERSIONS: &[&str] = &["2021-03-23", "2018-09-24", "2016-09-02", "2009-04-04"];
-/// The longest life a token can have, six hours in seconds; ours dies with the agent.
-const TOKEN_SECONDS: &str = "21600";
+/// The token, which lives as long as it can, six hours. 403 means that the owner switched the service off.
+const TOKEN: Token = Token {
+    path: "/latest/api/token",
+    lifetime: ("X-aws-ec2-metadata-token-ttl-seconds", "21600"),
+    header: "X-aws-ec2-metadata-token",
+    renew: |cloud, service, _| service.take_token(cloud, &TOKEN),
+};
 
 /// The clouds that speak EC2's protocol, in cloud-init's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +201,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let relative = relative(cloud.machine).map_or(Relative::Aws, |(relative, _)| relative);
     let mut service = cloud.reach(ENDPOINTS)?;
     if relative == Relative::Aws {
-        take_token(cloud, &mut service, None)?;
+        service.take_token(cloud, &TOKEN)?;
     }
     let version = match relative {
         Relative::Aws | Relative::Outscale => version(cloud, &mut service)?,
@@ -236,11 +240,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
 
 /// The interfaces of the tree, as the original configures them. Routes of other tables only where netplan reads them.
 fn network_config(cloud: &mut Cloud, told: &mut Told) -> Option<Vec<u8>> {
-    let tree = Value::Map(core::mem::take(&mut told.meta_data));
-    let (config, warnings) = network::ec2::config(&tree, &cloud.machine.links);
-    if let Value::Map(map) = tree {
-        told.meta_data = map;
-    }
+    let (config, warnings) = network::ec2::config(&told.meta_data, &cloud.machine.links);
     let netplan = cloud.machine.files.kind("/usr/sbin/netplan").is_some();
     let config = config.map(|config| {
         if netplan {
@@ -250,30 +250,6 @@ fn network_config(cloud: &mut Cloud, told: &mut Told) -> Option<Vec<u8>> {
         }
     });
     cloud.network_config((config, warnings))
-}
-
-/// Takes a session token, which every later request carries. 403 means that the owner switched the service off.
-fn take_token(cloud: &mut Cloud, service: &mut Service, _: Option<Duration>) -> Result<(), Error> {
-    const HEADER: &str = "X-aws-ec2-metadata-token";
-    let lifetime = [("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS)];
-    service.headers.retain(|(name, _)| *name != HEADER);
-    let question = Question {
-        headers: &lifetime,
-        ..Question::new(Method::Put, "/latest/api/token")
-    };
-    let token = service.body(cloud, &question)?;
-    match String::from_utf8(token) {
-        Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            service.headers.push((HEADER, token));
-            service.renew = Some(take_token);
-            Ok(())
-        }
-        _ => Err(cloud.broken(
-            "PUT /latest/api/token",
-            "a token of printable letters",
-            "something else",
-        )),
-    }
 }
 
 /// The newest version of the tree that this service has.
