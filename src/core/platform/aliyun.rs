@@ -1,20 +1,55 @@
-//! AliYun: the product is named Alibaba Cloud ECS.
+//! Alibaba Cloud: EC2's tree as one document, behind a token. Known by the product's name, or by a seed directory, which even
+//! cloud-init cannot read. Source: Alibaba Cloud's "Access instance metadata" page, and cloud-init's behaviour.
 
 use super::{Needs, Platform, Way};
+use crate::dialect::ec2;
+use crate::fetch::{Cloud, service::Token};
+use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::smbios::Field;
-use crate::outside::Network;
 use crate::rule::{Match, Rule};
+use crate::{network, outside::Network, value::Value, warning::Error};
 
 /// Alibaba Cloud.
 pub static PLATFORM: Platform = Platform {
     name: "AliYun",
-    ways: &[Way {
-        sign: Rule::Any(&[
-            Rule::Holds("/var/lib/cloud/seed/AliYun", &["meta-data", "user-data"]),
-            Rule::Dmi(Field::ProductName, Match::Is("Alibaba Cloud ECS")),
-        ]),
-        needs: Needs::Network(Network::Dhcp4),
-        asks: &[],
-        read: None,
-    }],
+    ways: &[
+        Way {
+            sign: Rule::Holds("/var/lib/cloud/seed/AliYun", &["meta-data", "user-data"]),
+            needs: Needs::Nothing,
+            asks: &[],
+            read: None,
+        },
+        Way {
+            sign: Rule::Dmi(Field::ProductName, Match::Is("Alibaba Cloud ECS")),
+            needs: Needs::Network(Network::Any),
+            asks: &[
+                "PUT /latest/api/token",
+                "GET /2016-01-01/meta-data/all, user-data and vendor-data",
+            ],
+            read: Some(read),
+        },
+    ],
 };
+
+const ENDPOINTS: &[&str] = &["http://100.100.100.200", "http://[fd00:100::100:200]"];
+const TOKEN: Token = Token {
+    path: "/latest/api/token",
+    lifetime: ("X-aliyun-ecs-metadata-token-ttl-seconds", "21600"),
+    header: "X-aliyun-ecs-metadata-token",
+    renew: |cloud, service, _| service.take_token(cloud, &TOKEN),
+};
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let mut service = cloud.reach(ENDPOINTS)?;
+    service.take_token(cloud, &TOKEN)?;
+    let (tree, mut documents) = ec2::read_whole(cloud, &mut service, "/2016-01-01/")?;
+    let network = network::ec2::leased(&tree, &cloud.machine.links);
+    documents.put(Document::NetworkConfig, cloud.network_config(network));
+    let told = Told {
+        hostname: tree.get("hostname").and_then(Value::to_text),
+        keeps_domain: true,
+        documents,
+        ..Told::by_meta_data("aliyun", Source::metadata(&service.base), tree)
+    };
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
