@@ -1,11 +1,24 @@
-//! Akamai: the vendor of the firmware is Linode or, on newer hosts, Akamai.
+//! Akamai Connected Cloud, once Linode: two documents behind a token.
+//!
+//! How to know it: the vendor of the firmware. What to ask: a token, the instance as JSON, user-data in base 64; rather by
+//! IPv6, which needs no lease. What the serial number of the board says (`v4=0;v6=1;…`) and the owner's configuration may
+//! forbid a family, or all of it. The serial number of the machine is its identifier where the service tells none, even if
+//! nobody answers. Source: Akamai's "Metadata service" page, and cloud-init's behaviour.
 
-use super::{Needs, Platform, Way};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Needs, Platform, Way, unpacked};
+use crate::fetch::Cloud;
+use crate::fetch::service::{Question, Token};
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
-use crate::outside::Network;
+use crate::outside::{Method, Network};
 use crate::rule::{Match, Rule};
+use crate::value::Map;
+use crate::warning::Error;
 
-/// Akamai Connected Cloud, once Linode.
+/// Akamai Connected Cloud.
 pub static PLATFORM: Platform = Platform {
     name: "Akamai",
     ways: &[Way {
@@ -14,7 +27,100 @@ pub static PLATFORM: Platform = Platform {
             Rule::Dmi(Field::SysVendor, Match::Is("Akamai")),
         ]),
         needs: Needs::Network(Network::Any),
-        asks: &[],
-        read: None,
+        asks: &["PUT /v1/token", "GET /v1/instance", "GET /v1/user-data"],
+        read: Some(read),
     }],
 };
+
+const IPV6: &str = "http://[fd00:a9fe:a9fe::1]";
+const IPV4: &str = "http://169.254.169.254";
+const INSTANCE: &str = "/v1/instance";
+const USER_DATA: &str = "/v1/user-data";
+const TOKEN: Token = Token {
+    path: "/v1/token",
+    lifetime: ("Metadata-Token-Expiry-Seconds", "300"),
+    header: "Metadata-Token",
+    renew: |cloud, service, _| service.take_token(cloud, &TOKEN),
+};
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let serial = cloud.machine.dmi.get(Field::ProductSerial);
+    let endpoints = endpoints(cloud);
+    let told = match metadata(cloud, &endpoints) {
+        Ok(told) => told,
+        Err(error) => {
+            let Some(serial) = serial else {
+                return Err(error);
+            };
+            if !endpoints.is_empty() {
+                cloud.warnings.push(error.what);
+            }
+            local(serial)
+        }
+    };
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// What firmware alone tells.
+fn local(serial: &str) -> Told {
+    let source = Source {
+        kind: "firmware",
+        place: String::from("product_serial"),
+    };
+    let meta_data = Map::from_iter([("instance-id", serial)]);
+    Told::by_meta_data("akamai", source, meta_data)
+}
+
+/// The addresses that may be asked. IPv4 takes a lease, and the network one of the original's stages.
+fn endpoints(cloud: &Cloud) -> Vec<&'static str> {
+    let flags = cloud.machine.dmi.get(Field::BoardSerial).unwrap_or("");
+    let configured = cloud.settings.datasource(PLATFORM.name);
+    let is_off = |flag: &str, key: &str| {
+        let value = |element: &str| {
+            let (name, value) = element.split_once('=')?;
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            let name = name.rsplit(|c| !plain(c)).next();
+            (name == Some(flag)).then(|| value == "0")
+        };
+        let configured = || configured?.get(key)?.as_bool().map(|on| !on);
+        let off = flags.split(';').filter_map(value).next_back();
+        off.or_else(configured).unwrap_or(false)
+    };
+    if is_off("als", "allow_local_stage") && is_off("ais", "allow_init_stage") {
+        return Vec::new();
+    }
+    let six = !is_off("v6", "allow_ipv6");
+    let four = !is_off("v4", "allow_ipv4") && !is_off("dhcp", "allow_dhcp");
+    let both = [(six, IPV6), (four, IPV4)].into_iter();
+    both.filter_map(|(may, url)| may.then_some(url)).collect()
+}
+
+fn metadata(cloud: &mut Cloud, endpoints: &[&'static str]) -> Result<Told, Error> {
+    let mut service = cloud.reach(endpoints)?;
+    service.take_token(cloud, &TOKEN)?;
+    let question = Question {
+        headers: &[("Accept", "application/json")],
+        ..Question::new(Method::Get, INSTANCE)
+    };
+    let document = service.body(cloud, &question)?;
+    let mut meta_data = cloud.json_map(INSTANCE, &document)?;
+    let user_data = service.get_or_warn(cloud, USER_DATA);
+    let user_data = user_data.map(|text| plain(cloud, text));
+    let serial = cloud.machine.dmi.get(Field::ProductSerial);
+    let id = meta_data.get("id").filter(|id| !id.is_null()).cloned();
+    meta_data.insert("instance-id", id.unwrap_or(serial.into()));
+    Ok(Told {
+        documents: Documents::default()
+            .with(Document::MetaData, Some(document))
+            .with(Document::UserData, user_data),
+        ..Told::by_meta_data("akamai", Source::metadata(&service.base), meta_data)
+    })
+}
+
+/// User-data that are not in base 64 are taken as they are.
+fn plain(cloud: &mut Cloud, text: Vec<u8>) -> Vec<u8> {
+    unpacked(&text).unwrap_or_else(|| {
+        cloud.warn(USER_DATA, "base 64", "something else; kept as it is");
+        text
+    })
+}
