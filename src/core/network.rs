@@ -29,6 +29,7 @@ mod field;
 pub mod hetzner;
 pub mod interfaces;
 pub mod lxd;
+pub mod oracle;
 pub mod physical;
 pub mod render;
 pub mod scaleway;
@@ -67,6 +68,8 @@ pub enum Dialect {
     Interfaces,
     /// Version 1 with prefixes behind addresses, and `dhcp4`.
     Version1,
+    /// The same with `dhcp`.
+    Version1Dhcp,
     /// Version 2, netplan's.
     Version2,
 }
@@ -109,7 +112,9 @@ impl Config {
     /// The configuration as cloud-init reads it.
     pub fn write(mut self) -> Value {
         match self.dialect {
-            Dialect::Interfaces | Dialect::Version1 => version1::write(&mut self),
+            Dialect::Interfaces | Dialect::Version1 | Dialect::Version1Dhcp => {
+                version1::write(&mut self)
+            }
             Dialect::Version2 => version2::write(&mut self),
         }
     }

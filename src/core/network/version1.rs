@@ -298,8 +298,8 @@ fn element(dialect: Dialect, device: &mut Device) -> Value {
 fn subnets(dialect: Dialect, device: &mut Device) -> Vec<Map> {
     let mut subnets = Vec::new();
     if device.dhcp4.method == Some(Method::Dhcp) {
-        let interfaces = dialect == Dialect::Interfaces;
-        let kind = if interfaces { "dhcp" } else { "dhcp4" };
+        let new = dialect == Dialect::Version1;
+        let kind = if new { "dhcp4" } else { "dhcp" };
         subnets.push(dynamic(kind, &device.dhcp4));
     }
     for (kind, method) in METHODS {

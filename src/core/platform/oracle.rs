@@ -1,9 +1,23 @@
-//! Oracle: the asset tag of the chassis.
+//! Oracle Cloud Infrastructure: two JSON documents, of which the newer version wants a header.
+//!
+//! How to know it: the asset tag of the chassis. What to ask: the instance, with the owner's documents in it, and its virtual
+//! network interfaces, which do not count where the initramfs has configured the network (a root over iSCSI). Version 1 where
+//! the service does not serve version 2; IPv6 where a machine has nothing else. Source: Oracle's "Getting Instance Metadata"
+//! page, and cloud-init's behaviour.
 
-use super::{Needs, Platform, Way};
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::{Needs, Platform, Way, unpacked};
+use crate::fetch::Cloud;
+use crate::fetch::service::Service;
+use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
+use crate::network::{self, Config};
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
+use crate::value::{Map, Value};
+use crate::warning::{Blame, Error};
 
 /// Oracle Cloud Infrastructure.
 pub static PLATFORM: Platform = Platform {
@@ -11,7 +25,146 @@ pub static PLATFORM: Platform = Platform {
     ways: &[Way {
         sign: Rule::Dmi(Field::ChassisAssetTag, Match::Is("OracleCloud.com")),
         needs: Needs::Network(Network::Any),
-        asks: &[],
-        read: None,
+        asks: &[
+            "GET /opc/v2/instance/, or of version 1",
+            "GET /opc/v2/vnics/, unless the initramfs has configured the network",
+        ],
+        read: Some(read),
     }],
 };
+
+const ENDPOINTS: &[&str] = &["http://[fd00:c1::a9fe:a9fe]", "http://169.254.169.254"];
+/// Which paths and which header a version of the service has.
+struct Version {
+    root: &'static str,
+    instance: &'static str,
+    vnics: &'static str,
+    header: Option<(&'static str, &'static str)>,
+}
+
+const NEW: Version = Version {
+    root: "/opc/v2/",
+    instance: "/opc/v2/instance/",
+    vnics: "/opc/v2/vnics/",
+    header: Some(("Authorization", "Bearer Oracle")),
+};
+const OLD: Version = Version {
+    root: "/opc/v1/",
+    instance: "/opc/v1/instance/",
+    vnics: "/opc/v1/vnics/",
+    header: None,
+};
+/// The flags of a target of the firmware's iSCSI table: it is valid, and firmware booted from it.
+const BOOTED_FROM: u32 = 3;
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let mut service = cloud.reach(ENDPOINTS)?;
+    let configured = is_configured(cloud);
+    let (version, document) = instance(cloud, &mut service, configured)?;
+    let tree = cloud.json_map(version.instance, &document)?;
+    let vnics = if configured {
+        None
+    } else {
+        service.get_or_warn(cloud, version.vnics)
+    };
+    let network = vnics.and_then(|vnics| network_config(cloud, version, &vnics));
+    let source = Source::metadata(&format!("{}{}", service.base, version.root));
+    let mut told = told(cloud, source, tree);
+    told.documents.put(Document::MetaData, Some(document));
+    told.documents.put(Document::NetworkConfig, network);
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// The instance, by the newest version that the service serves.
+fn instance<'v>(
+    cloud: &mut Cloud,
+    service: &mut Service,
+    configured: bool,
+) -> Result<(&'v Version, Vec<u8>), Error> {
+    let mut ask = |cloud: &mut Cloud, version: &Version| {
+        let header = version.header.into_iter();
+        service.headers = header.map(|(name, value)| (name, value.into())).collect();
+        let vnics = Some(version.vnics).filter(|_| !configured);
+        let paths = Some(version.instance).into_iter().chain(vnics);
+        service.expect(cloud, paths);
+        service.get(cloud, version.instance)
+    };
+    match ask(cloud, &NEW) {
+        Ok(document) if !document.is_empty() => Ok((&NEW, document)),
+        Err(error) if error.blame != Blame::Broken => Err(error),
+        _ => Ok((&OLD, ask(cloud, &OLD)?)),
+    }
+}
+
+fn told(cloud: &mut Cloud, source: Source, tree: Map) -> Told {
+    let text = |key: &str| Value::from(tree.get(key).and_then(Value::to_text));
+    let mut meta_data = Map::from_iter([
+        ("availability-zone", text("ociAdName")),
+        ("instance-id", text("id")),
+        ("launch-index", 0.into()),
+        ("local-hostname", text("hostname")),
+        ("name", text("displayName")),
+    ]);
+    let owners = tree.get("metadata").and_then(Value::as_map);
+    let keys = owners.map(|owners| owners.get("ssh_authorized_keys").cloned());
+    let user_data = owners.and_then(|owners| owners.get("user_data")?.to_text());
+    let user_data = user_data.filter(|text| !text.is_empty());
+    let user_data = user_data.and_then(|text| {
+        let unpacked = unpacked(text.as_bytes());
+        if unpacked.is_none() {
+            cloud.warn("metadata.user_data", "base 64", "something else");
+        }
+        unpacked
+    });
+    if let Some(keys) = keys.clone() {
+        meta_data.insert("public_keys", keys);
+    }
+    Told {
+        public_keys: keys.flatten().unwrap_or_default(),
+        beside: tree,
+        documents: Documents::default().with(Document::UserData, user_data),
+        ..Told::by_meta_data("oracle", source, meta_data)
+    }
+}
+
+/// True where the initramfs has configured the network, and left a word for it.
+fn is_configured(cloud: &Cloud) -> bool {
+    let left = |name: &str| {
+        let ours = name.starts_with("net-") || name.starts_with("net6-");
+        ours && name.ends_with(".conf")
+    };
+    let names = cloud.machine.files.list("/run");
+    names.iter().any(|name| left(name))
+}
+
+/// The configuration of the interfaces; with its root over the network a machine keeps the first, whatever comes.
+fn network_config(cloud: &mut Cloud, version: &Version, vnics: &[u8]) -> Option<Vec<u8>> {
+    let vnics = match crate::json::read(vnics) {
+        Ok(vnics) => vnics,
+        Err(error) => {
+            cloud.warn(version.vnics, "a JSON document", error);
+            return None;
+        }
+    };
+    let (mut config, warnings): (Option<Config>, _) =
+        network::oracle::config(&vnics, &cloud.machine.links);
+    let first = config
+        .as_mut()
+        .and_then(|config| config.devices.first_mut());
+    if let Some(first) = first.filter(|_| is_root_over_network(cloud)) {
+        first.critical = Some(true);
+    }
+    cloud.network_config((config, warnings))
+}
+
+fn is_root_over_network(cloud: &Cloud) -> bool {
+    const TABLE: &str = "/sys/firmware/ibft";
+    let files = cloud.machine.files;
+    let targets = files.list(TABLE).into_iter();
+    let mut targets = targets.filter(|name| name.starts_with("target"));
+    targets.any(|name| {
+        let flags = files.text(&format!("{TABLE}/{name}/flags"));
+        let flags = flags.and_then(|flags| flags.trim().parse::<u32>().ok());
+        flags.is_some_and(|flags| flags & BOOTED_FROM == BOOTED_FROM)
+    })
+}
