@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Booted, Options};
+use cloudseed_core::compile::amend;
 use cloudseed_core::fetch::FETCH_SECONDS_MAX;
 use cloudseed_core::fetch::web::Web;
 use cloudseed_core::journal::Journal;
@@ -230,9 +231,14 @@ impl Boot {
         let root = Root::new(&self.root);
         let written = root.carry_out(&booted.plan);
         match &written {
-            Ok(()) if booted.well => console::say(&root, Weight::Notice, &booted.line),
-            Ok(()) => console::say(&root, Weight::Alarm, &booted.line),
-            Err(error) => console::say(&root, Weight::Alarm, &error.to_string()),
+            Ok(warnings) => {
+                let weight = match booted.well {
+                    true => Weight::Notice,
+                    false => Weight::Alarm,
+                };
+                console::say(&root, weight, &amend::line(booted.line, warnings));
+            }
+            Err(error) => console::say(&root, Weight::Alarm, &format!("failed: {error}")),
         }
         match self.strict && (written.is_err() || !booted.well) {
             true => ExitCode::FAILURE,

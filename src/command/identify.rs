@@ -102,8 +102,13 @@ impl Identify {
             }
             Some(earlier_log(root) + &text)
         };
-        if let Err(error) = root.carry_out(&report::plan(outcome, kept)) {
-            eprintln!("cloudseed identify: {error}");
+        match root.carry_out(&report::plan(outcome, kept)) {
+            Ok(warnings) => {
+                for warning in warnings {
+                    eprintln!("cloudseed identify: {warning}");
+                }
+            }
+            Err(error) => eprintln!("cloudseed identify: {error}"),
         }
     }
 }

@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
+pub mod amend;
 pub mod cloud_config;
 pub mod cloud_init;
 pub mod documents;

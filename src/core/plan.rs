@@ -70,6 +70,11 @@ impl RunPath {
         &self.0
     }
 
+    /// The room that it is in, relative to /run.
+    pub fn room(&self) -> &'static str {
+        room_of(&self.0).map_or("", |room| room.path)
+    }
+
     /// Who may look into the directories that are made for it.
     pub fn directory_mode(&self) -> Mode {
         room_of(&self.0).map_or(Mode::Private, |room| room.mode)

@@ -3,10 +3,10 @@
 //! Every call names one entry of a directory that is already open, so nobody can slip a link in between a check and its use.
 
 use std::ffi::CString;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// An open directory.
@@ -23,17 +23,20 @@ impl Directory {
             .map(|file| Directory(file.into()))
     }
 
-    /// Opens the directory `name` in this one, and makes it with `mode`, whatever the umask, if nothing is there. A link is an error.
-    pub fn enter_or_make(&self, name: &str, mode: u32) -> io::Result<Directory> {
+    /// Makes the directory `name` in this one with `mode`, whatever the umask, and opens it. Anything there is an error.
+    pub fn make(&self, name: &str, mode: u32) -> io::Result<Directory> {
         let text = entry(name)?;
         // SAFETY: the descriptor is open as long as `self`, and `text` is a string that ends in NUL and outlives the call.
-        let made = unsafe { libc::mkdirat(self.raw(), text.as_ptr(), mode) };
-        match check(made) {
-            Ok(_) => {
-                let directory = File::from(self.enter(name)?.0);
-                directory.set_permissions(Permissions::from_mode(mode))?;
-                Ok(Directory(directory.into()))
-            }
+        check(unsafe { libc::mkdirat(self.raw(), text.as_ptr(), mode) })?;
+        let directory = File::from(self.enter(name)?.0);
+        directory.set_permissions(Permissions::from_mode(mode))?;
+        Ok(Directory(directory.into()))
+    }
+
+    /// Opens the directory `name` in this one, and makes it with `mode`, whatever the umask, if nothing is there. A link is an error.
+    pub fn enter_or_make(&self, name: &str, mode: u32) -> io::Result<Directory> {
+        match self.make(name, mode) {
+            Ok(directory) => Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.enter(name),
             Err(error) => Err(error),
         }
@@ -56,6 +59,48 @@ impl Directory {
         let mut file = File::from(self.open_entry(name, flags, 0o600)?);
         file.write_all(bytes)?;
         file.set_permissions(Permissions::from_mode(mode))
+    }
+
+    /// Writes the file `name` with `mode` in the place of what is there, in one step.
+    pub fn replace(&self, name: &str, mode: u32, bytes: &[u8]) -> io::Result<()> {
+        let beside = format!(".{name}.new");
+        self.remove(&beside)?;
+        let done = self
+            .create(&beside, mode, bytes)
+            .and_then(|()| self.rename(&beside, name));
+        if done.is_err() {
+            // The first failure is the one to tell.
+            let _ = self.remove(&beside);
+        }
+        done
+    }
+
+    /// Gives the file or link `name` a second name; an entry of that name is an error.
+    pub fn link(&self, name: &str, second: &str) -> io::Result<()> {
+        let (name, second, raw) = (entry(name)?, entry(second)?, self.raw());
+        // SAFETY: the descriptor is open as long as `self`, and both strings end in NUL and outlive the call.
+        let linked = unsafe { libc::linkat(raw, name.as_ptr(), raw, second.as_ptr(), 0) };
+        check(linked).map(|_| ())
+    }
+
+    /// What is known of the entry `name`; a link is not followed.
+    pub fn stat(&self, name: &str) -> io::Result<Entry> {
+        let file = File::from(self.open_entry(name, libc::O_PATH, 0)?);
+        Ok(Entry::of(&file.metadata()?))
+    }
+
+    /// Device and inode of this directory.
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        let file = File::from(self.0.try_clone()?);
+        let found = file.metadata()?;
+        Ok((found.dev(), found.ino()))
+    }
+
+    /// Locks this directory against all others that do (flock(2)); an error of the kind [`io::ErrorKind::WouldBlock`] if one
+    /// has. The lock ends with the last descriptor that comes of this one.
+    pub fn lock(&self) -> io::Result<()> {
+        // SAFETY: no pointers; the descriptor is open as long as `self`.
+        check(unsafe { libc::flock(self.raw(), libc::LOCK_EX | libc::LOCK_NB) }).map(|_| ())
     }
 
     /// Moves `from` to `to`, both in this directory; a file or a link at `to` is replaced.
@@ -100,6 +145,30 @@ impl Directory {
 
     fn raw(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+/// What is known of an entry of a directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Device and inode.
+    pub identity: (u64, u64),
+    /// True for a regular file.
+    pub is_file: bool,
+    /// Its length.
+    pub bytes: u64,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+impl Entry {
+    fn of(found: &Metadata) -> Entry {
+        Entry {
+            identity: (found.dev(), found.ino()),
+            is_file: found.is_file(),
+            bytes: found.len(),
+            mode: found.mode() & 0o7777,
+        }
     }
 }
 

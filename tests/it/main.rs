@@ -50,4 +50,5 @@ mod tools;
 mod tree;
 mod volumes;
 mod ways;
+mod writing;
 mod yaml;

@@ -123,7 +123,7 @@ fn timing(timing: &Timing) -> Value {
     ]))
 }
 
-fn words(warning: &Warning) -> Value {
+pub(super) fn words(warning: &Warning) -> Value {
     Value::Map(Map::from_iter([
         ("step", warning.step.as_str()),
         ("place", warning.place.as_str()),
@@ -145,7 +145,7 @@ fn log(outcome: &Outcome, own: &[Warning]) -> String {
     log
 }
 
-fn line_of(log: &mut String, micros: u64, text: &str) {
+pub(super) fn line_of(log: &mut String, micros: u64, text: &str) {
     // Writing into a String cannot fail.
     let _ = write!(log, "[{:5}.{:06}] ", micros / 1_000_000, micros % 1_000_000);
     log.extend(text.chars().map(harmless));

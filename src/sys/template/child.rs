@@ -57,7 +57,7 @@ pub fn run(most: Duration, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, St
         .take(ANSWER_BYTES_MAX)
         .read_to_end(&mut answer);
     drop(reader);
-    let status = wait(pid).map_err(no_child)?;
+    let status = heap::wait(pid).map_err(no_child)?;
     match (read, status) {
         (Err(error), _) => Err(no_child(error)),
         (Ok(_), 0) => Ok(answer),
@@ -107,19 +107,4 @@ fn limit(resource: Resource, most: u64) {
     };
     // SAFETY: the kernel reads one `rlimit`, which lives until the call is over.
     unsafe { libc::setrlimit(resource, &raw const most) };
-}
-
-/// The status of a child that has ended or is about to.
-fn wait(pid: libc::pid_t) -> io::Result<i32> {
-    let mut status = 0;
-    loop {
-        // SAFETY: the kernel writes one `int`, which lives until the call is over.
-        if unsafe { libc::waitpid(pid, &raw mut status, 0) } == pid {
-            return Ok(status);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
 }
