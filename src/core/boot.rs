@@ -37,6 +37,9 @@ use crate::warning::Warning;
 use fetch::{Candidates, Fetched};
 use once::{Kept, Once};
 
+/// How far behind a metadata service's clock the machine's may be without a word about it.
+const BEHIND_MAX: Duration = Duration::from_secs(60);
+
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
 pub struct Options {
@@ -318,6 +321,8 @@ impl<'a> Boot<'a> {
         }
         let so_far = line(&ending, &self.warnings, self.outside.now());
         self.note(format_args!("{so_far}"));
+        let clock = (self.outside.wall(), self.outside.heard());
+        let clock = Some(clock).filter(|(wall, heard)| *heard > wall.saturating_add(BEHIND_MAX));
         let maybe: Vec<String> = identified.maybe.iter().map(|name| (*name).into()).collect();
         let learnt = self.outside.learnt();
         let network: Vec<Value> = learnt.iter().map(Learnt::value).collect();
@@ -331,6 +336,7 @@ impl<'a> Boot<'a> {
             warnings: &self.warnings,
             log: &self.journal.lines(),
             timings: &self.timings,
+            clock,
             network: network.into(),
             systemd: self.machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
             handover: self.settings.handover,

@@ -6,6 +6,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 use core::fmt::Display;
+use core::time::Duration;
 
 pub mod amend;
 pub mod cloud_config;
@@ -72,6 +73,8 @@ pub struct Outcome<'a> {
     pub log: &'a [Line],
     /// How long each step took, in order.
     pub timings: &'a [Timing],
+    /// What the machine's clock says and what a metadata service has told, since the epoch, if the clock is behind.
+    pub clock: Option<(Duration, Duration)>,
     /// The interface and the lease that carried the fetch, as a tree; null if there was none.
     pub network: Value,
     /// What stock cloud-init is told.

@@ -56,8 +56,6 @@ pub struct Cloud<'a> {
     pub journal: Journal,
     /// When this way must be done, on the clock of [`crate::outside::Clock::now`].
     pub deadline: Duration,
-    /// The latest time that a metadata service has told, since the epoch.
-    pub date: Option<Duration>,
     /// What was lost, each for a reason that does not cost the rest.
     pub warnings: Vec<Warning>,
 }
@@ -81,14 +79,13 @@ impl<'a> Cloud<'a> {
             outside,
             journal: journal.clone(),
             deadline,
-            date: None,
             warnings: Vec::new(),
         }
     }
 
     /// The time since the epoch: the machine's, but never before what a metadata service has told.
     pub fn wall(&self) -> Duration {
-        self.date.unwrap_or_default().max(self.outside.wall())
+        self.outside.heard().max(self.outside.wall())
     }
 
     /// A line for the log.

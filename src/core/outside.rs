@@ -1,7 +1,7 @@
 //! The outside in parts: what lies beyond core, as recipes and the boot see it.
 //!
 //! ```text
-//!   Clock    now, wall, pause, random
+//!   Clock    now, wall, what others say that it is, pause, random
 //!   Carrier  bring up a network, exchange a request for a response, what was learnt meanwhile
 //!   Ports    open a serial line, a socket, …: a stream of bytes with deadlines
 //! ```
@@ -27,6 +27,11 @@ pub trait Clock {
     fn now(&self) -> Duration;
     /// Time since the epoch, as far as the machine knows; early in a boot it may be far off.
     fn wall(&self) -> Duration;
+    /// Takes in that it is at least this late since the epoch, as a metadata service has told: where the clock is behind,
+    /// certificates are checked as of then.
+    fn hear(&mut self, date: Duration);
+    /// The latest time that was told so; zero if none was.
+    fn heard(&self) -> Duration;
     /// Waits.
     fn pause(&mut self, time: Duration);
     /// A random number that need not be secret: for jitter, ports, nonces.

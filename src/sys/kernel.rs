@@ -37,6 +37,7 @@ pub struct Kernel {
     tls: Tls,
     journal: Journal,
     started: Started,
+    heard: Duration,
     doors: Doors,
     root: Root,
     links: Vec<Link>,
@@ -55,6 +56,7 @@ impl Kernel {
             tls,
             journal,
             started,
+            heard: Duration::ZERO,
             doors: Doors::new(root.clone(), started),
             root,
             links: settings.links.clone(),
@@ -79,6 +81,15 @@ impl Clock for Kernel {
 
     fn wall(&self) -> Duration {
         clock::wall()
+    }
+
+    fn hear(&mut self, date: Duration) {
+        self.heard = self.heard.max(date);
+        self.tls.hear(date);
+    }
+
+    fn heard(&self) -> Duration {
+        self.heard
     }
 
     fn pause(&mut self, time: Duration) {

@@ -14,6 +14,9 @@ impl Tls {
     pub fn notes(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// There is nothing to check.
+    pub fn hear(&self, _: std::time::Duration) {}
 }
 
 impl<In: Transport> Connector<In> for Tls {

@@ -3,10 +3,12 @@
 //! A certificate is checked against the machine's own bundle of roots if it has one, and else against Mozilla's, which are a
 //! part of the program. Its dates are checked against the machine's clock; but a machine may start with its clock in 1970, and
 //! no certificate is valid then. A clock that is behind the making of this program is wrong, so that no date is taken from
-//! it: what had expired when the program was made is refused, and what begins later has begun.
+//! it: what had expired when the program was made is refused, and what begins later has begun. Where a metadata service has told
+//! a later time than the clock, certificates are checked as of that.
 
 use std::fmt;
 use std::io::{BufRead, Read, Write};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -58,7 +60,7 @@ pub struct Tls(Arc<Inner>);
 
 struct Inner {
     root: Root,
-    wall: fn() -> Duration,
+    clock: Wall,
     config: OnceLock<Result<Arc<ClientConfig>, Failure>>,
     notes: Arc<Mutex<Vec<String>>>,
 }
@@ -81,10 +83,19 @@ impl Tls {
     pub fn new(root: Root, wall: fn() -> Duration) -> Tls {
         Tls(Arc::new(Inner {
             root,
-            wall,
+            clock: Wall {
+                clock: wall,
+                heard: Arc::default(),
+            },
             config: OnceLock::new(),
             notes: Arc::default(),
         }))
+    }
+
+    /// Takes in that it is at least this late since the epoch.
+    pub fn hear(&self, date: Duration) {
+        let heard = &self.0.clock.heard;
+        heard.fetch_max(date.as_secs(), Ordering::Relaxed);
     }
 
     /// What happened since the last call.
@@ -101,13 +112,13 @@ impl Tls {
     }
 
     fn configure(&self) -> Result<Arc<ClientConfig>, Failure> {
-        let clock = Wall(self.0.wall);
+        let clock = &self.0.clock;
         let verifier = Arc::new(Verifier {
             roots: self.roots(),
-            clock,
+            clock: clock.clone(),
             notes: Arc::clone(&self.0.notes),
         });
-        let mut config = configured(clock, verifier).map_err(|_| Failure {
+        let mut config = configured(clock.clone(), verifier).map_err(|_| Failure {
             again: false,
             found: String::from("TLS that cannot be set up"),
         })?;
@@ -224,6 +235,13 @@ impl ServerCertVerifier for Verifier {
                 "tls: the clock says {}, before this program was made: certificates are checked as of {}",
                 date(self.clock.said().as_secs()),
                 date(time.as_secs())
+            ));
+        }
+        if let Some(told) = self.clock.told() {
+            lock(&self.notes).push(format!(
+                "tls: the clock says {}, the metadata service {}: certificates are checked as of then",
+                date(self.clock.said().as_secs()),
+                date(told.as_secs())
             ));
         }
         result?;

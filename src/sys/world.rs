@@ -83,6 +83,7 @@ pub fn open(settings: Settings, journal: Journal, started: Started) -> Box<dyn O
         journal,
         started,
         outside: None,
+        heard: Duration::ZERO,
     })
 }
 
@@ -93,6 +94,7 @@ struct Lazy {
     journal: Journal,
     started: Started,
     outside: Option<Box<dyn Outside>>,
+    heard: Duration,
 }
 
 impl Lazy {
@@ -189,6 +191,15 @@ impl Clock for Lazy {
         clock::wall()
     }
 
+    fn hear(&mut self, date: Duration) {
+        self.heard = self.heard.max(date);
+        self.settings.tls.hear(date);
+    }
+
+    fn heard(&self) -> Duration {
+        self.heard
+    }
+
     fn pause(&mut self, time: Duration) {
         match &mut self.outside {
             Some(outside) => outside.pause(time),
@@ -250,6 +261,7 @@ pub struct World<W: Wires> {
     tls: Tls,
     journal: Journal,
     started: Started,
+    heard: Duration,
     ports: Box<dyn Ports>,
 }
 
@@ -265,6 +277,7 @@ impl<W: Wires> World<W> {
             handle,
             journal,
             started,
+            heard: Duration::ZERO,
             ports: Box::new(Closed),
         }
     }
@@ -301,6 +314,15 @@ impl<W: Wires> Clock for World<W> {
 
     fn wall(&self) -> Duration {
         self.handle.lock().net.wall()
+    }
+
+    fn hear(&mut self, date: Duration) {
+        self.heard = self.heard.max(date);
+        self.tls.hear(date);
+    }
+
+    fn heard(&self) -> Duration {
+        self.heard
     }
 
     fn pause(&mut self, time: Duration) {

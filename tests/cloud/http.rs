@@ -201,12 +201,38 @@ impl Reply {
     }
 }
 
+/// A date of HTTP (RFC 9110, 5.6.7); years are counted from March, so that February is the last month.
+fn imf(seconds: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan", "Feb",
+    ];
+    let (today, clock) = (seconds / 86_400, seconds % 86_400);
+    let (cycle, day) = ((today + 719_468) / 146_097, (today + 719_468) % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, year) = (
+        day - (153 * month + 2) / 5 + 1,
+        cycle * 400 + year + u64::from(month > 9),
+    );
+    format!(
+        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
+        DAYS[(today % 7) as usize],
+        MONTHS[month as usize],
+        clock / 3600,
+        clock / 60 % 60,
+        clock % 60
+    )
+}
+
 /// The server.
 pub struct Service {
     folder: Folder,
     aliases: Vec<(String, String)>,
     rules: Vec<Rule>,
     tokens: BTreeMap<String, Vec<Token>>,
+    date: Option<u64>,
 }
 
 /// A token that was given out.
@@ -223,6 +249,7 @@ impl Service {
             aliases: settings.aliases.clone(),
             rules: settings.rules.clone(),
             tokens: BTreeMap::new(),
+            date: settings.date,
         }
     }
 
@@ -258,6 +285,7 @@ impl Service {
                 None => (404, b"not found\n".to_vec()),
             },
         };
+        headers.extend(self.date.map(|date| ("Date".into(), imf(date))));
         Some(reply(request, status, headers, body, &rules))
     }
 

@@ -43,6 +43,7 @@
 //!                                                   `@/latest/api/token`: what a PUT there answered, good for
 //!                                                   `uses N` requests; `~TEXT` stands anywhere in the header
 //! demand POST PATH TEXT else 400                    this must stand in the body
+//! date 1783000000                                   the Date of every answer, in seconds since the epoch
 //! below PATH 1024 else 403                          the request must come from a port below this
 //! answer GET PATH 503 retry-after 1                 this status and these headers, with an empty body
 //! gzip PATH                                         the document as `gzip` packs it
@@ -103,6 +104,8 @@ pub struct Settings {
     pub faults: Faults,
     /// Frames from the machine that vanish, counted from 1.
     pub lost: Vec<u64>,
+    /// What time the service says it is, in seconds since the epoch.
+    pub date: Option<u64>,
     /// Prefixes of paths and what they stand for.
     pub aliases: Vec<(String, String)>,
     /// How the service behaves.
@@ -152,6 +155,7 @@ impl Settings {
             }
             "claim" => self.add_claims(words)?,
             "vanish" => self.vanished.extend(words.list::<IpAddr>("addresses")?),
+            "date" => self.date = Some(words.parse("seconds since the epoch")?),
             "lose" => self.lost.extend(words.list::<u64>("numbers of frames")?),
             "alias" => {
                 let prefix = words.next("a path")?.to_string();

@@ -143,6 +143,7 @@ pub fn outcome(ending: Ending) -> Outcome {
         warnings: &[],
         log: &[],
         timings: &[],
+        clock: None,
         network: Value::Null,
         handover: Handover::Hint,
         systemd: false,

@@ -253,6 +253,31 @@ fn a_clock_in_1970_is_set_forward_for_certificates_only() {
 }
 
 #[test]
+fn a_clock_that_is_behind_is_set_forward_to_what_a_service_told() {
+    let root = certificates().machine("root");
+    let url = format!("https://seed.test{PATH}");
+    let mut lab = Lab::new(&root, || today() - 3 * DAY, "");
+    assert!(lab.get(&url).is_err());
+    lab.world.hear(today());
+    lab.world.hear(today() - 9 * DAY);
+    assert!(lab.get(&url).is_ok(), "{}", lab.log());
+    let told = "the metadata service 20";
+    assert!(lab.log().contains(told), "{}", lab.log());
+    // It is a bound from below: a clock that is ahead stays there, and what has expired by then has.
+    for (wall, told) in [(60, 0), (0, 60)] {
+        let wall = if wall > 0 {
+            || today() + 60 * DAY
+        } else {
+            today as fn() -> Duration
+        };
+        let mut lab = Lab::new(&root, wall, "");
+        lab.world.hear(today() + told * DAY);
+        let found = lab.get(&url).unwrap_err().found;
+        assert!(found.starts_with("a certificate that expired"), "{found}");
+    }
+}
+
+#[test]
 fn bad_and_huge_bundles_cost_only_what_is_bad() {
     let made = certificates();
     let root = std::fs::read_to_string(made.file("root.pem")).unwrap();

@@ -80,6 +80,12 @@ fn result(outcome: &Outcome, own: &[Warning], status: &str) -> Value {
     result.insert("status", status);
     result.insert("identify", identified(&outcome.identified));
     result.insert("network", outcome.network.clone());
+    if let Some((machine, service)) = outcome.clock {
+        let [machine, service] = [machine, service]
+            .map(|time| Value::from(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)));
+        let clock = [("machine", machine), ("service", service)];
+        result.insert("clock", Map::from_iter(clock));
+    }
     result.insert("timings", timings);
     result.insert("parts", i64::try_from(parts).unwrap_or(i64::MAX));
     result.insert("warnings", warnings);

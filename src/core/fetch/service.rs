@@ -225,7 +225,6 @@ impl<'a> Service<'a> {
             optional: question.optional,
             meaning: self.meaning,
         };
-        let date = &mut cloud.date;
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {
             let signature = self.sign.as_ref().map(|sign| sign(&stamp(outside)));
             let own = self.headers.iter().chain(&signature);
@@ -239,9 +238,8 @@ impl<'a> Service<'a> {
                 ..Request::new(question.method, &url, RESPONSE_BYTES_MAX, timeout)
             };
             let answer = outside.exchange(&request).map_err(Miss::silent);
-            // Nothing is greater than no date.
-            let told = answer.as_ref().ok().and_then(|answer| answer.date);
-            *date = told.max(*date);
+            let date = answer.as_ref().ok().and_then(|answer| answer.date);
+            date.into_iter().for_each(|date| outside.hear(date));
             answer
         };
         let journal = cloud.journal.clone();

@@ -1,5 +1,7 @@
 //! The clock on the wall, for the dates of certificates.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustls::pki_types::UnixTime;
@@ -11,6 +13,8 @@ const MADE: Duration = Duration::from_secs(match option_env!("SOURCE_DATE_EPOCH"
     Some(text) => seconds(text.as_bytes()),
     None => SOURCE_SECONDS,
 });
+/// How far behind a clock may be and still count, in seconds: whoever told the time has no better one.
+const BEHIND_MAX: Duration = Duration::from_secs(60);
 /// A day before all of this was written, since the epoch, in seconds: 2026-06-01.
 const SOURCE_SECONDS: u64 = 1_780_272_000;
 
@@ -32,25 +36,37 @@ const fn seconds(digits: &[u8]) -> u64 {
     }
 }
 
-/// The wall clock, never before the making of this program.
-#[derive(Clone, Copy, Debug)]
-pub struct Wall(pub fn() -> Duration);
+/// The wall clock, never before what a metadata service has told, nor before the making of this program.
+#[derive(Clone, Debug)]
+pub struct Wall {
+    /// The machine's clock.
+    pub clock: fn() -> Duration,
+    /// What was told, in seconds since the epoch.
+    pub heard: Arc<AtomicU64>,
+}
 
 impl Wall {
     /// What the clock says.
-    pub fn said(self) -> Duration {
-        (self.0)()
+    pub fn said(&self) -> Duration {
+        (self.clock)()
     }
 
-    /// True if it is a time at which this program could not run.
-    pub fn is_wrong(self) -> bool {
-        self.said() < MADE
+    /// What was told, if the clock is far behind it.
+    pub fn told(&self) -> Option<Duration> {
+        let heard = Duration::from_secs(self.heard.load(Ordering::Relaxed));
+        Some(heard).filter(|heard| *heard > self.said().saturating_add(BEHIND_MAX))
+    }
+
+    /// True if nobody tells a time at which this program could run.
+    pub fn is_wrong(&self) -> bool {
+        self.told().unwrap_or(self.said()) < MADE
     }
 }
 
 impl TimeProvider for Wall {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(self.said().max(MADE)))
+        let time = self.told().unwrap_or(self.said());
+        Some(UnixTime::since_unix_epoch(time.max(MADE)))
     }
 }
 
