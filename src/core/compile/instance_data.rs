@@ -22,12 +22,13 @@ use crate::value::{Map, Value};
 /// What stands in the public copy for a secret; users of the original look for these words.
 const REDACTED: &str = "redacted for non-root user";
 /// Keys, or paths of keys, whose values are secret, in lower case.
-const SENSITIVE_KEYS: [&str; 18] = [
+const SENSITIVE_KEYS: [&str; 19] = [
     "cloud-init.user-data",
     "cloud-init.vendor-data",
     "combined_cloud_config",
     "merged_cfg",
     "merged_system_cfg",
+    "random_seed",
     "security-credentials",
     "startup-script",
     "user-data",

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, Platform, Way, unpacked};
 use crate::dialect::xml;
 use crate::fetch::service::{Question, Service};
 use crate::fetch::tries::{Meaning, usual};
@@ -53,6 +53,15 @@ const METADATA: &str = "http://169.254.169.254";
 const INSTANCE: &str = "/metadata/instance?api-version=2021-08-01&extended=true";
 /// For services that do not know the newer version.
 const OLDER: &str = "/metadata/instance?api-version=2019-06-01";
+/// What stands in the environment for a password that was used.
+const REDACTED: &str = "REDACTED";
+/// Random bytes of the hypervisor's, and the longest such table read.
+const RANDOM: &str = "/sys/firmware/acpi/tables/OEM0";
+const RANDOM_BYTES_MAX: usize = 64 << 10;
+/// The disk that a machine loses when it moves, if it has one.
+const RESOURCE_DISK: &str = "/dev/disk/cloud/azure_resource";
+/// What the name of a type of key begins with.
+const KEY_TYPES: [&str; 5] = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-"];
 /// The wireserver, where no lease says otherwise.
 const WIRESERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
@@ -99,15 +108,19 @@ fn metadata(cloud: &mut Cloud) -> Result<Map, Error> {
 }
 
 /// What `ovf-env.xml` says of a machine that is being provisioned.
+#[derive(Default)]
 struct Environment {
-    place: Source,
     hostname: Option<String>,
     custom_data: Option<Vec<u8>>,
     keys: Vec<Value>,
+    user: Option<String>,
+    password: Option<String>,
+    /// Whether passwords are not taken for SSH.
+    no_passwords: Option<bool>,
 }
 
 /// The environment of the seed directory, or of the first disc that has one.
-fn environment(cloud: &mut Cloud) -> Option<Environment> {
+fn environment(cloud: &mut Cloud) -> Option<(Source, Environment)> {
     let seen = core::mem::take(&mut cloud.evidence.seen);
     let directory = seen.into_iter().find_map(|seen| match seen {
         Seen::Directory(path) => Some(path),
@@ -136,24 +149,33 @@ fn on_disc(cloud: &Cloud, volume: &Volume) -> Option<Vec<u8>> {
     volume::read_file(&*disk, volume, OVF, RESPONSE_BYTES_MAX).ok()?
 }
 
-fn read_environment(cloud: &mut Cloud, place: Source, document: &[u8]) -> Option<Environment> {
+fn read_environment(
+    cloud: &mut Cloud,
+    place: Source,
+    document: &[u8],
+) -> Option<(Source, Environment)> {
     let name = format!("{}/{OVF}", place.place);
     let read = xml::read(document, |root| {
         let path = ["ProvisioningSection", "LinuxProvisioningConfigurationSet"];
         let set = xml::at(root, &path).ok_or("another environment")?;
-        let custom_data = match xml::text(set, &["CustomData"]) {
-            Some(text) => Some(unpacked(&text).ok_or("custom data that are not base 64")?),
+        let text = |key: &str| xml::text(set, &[key]).filter(|text| !text.is_empty());
+        let custom_data = match text("CustomData") {
+            Some(text) => {
+                Some(unpacked(text.as_bytes()).ok_or("custom data that are not base 64")?)
+            }
             None => None,
         };
         Ok::<Environment, &str>(Environment {
-            place,
-            hostname: xml::text(set, &["HostName"]),
-            custom_data,
+            hostname: text("HostName"),
+            custom_data: custom_data.filter(|document| !document.is_empty()),
             keys: keys(set),
+            user: text("UserName"),
+            password: text("UserPassword").filter(|password| password != REDACTED),
+            no_passwords: text("DisableSshPasswordAuthentication").map(|word| is_true(&word)),
         })
     });
     let wrong = match read {
-        Ok(Ok(environment)) => return Some(environment),
+        Ok(Ok(environment)) => return Some((place, environment)),
         Ok(Err(found)) => String::from(found),
         Err(found) => found,
     };
@@ -161,6 +183,13 @@ fn read_environment(cloud: &mut Cloud, place: Source, document: &[u8]) -> Option
     None
 }
 
+/// What the original takes for true in an environment.
+fn is_true(word: &str) -> bool {
+    matches!(&*word.trim().to_lowercase(), "true" | "1" | "on" | "yes")
+}
+
+/// Keys as they stand there. Where one has only its fingerprint, the wireserver has it in a certificate for whoever has made
+/// one, which is the part of cloud-init in the real root.
 fn keys(set: Node) -> Vec<Value> {
     let list = xml::at(set, &["SSH", "PublicKeys"]);
     let keys = list.into_iter().flat_map(|list| list.children());
@@ -169,82 +198,114 @@ fn keys(set: Node) -> Vec<Value> {
         .collect()
 }
 
-/// Base 64 with line breaks in it.
-fn unpacked(text: &str) -> Option<Vec<u8>> {
-    let text: String = text.split_whitespace().collect();
-    STANDARD.decode(text).ok()
-}
-
-fn told(cloud: &mut Cloud, environment: Option<Environment>, mut imds: Map) -> Told {
-    let network = network::azure::config(&imds.clone().into(), &cloud.machine.links);
-    let network = cloud.network_config(network);
-    let user_data = user_data(cloud, &mut imds);
+fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> Told {
     let tree = Value::Map(imds);
+    let network = network::azure::config(&tree, &cloud.machine.links);
+    let network = cloud.network_config(network);
+    let user_data = user_data(cloud, &tree);
     let text = |path: &[&str]| {
         tree.at(path)
             .and_then(Value::to_text)
             .filter(|text| !text.is_empty())
     };
-    let uuid = cloud.machine.dmi.get(Field::ProductUuid);
-    let hostname = text(&["compute", "osProfile", "computerName"]);
+    let profile = |key: &str| text(&["compute", "osProfile", key]);
+    let source = Source {
+        kind: "imds",
+        place: String::from(METADATA),
+    };
+    let (source, environment) = found.unwrap_or((source, Environment::default()));
+    let environment = Environment {
+        hostname: profile("computerName").or(environment.hostname),
+        user: profile("adminUsername").or(environment.user),
+        no_passwords: profile("disablePasswordAuthentication")
+            .map(|word| word == "true")
+            .or(environment.no_passwords),
+        ..environment
+    };
+    let config = config(cloud, &environment);
+    let id = cloud.machine.dmi.get(Field::ProductUuid);
+    let id = id.map(str::to_lowercase);
+    let mut meta_data = Map::from_iter([
+        ("instance-id", Value::from(id.clone())),
+        (
+            "local-hostname",
+            environment.hostname.clone().unwrap_or_default().into(),
+        ),
+    ]);
+    let random = cloud.machine.files.read(RANDOM, RANDOM_BYTES_MAX);
+    if let Some(random) = random {
+        meta_data.insert("random_seed", STANDARD.encode(random));
+    }
+    let keys = service_keys(&tree).unwrap_or(environment.keys);
     let (region, zone) = (
         text(&["compute", "location"]),
         text(&["compute", "platformFaultDomain"]),
     );
-    let keys = tree
-        .at(&["compute", "publicKeys"])
-        .and_then(Value::as_list)
-        .unwrap_or_default();
-    let keys = keys.iter().filter_map(|key| key.get("keyData")?.as_text());
-    // Keys come with the line breaks of whoever pasted them.
-    let keys: Vec<Value> = keys
-        .map(|key| key.replace(['\r', '\n'], "").into())
-        .collect();
-    let imds = Source {
-        kind: "imds",
-        place: String::from(METADATA),
-    };
-    let environment = environment.unwrap_or(Environment {
-        place: imds,
-        hostname: None,
-        custom_data: None,
-        keys: Vec::new(),
-    });
-    let hostname = hostname.or(environment.hostname);
+    meta_data.insert("imds", tree);
     Told {
-        cloud_name: String::from("azure"),
-        source: environment.place,
-        instance_id: uuid.map(str::to_lowercase),
-        hostname: hostname.clone(),
-        keeps_domain: false,
+        instance_id: id,
+        hostname: environment.hostname,
         region,
         availability_zone: zone,
-        public_keys: if keys.is_empty() {
-            environment.keys
-        } else {
-            keys
-        }
-        .into(),
-        launch_index: None,
-        meta_data: Map::from_iter([
-            ("instance-id", uuid.map(str::to_lowercase).into()),
-            ("local-hostname", hostname.into()),
-            ("imds", tree),
-        ]),
-        beside: Map::new(),
-        config: Map::new(),
+        public_keys: keys.into(),
+        config,
         documents: Documents::default()
             .with(Document::UserData, user_data)
             .with(Document::UserData, environment.custom_data)
             .with(Document::NetworkConfig, network),
+        ..Told::by_meta_data("azure", source, meta_data)
     }
 }
 
-/// The user-data in the metadata, which are taken out of the tree that everybody may read.
-fn user_data(cloud: &mut Cloud, imds: &mut Map) -> Option<Vec<u8>> {
-    let compute = imds.get_mut(&"compute".into())?.as_map_mut()?;
-    let text = compute.remove(&"userData".into())?.to_text()?;
-    let decoded = unpacked(&text);
+/// The keys that the service tells, without the line breaks of whoever pasted them; `None` if it tells none, or one that SSH
+/// does not know: then the environment's count.
+fn service_keys(tree: &Value) -> Option<Vec<Value>> {
+    let keys = tree.at(&["compute", "publicKeys"])?.as_list()?;
+    let key = |key: &Value| {
+        let key = key.get("keyData")?.as_text()?.replace(['\r', '\n'], "");
+        let mut words = key.split_ascii_whitespace().take(2);
+        let known = words.any(|word| KEY_TYPES.iter().any(|kind| word.starts_with(kind)));
+        known.then(|| Value::from(key.as_str()))
+    };
+    keys.iter().map(key).collect()
+}
+
+/// What Azure configures: the default user, whether SSH takes passwords, and the file system of a disk that is there for as
+/// long as the machine runs.
+fn config(cloud: &Cloud, environment: &Environment) -> Map {
+    let mut config = Map::new();
+    let takes_passwords = environment.no_passwords.map(|none| !none);
+    if let Some(takes) = takes_passwords.or(environment.password.is_some().then_some(true)) {
+        config.insert("ssh_pwauth", takes);
+    }
+    let mut user = Map::new();
+    if let Some(name) = &environment.user {
+        user.insert("name", name.as_str());
+    }
+    if let Some(password) = &environment.password {
+        user.insert("lock_passwd", false);
+        user.insert("plain_text_passwd", password.as_str());
+    }
+    if !user.is_empty() {
+        config.insert("system_info", Map::from_iter([("default_user", user)]));
+    }
+    if cloud.machine.files.kind(RESOURCE_DISK).is_some() {
+        let disk = Map::from_iter([
+            ("table_type", Value::from("gpt")),
+            ("layout", alloc::vec![Value::from(100)].into()),
+            ("overwrite", true.into()),
+        ]);
+        let file_system = Map::from_iter([("filesystem", "ext4"), ("device", "ephemeral0.1")]);
+        config.insert("disk_setup", Map::from_iter([("ephemeral0", disk)]));
+        config.insert("fs_setup", alloc::vec![Value::Map(file_system)]);
+    }
+    config
+}
+
+/// The user-data in the metadata.
+fn user_data(cloud: &mut Cloud, tree: &Value) -> Option<Vec<u8>> {
+    let text = tree.at(&["compute", "userData"])?.to_text()?;
+    let decoded = unpacked(text.as_bytes());
     if decoded.is_none() {
         cloud.warn("compute.userData", "base 64", "something else");
     }
