@@ -418,20 +418,26 @@ impl Cidr {
         Cidr { address, prefix }
     }
 
+    /// The network that the address is in: the same prefix, and no more of it.
+    pub fn network(&self) -> Cidr {
+        let host = u32::from(bits(self.address) - self.prefix);
+        let address = match self.address {
+            IpAddr::V4(address) => {
+                let network = address.to_bits().checked_shr(host).unwrap_or(0);
+                Ipv4Addr::from_bits(network.checked_shl(host).unwrap_or(0)).into()
+            }
+            IpAddr::V6(address) => {
+                let network = address.to_bits().checked_shr(host).unwrap_or(0);
+                Ipv6Addr::from_bits(network.checked_shl(host).unwrap_or(0)).into()
+            }
+        };
+        Cidr { address, ..*self }
+    }
+
     /// Is an address in this network?
     fn contains(&self, address: IpAddr) -> bool {
-        let host = u32::from(bits(self.address) - self.prefix);
-        match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let different = own.to_bits() ^ other.to_bits();
-                different.checked_shr(host).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let different = own.to_bits() ^ other.to_bits();
-                different.checked_shr(host).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
+        let other = Cidr { address, ..*self };
+        address.is_ipv6() == self.address.is_ipv6() && other.network() == self.network()
     }
 
     /// The mask of an IPv4 network.

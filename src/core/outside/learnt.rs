@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::network::Cidr;
 use crate::value::{Map, Value};
 
 /// What was learnt on one interface.
@@ -165,7 +166,9 @@ fn texts(texts: impl Iterator<Item = String>) -> Vec<Value> {
 
 fn route(route: &Route) -> Value {
     let mut map = Map::new();
-    map.insert("to", format!("{}/{}", route.network, route.prefix));
+    // What was learnt may be an address of the network.
+    let to = Cidr::new(route.network, route.prefix).map(|to| format!("{}", to.network()));
+    map.insert("to", to);
     map.insert("via", route.router.map(|router| format!("{router}")));
     map.into()
 }
