@@ -11,8 +11,12 @@ use super::{
     Cidr, Config, Device, Kind, Mac, Method, NETWORK_DEVICES_MAX, NETWORK_ELEMENTS_MAX,
     NETWORK_WARNINGS_MAX, Name, Parameter, PolicyRule, Route, everywhere,
 };
+use crate::text::mistyped;
 use crate::value::{Map, Value, quote};
 use crate::warning::Warning;
+
+/// Parameters of bridge-utils, which no bridge has: how long to wait for one.
+const UTILITIES: [&str; 3] = ["bridge_gcint", "bridge_maxwait", "bridge_waitport"];
 
 /// One way over the fields of a map.
 pub(super) enum Pass<'a> {
@@ -20,6 +24,8 @@ pub(super) enum Pass<'a> {
     Read(&'a mut Reader, &'a Map),
     /// Those that have a value go into a map.
     Write(&'a mut Map),
+    /// Their keys are listed.
+    Keys(&'a mut Vec<&'static str>),
 }
 
 impl Pass<'_> {
@@ -32,6 +38,7 @@ impl Pass<'_> {
                     map.insert(key, value);
                 }
             }
+            Pass::Keys(keys) => keys.push(key),
         }
     }
 
@@ -44,7 +51,7 @@ impl Pass<'_> {
                 };
                 let place = reader.enter(key);
                 match value.as_map() {
-                    Some(map) => fields(&mut Pass::Read(reader, map)),
+                    Some(map) => reader.fields(map, &[], fields),
                     None => reader.refuse("a map", value),
                 }
                 reader.leave(place);
@@ -55,6 +62,7 @@ impl Pass<'_> {
                     map.insert(key, Value::Map(inside));
                 }
             }
+            Pass::Keys(keys) => keys.push(key),
         }
     }
 }
@@ -144,6 +152,30 @@ impl Reader {
         };
         let warning = Warning::new("network", &self.place, expected, found);
         self.warnings.push(warning);
+    }
+
+    /// Reads the fields of a map, and warns of keys that are neither theirs nor read by others: `also`.
+    pub(super) fn fields(
+        &mut self,
+        map: &Map,
+        also: &[&'static str],
+        fields: &mut dyn FnMut(&mut Pass),
+    ) {
+        fields(&mut Pass::Read(self, map));
+        let mut known = also.to_vec();
+        fields(&mut Pass::Keys(&mut known));
+        self.known(map, &known);
+    }
+
+    /// Warns of every key of a map that is not among these.
+    pub(super) fn known(&mut self, map: &Map, known: &[&str]) {
+        for (key, _) in map.texts().filter(|(key, _)| !known.contains(key)) {
+            if self.warnings.len() >= NETWORK_WARNINGS_MAX {
+                return;
+            }
+            let found = mistyped(key, &mut known.iter().copied());
+            self.warn("a key that is known here", found);
+        }
     }
 
     /// Reads one field of a map.
@@ -264,7 +296,7 @@ impl Reader {
     fn route(&mut self, map: &Map) -> Option<Route> {
         let mut to = None;
         let mut route = Route::new(Cidr::UNSPECIFIED, None);
-        route.fields(&mut Pass::Read(self, map));
+        self.fields(map, &["to", "type"], &mut |pass| route.fields(pass));
         if map.get("to").and_then(Value::as_text) == Some("default") {
             to = route.via.map(everywhere);
         } else {
@@ -282,7 +314,7 @@ impl Reader {
     fn rules(&mut self, value: &Value, to: &mut Vec<PolicyRule>) {
         for map in self.maps(Some(value)) {
             let mut rule = PolicyRule::default();
-            rule.fields(&mut Pass::Read(self, map));
+            self.fields(map, &[], &mut |pass| rule.fields(pass));
             self.push(to, Some(rule));
         }
     }
@@ -299,6 +331,11 @@ impl Reader {
                 .iter()
                 .find(|(one, two)| same(one, key) || same(two, key));
             let Some((_, name)) = known else {
+                if !UTILITIES.contains(&key) {
+                    let mut names = table.iter().map(|(_, two)| *two);
+                    let found = mistyped(key, &mut names);
+                    self.warn("a parameter that is known here", found);
+                }
                 continue;
             };
             let parameter = plain(value, 1).then(|| Parameter::new(name, value));

@@ -58,6 +58,16 @@ const METHODS: [(&str, Method); 4] = [
     ("ipv6_slaac", Method::Slaac),
 ];
 
+/// What a subnet may say; what follows from its address and its type may be said again.
+#[rustfmt::skip]
+const SUBNET: &[&str] = &[
+    "type", "control", "address", "ip_address", "netmask", "prefix", "broadcast", "gateway", "metric", "mtu", "dns_nameservers",
+    "dns_search", "routes", "ipv4", "ipv6",
+];
+/// What a route may say.
+#[rustfmt::skip]
+const ROUTE: &[&str] = &["type", "id", "destination", "network", "netmask", "prefix", "gateway", "metric"];
+
 /// What a device is told beside its subnets.
 fn fields(device: &mut Device, pass: &mut Pass) {
     pass.field("mac_address", Field::Mac(&mut device.mac));
@@ -103,7 +113,10 @@ pub(super) fn read(reader: &mut Reader, elements: &Value) -> Config {
                     None => config.dns.extend(dns),
                 }
             }
-            "route" => config.routes.extend(route(reader, element, None)),
+            "route" => {
+                reader.known(element, ROUTE);
+                config.routes.extend(route(reader, element, None));
+            }
             kind => read_device(reader, &mut config, kind, element),
         }
     }
@@ -136,7 +149,8 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
     let place = reader.enter(name.as_str());
     let mut device = Device::named(name);
     device.kind = kind;
-    fields(&mut device, &mut Pass::Read(reader, told));
+    let also = ["type", "name", "subnets", "config_id"];
+    reader.fields(told, &also, &mut |pass| fields(&mut device, pass));
     if device.kind == Kind::Card {
         let mac = device.mac.take();
         device.recognised_by(mac);
@@ -150,6 +164,7 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
 
 fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
     let place = reader.enter("subnets");
+    reader.known(subnet, SUBNET);
     let (mut kind, mut control, mut mtu, mut metric, mut gateway) = (None, None, None, None, None);
     reader.field(subnet, "type", Field::Name(&mut kind));
     reader.field(subnet, "control", Field::Name(&mut control));
@@ -193,6 +208,7 @@ fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
     });
     reader.push(&mut device.routes, default);
     for map in reader.maps(subnet.get("routes")) {
+        reader.known(map, ROUTE);
         let route = route(reader, map, metric);
         reader.push(&mut device.routes, route);
     }
@@ -237,6 +253,7 @@ pub(super) fn route(reader: &mut Reader, map: &Map, metric: Option<u32>) -> Opti
 /// Name servers, and the device they are asked through if they belong to one.
 fn nameserver(reader: &mut Reader, map: &Map) -> (Option<Name>, Dns) {
     let (mut device, mut dns) = (None, Dns::default());
+    reader.known(map, &["type", "interface", "address", "search"]);
     reader.field(map, "interface", Field::Name(&mut device));
     reader.field(map, "address", Field::Addresses(&mut dns.servers));
     reader.field(map, "search", Field::Names(&mut dns.search));

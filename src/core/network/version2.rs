@@ -89,6 +89,11 @@ fn overrides(key: &'static str, overrides: &mut Overrides, pass: &mut Pass) {
 /// Reads a document of version 2.
 pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
     let mut config = Config::new(Dialect::Version2);
+    let [cards, bonds, bridges, vlans] = SECTIONS;
+    let known = [
+        cards, bonds, bridges, vlans, "version", "renderer", "config",
+    ];
+    reader.known(document, &known);
     for section in SECTIONS {
         let Some(devices) = document.get(section).filter(|value| !value.is_null()) else {
             continue;
@@ -117,7 +122,8 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: Kind, id: &Value,
     match told {
         Value::Null => {}
         Value::Map(told) => {
-            fields(&mut device, &mut Pass::Read(reader, told));
+            let also = ["gateway4", "gateway6", "activation-mode", "renderer"];
+            reader.fields(told, &also, &mut |pass| fields(&mut device, pass));
             gateways(reader, told, &mut device.routes);
             let mode = told.get("activation-mode").and_then(Value::as_text);
             device.manual = mode == Some("manual");
