@@ -155,8 +155,8 @@ fn none_differ(count: usize, wrong: Vec<String>) {
     );
 }
 
-/// The original at work.
-fn oracle(path: &Path, count: &str) -> Child {
+/// The original at work, by one of the scripts in `tests/oracle`.
+pub fn oracle(script: &str, path: &Path, count: &str) -> Child {
     let debian = manifest("target/oracle");
     let fetched = Command::new(manifest("tests/oracle/fetch"))
         .arg(&debian)
@@ -171,7 +171,7 @@ fn oracle(path: &Path, count: &str) -> Child {
         .map(|path| path.display().to_string())
         .join(":");
     Command::new("/usr/bin/python3")
-        .arg(manifest("tests/oracle/network.py"))
+        .arg(manifest("tests/oracle").join(script))
         .args([&*env::var("NETWORK_SEED").unwrap_or("1".into()), count])
         .env("PYTHONPATH", path)
         .stdin(Stdio::piped())
@@ -195,7 +195,7 @@ fn what_is_kept_is_made_as_the_original_makes_it() {
     let folder = manifest("tests/network");
     if let (Some(path), Some(_)) = (env::var_os("NETWORK_PATH"), env::var_os("UPDATE")) {
         let mut kept = BTreeMap::<String, String>::new();
-        each(oracle(Path::new(&path), KEPT), |line| {
+        each(oracle("network.py", Path::new(&path), KEPT), |line| {
             let kind = line.get("kind").and_then(Value::as_text).unwrap();
             let lines = kept.entry(kind.to_owned()).or_default();
             *lines += &(json::write(&line) + "\n");
@@ -220,7 +220,7 @@ fn generated_facts_are_made_as_the_original_makes_them() {
     let path = env::var_os("NETWORK_PATH").unwrap_or_default();
     let count = env::var("NETWORK").unwrap_or("30".into());
     let (mut compared, mut wrong) = (0, Vec::new());
-    each(oracle(Path::new(&path), &count), |line| {
+    each(oracle("network.py", Path::new(&path), &count), |line| {
         wrong.extend(difference(&line));
         compared += 1;
     });

@@ -88,11 +88,9 @@ fn write(text: &mut String, device: &Device, stanzas: &[Stanza]) {
         let _ = writeln!(text, "no-auto-down {selected}");
     }
     if !device.manual {
-        let when = if device.optional == Some(true) {
-            "allow-hotplug"
-        } else {
-            "auto"
-        };
+        // What is made is never plugged in.
+        let plugged = device.kind == Kind::Card && device.optional == Some(true);
+        let when = if plugged { "allow-hotplug" } else { "auto" };
         let _ = writeln!(text, "{when} {selected}");
     }
     for Stanza {
@@ -262,7 +260,7 @@ fn relations(stanza: &mut Stanza, config: &Config, device: &Device) {
     if let Some(mac) = device.mac.as_ref().filter(|_| device.kind != Kind::Card) {
         stanza.put("hwaddress", &mac.as_str());
     }
-    if device.wake_on_lan == Some(true) {
+    if device.kind == Kind::Card && device.wake_on_lan == Some(true) {
         stanza.put("ethernet-wol", &"g");
     }
 }

@@ -30,13 +30,14 @@ pub(super) fn render(files: &mut Files, config: Config) {
         connection(&mut file, &config, device);
         vlan(&mut file, &config, device);
         hardware(&mut file, device);
-        if master(&config, device).is_none() {
-            for six in [false, true] {
-                family(files, &mut file, device, six);
-            }
+        // What is a member has no addresses of its own.
+        let is_member = master(&config, device).is_some();
+        for six in [false, true].into_iter().filter(|_| !is_member) {
+            family(files, &mut file, device, six);
         }
-        COLUMN.tell(files, device, &mut |section, key, text| {
-            file.put(section, key, &text)
+        COLUMN.tell(files, device, &mut |section, key, text| match section {
+            "ipv4" | "ipv6" if is_member || !is_on(device, section == "ipv6") => {}
+            _ => file.put(section, key, &text),
         });
         let name = ["cloudseed-", device.name.as_str(), ".nmconnection"];
         let path = ["NetworkManager/system-connections/", &name.concat(), ""];
@@ -141,7 +142,7 @@ fn hardware(file: &mut Sections, device: &Device) {
             file.put("match", key, &word.as_str());
         }
     }
-    if device.wake_on_lan == Some(true) {
+    if device.kind == Kind::Card && device.wake_on_lan == Some(true) {
         file.put("ethernet", "wake-on-lan", &WAKE_ON_MAGIC);
     }
 }
@@ -169,6 +170,11 @@ fn method(device: &Device, six: bool) -> Option<&'static str> {
     }
 }
 
+/// Does this family have anything that could be told more?
+fn is_on(device: &Device, six: bool) -> bool {
+    matches!(method(device, six), Some("auto" | "dhcp" | "manual"))
+}
+
 /// Is the boot to wait for this family? One lease of two is enough.
 fn is_needed(device: &Device) -> bool {
     let leased = |six| matches!(method(device, six), Some("auto" | "dhcp"));
@@ -178,7 +184,6 @@ fn is_needed(device: &Device) -> bool {
 fn family(files: &mut Files, file: &mut Sections, device: &Device, six: bool) {
     let section = if six { "ipv6" } else { "ipv4" };
     let method = method(device, six);
-    let is_on = matches!(method, Some("auto" | "dhcp" | "manual"));
     if let Some(method) = method {
         file.put(section, "method", &method);
     }
@@ -188,7 +193,7 @@ fn family(files: &mut Files, file: &mut Sections, device: &Device, six: bool) {
         .iter()
         .filter(|server| server.is_ipv6() == six);
     let servers: Vec<String> = servers.map(|server| format!("{server};")).collect();
-    if !is_on {
+    if !is_on(device, six) {
         let lost = device.routes_of(six).next().is_some() || !servers.is_empty();
         if lost {
             files.warn(

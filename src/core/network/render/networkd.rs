@@ -103,7 +103,6 @@ fn told(network: &mut Sections, config: &Config, device: &Device) {
     }
     if device.manual {
         network.put("Link", "ActivationPolicy", &"manual");
-        network.put("Link", "RequiredForOnline", &"no");
     }
     relations(network, config, device);
     dynamic(network, device);

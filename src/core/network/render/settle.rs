@@ -18,6 +18,10 @@ pub(super) fn settle(files: &mut Files, mut config: Config) -> Config {
             // It is recognised by its name, as everywhere where nothing else is said.
             device.match_name.get_or_insert_with(|| device.name.clone());
         }
+        if device.manual {
+            // Nobody waits for what nobody brings up.
+            device.optional = Some(true);
+        }
         unique(&mut device.routes);
         unique(&mut device.addresses);
         find_on_link(device);
