@@ -452,8 +452,13 @@ fn the_owner_rules_over_the_operator() {
             .filter(|(path, _, _)| is_config(path.as_str()))
             .count();
         assert_eq!(found, configs, "{config}");
-        let words = plan.get("cloudseed/plan/vendor-prefix");
-        assert_eq!(words, prefix.map(str::as_bytes), "{config}");
+        let words = plan
+            .files()
+            .filter(|(path, _, _)| path.as_str().contains("/vendor-prefix/"));
+        let words: String = words
+            .map(|(_, _, word)| format!("{}\n", String::from_utf8_lossy(word)))
+            .collect();
+        assert_eq!(words, prefix.unwrap_or_default(), "{config}");
         let invalid = boot
             .warnings
             .iter()

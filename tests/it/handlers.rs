@@ -221,3 +221,62 @@ fn handlers_of_the_image_are_there_before_the_first_part() {
     ];
     assert_eq!(calls(root), expected);
 }
+
+#[test]
+fn odd_entries_of_the_image_cost_themselves() {
+    let scratch = Scratch::new("handlers-odd");
+    let root = scratch.0.as_path();
+    let folder = root.join("var/lib/cloud/handlers");
+    fs::create_dir_all(folder.join("a.py")).unwrap();
+    std::os::unix::fs::symlink("/nowhere", folder.join("b.py")).unwrap();
+    let user = vec![handler(1, "h", "'text/a'", ""), part(2, "text/a", "a", "1")];
+    prepare(root, "i-1", user, Vec::new());
+    let output = early(root);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    for odd in ["a.py cannot be read", "b.py cannot be read"] {
+        assert!(said.contains(odd), "{said}");
+    }
+    assert!(calls(root).contains(&String::from("h text/a a '1'")));
+}
+
+#[test]
+fn a_handler_that_leaves_is_told() {
+    let scratch = Scratch::new("handlers-leave");
+    let root = scratch.0.as_path();
+    let user = vec![
+        handler(1, "gone", "'text/a'", "raise KeyboardInterrupt"),
+        handler(2, "h", "'text/a'", ""),
+        part(3, "text/a", "a", "1"),
+    ];
+    prepare(root, "i-1", user, Vec::new());
+    let output = early(root);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(calls(root).contains(&String::from("h text/a a '1'")));
+
+    let user = vec![handler(1, "gone", "'text/a'", "os._exit(0)")];
+    prepare(root, "i-2", user, Vec::new());
+    let output = early(root);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("ended before all handlers were called"),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_traceback_shows_a_file_that_a_part_is_named_after() {
+    let scratch = Scratch::new("handlers-traceback");
+    let root = scratch.0.as_path();
+    let secret = root.join("secret");
+    fs::write(&secret, "hunter2\nhunter2\nhunter2\n").unwrap();
+    let text = "#part-handler\n\nraise ValueError('x')\n";
+    let user = vec![part(1, "text/part-handler", secret.to_str().unwrap(), text)];
+    prepare(root, "i-1", user, Vec::new());
+    let said = String::from_utf8(early(root).stdout).unwrap();
+    assert!(
+        said.contains("ValueError: x") && !said.contains("hunter2"),
+        "{said}"
+    );
+}

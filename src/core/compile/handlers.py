@@ -62,8 +62,13 @@ class Handlers:
     def load_image(self, folder):
         """Takes the handlers of the image, in the order of their names."""
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.py"))):
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                self.load(path, path, file.read())
+            try:
+                with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                    text = file.read()
+            except OSError:
+                self.failures.add("%s cannot be read" % path)
+                continue
+            self.load(path, path, text)
 
     def load(self, label, filename, text):
         """Takes a handler. One that cannot be loaded or does not list its types costs itself."""
@@ -71,14 +76,15 @@ class Handlers:
         module.__file__ = filename
         sys.modules[module.__name__] = module
         try:
-            exec(compile(text, filename, "exec"), module.__dict__)
+            # By a name in brackets no traceback looks for a file of which to show lines.
+            exec(compile(text, "<%s>" % label, "exec"), module.__dict__)
             module.__dict__.setdefault("frequency", ONCE)
             module.__dict__.setdefault("handler_version", 1)
             self.call(module, {"Content-Type": "__begin__"}, None, None)
             for content_type in module.list_types():
                 self.by_type[content_type] = module
             self.begun.append(module)
-        except (Exception, SystemExit):
+        except BaseException:
             self.failures.add("%s cannot be used" % label)
 
     def call(self, module, headers, filename, payload):
@@ -94,7 +100,7 @@ class Handlers:
             if version not in (1, 2, 3):
                 raise ValueError("expected handler_version 1, 2 or 3, but found %d" % version)
             module.handle_part(*arguments[: version + 3])
-        except (Exception, SystemExit):
+        except BaseException:
             self.failures.add("%s failed with %s" % (module.__file__, filename or headers["Content-Type"]))
 
     def end(self):

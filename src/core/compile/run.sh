@@ -11,7 +11,7 @@
 # of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
 #
 # Exit status: 0 if every script succeeded, 1 if one failed, 2 if STAGE is none.
-# Needs a POSIX shell, mkdir and rm; with mkfifo and tee there is a log beside the console.
+# Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo and tee there is a log beside the console.
 
 set -u
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
@@ -26,7 +26,8 @@ say() {
     printf 'cloudseed: %s\n' "$*"
 }
 
-# Where the marks are; the second place forgets with the next boot. The mark of a group is an empty file of its name.
+# Where the marks are; the second place forgets with the next boot. The mark of a group that was run is an empty file of its
+# name; NAME.begun is there before, while it runs.
 choose_state() {
     for state in "$root/var/lib/cloudseed" "$root/run/cloudseed.state"; do
         marks=$state/instances/$directory
@@ -38,11 +39,10 @@ choose_state() {
 # From here on, what is said and what scripts print goes to the console and to the log.
 record() {
     command -v tee >/dev/null 2>&1 && command -v mkfifo >/dev/null 2>&1 || return
-    for log in "$root/var/log/cloudseed-output.log" "$state/output.log"; do
-        (mkdir -p "${log%/*}" && umask 077 && : >>"$log") 2>/dev/null && break
-        log=
-    done
-    [ -n "$log" ] && (umask 077 && mkfifo "$state/pipe.$$") 2>/dev/null || return
+    # Where /var cannot be written there is no log: /run is memory, and what scripts print has no end.
+    log=$root/var/log/cloudseed-output.log
+    (mkdir -p "${log%/*}" && umask 077 && : >>"$log") 2>/dev/null || return
+    (umask 077 && mkfifo "$state/pipe.$$") 2>/dev/null || return
     pipe=$state/pipe.$$
     # A console that hangs up must not end the scripts: tee then goes on with the log alone.
     (
@@ -65,16 +65,38 @@ drain() {
     rm -f "$pipe.empty"
 }
 
-# True if the group is due. Who asks has taken it, whatever becomes of its scripts, as with cloud-init's semaphores.
+# True if the group is due. Who asks has taken it, and nobody else has; finish says that it was run, whatever became of its
+# scripts, as with cloud-init's semaphores. One that was begun and not finished is told, and not begun again: nobody knows how
+# far it came.
 take() {
     case $1 in
-    boothook | per-boot) return 0 ;;
+    boothook | per-boot)
+        mark=
+        return 0
+        ;;
     per-once) mark=$state/once/$1 ;;
     *) mark=$marks/$1 ;;
     esac
     [ ! -e "$mark" ] || return 1
-    (umask 077 && : >"$mark") 2>/dev/null
-    return 0
+    if (set -C && umask 077 && : >"$mark.begun") 2>/dev/null; then
+        [ -e "$mark" ] || return 0
+        # Somebody else has finished it meanwhile.
+        rm -f "$mark.begun"
+        return 1
+    fi
+    if [ -e "$mark.begun" ]; then
+        total=$((total + 1))
+        fail "$1" "begun before and not finished; it is not begun again ($mark.begun)"
+        return 1
+    fi
+    # Either somebody has finished it just now, or there is nowhere to write a mark to.
+    [ ! -e "$mark" ] || return 1
+    mark=
+}
+
+# Says that the group taken last was run.
+finish() {
+    [ -z "$mark" ] || mv -f "$mark.begun" "$mark"
 }
 
 # Counts a failure of what is called $1, and says why.
@@ -100,11 +122,17 @@ run_handlers() {
         return
     fi
     frequency=always
-    ! take handlers || frequency=once-per-instance
+    if take handlers; then frequency=once-per-instance; else mark=; fi
+    rm -f "$here/taken"
     say "$stage: handlers.py, $frequency"
     (cd / && exec "$python" -B "$here/plan/handlers.py" "$frequency" "$here/taken" "$image") </dev/null
     status=$?
-    [ "$status" -eq 0 ] || fail handlers.py "exit status $status"
+    finish
+    if [ "$status" -ne 0 ]; then
+        fail handlers.py "exit status $status"
+    elif [ ! -e "$here/taken" ]; then
+        fail handlers.py 'ended before all handlers were called'
+    fi
 }
 
 # True if a part handler has taken the part of number $1 for itself.
@@ -125,10 +153,12 @@ execute() {
         return
     fi
     set --
-    if [ "$group" = vendor ] && [ -r "$here/plan/vendor-prefix" ]; then
-        while IFS= read -r word; do
-            set -- "$@" "$word"
-        done <"$here/plan/vendor-prefix"
+    if [ "$group" = vendor ] && [ -d "$here/plan/vendor-prefix" ]; then
+        for word in "$here/plan/vendor-prefix/"*; do
+            # What ends a word may be a line break, which the shell would take away.
+            word=$(cat "$word" && printf .)
+            set -- "$@" "${word%.}"
+        done
     fi
     set -- "$@" "$interpreter"
     [ -z "$argument" ] || set -- "$@" "$argument"
@@ -155,6 +185,7 @@ run_group() {
             execute
         fi
     done <"$here/plan/manifest"
+    finish
 }
 
 # Puts the units where the systemd of the real root will look for them. Where something else runs it, their directory must

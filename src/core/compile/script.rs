@@ -3,7 +3,7 @@
 //! ```text
 //!   plan/manifest            one line per script: group, part, file (beside `run`), interpreter, argument; tabs between them
 //!   plan/instance-id         whose scripts these are, and the name of the directory of their marks
-//!   plan/vendor-prefix       a word a line: the command that vendor scripts are arguments of
+//!   plan/vendor-prefix/000   the words of the command that vendor scripts are arguments of, a file each
 //!   plan/001-boothook-NAME   the scripts that are not their parts byte for byte; all others are in parts/
 //!   run                      the shell program that reads all this
 //! ```
@@ -49,9 +49,9 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     let id = &found.instance.instance_id;
     let lines = format!("{}\n{}\n", id.as_str(), id.file_name());
     products.put("cloudseed/plan/instance-id", lines);
-    let prefix = &found.config.vendor_prefix;
-    if !prefix.is_empty() {
-        products.put("cloudseed/plan/vendor-prefix", prefix.join("\n") + "\n");
+    for (number, word) in found.config.vendor_prefix.iter().enumerate() {
+        let path = format!("cloudseed/plan/vendor-prefix/{number:03}");
+        products.put(&path, word.as_str());
     }
 }
 
