@@ -8,11 +8,12 @@ use argh::FromArgs;
 use cloudseed_core::budget::Budget;
 use cloudseed_core::config::{self, Parts};
 use cloudseed_core::instance::Document;
-use cloudseed_core::text::printable;
+use cloudseed_core::text::{printable, without_quotations};
 use cloudseed_core::userdata::{self, Flaw, Includes, advice};
 use cloudseed_core::value::Value;
 
 use super::document::{Files, read};
+use crate::sys::root::Root;
 
 /// say what each part of user-data would do, and what looks like a mistake
 #[derive(FromArgs)]
@@ -34,7 +35,7 @@ impl Check {
     pub fn run(self, web: &mut dyn Includes, out: &mut dyn Write) -> io::Result<ExitCode> {
         let document = read(self.file.as_deref().unwrap_or("-"))?;
         let mut includes = Files {
-            root: &self.root,
+            root: Root::new(&self.root),
             web: self.include.then_some(web),
         };
         let doubts = report(&document, &mut includes, out)?;
@@ -77,7 +78,12 @@ pub fn report(
             )?;
         }
         doubts += advice.doubts.len();
-        told.extend(advice.doubts.into_iter().map(|flaw| flaw.expected));
+        told.extend(
+            advice
+                .doubts
+                .iter()
+                .map(|flaw| without_quotations(&flaw.expected)),
+        );
     }
     let of_document = advice::on_document(document)
         .into_iter()
@@ -92,7 +98,7 @@ pub fn report(
         .into_iter()
         .filter(|warning| !told.contains(&warning.expected));
     for warning in of_document.chain(decoded.warnings).chain(merged) {
-        writeln!(out, "! {}", printable(&warning.to_string()))?;
+        writeln!(out, "! {}", printable(&warning.whole()))?;
         doubts += 1;
     }
     Ok(doubts)

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part, launch};
 use cloudseed_core::value::{Map, Value};
 
 use super::document::{Files, read};
+use crate::sys::root::Root;
 
 /// take user-data apart, offline: the parts, what is inside what, and what is wrong with it
 #[derive(FromArgs)]
@@ -46,7 +48,7 @@ impl Decode {
         let document = read(self.file.as_deref().unwrap_or("-"))?;
         let bytes = document.len();
         let mut includes = Files {
-            root: &self.root,
+            root: Root::new(&self.root),
             web: self.include.then_some(web),
         };
         let mut decoded =
@@ -63,7 +65,7 @@ impl Decode {
             out.write_all(tree(bytes, &decoded).as_bytes())?;
         }
         for warning in &decoded.warnings {
-            eprintln!("{}", printable(&warning.to_string()));
+            eprintln!("{}", printable(&warning.whole()));
         }
         Ok(ExitCode::from(u8::from(!decoded.warnings.is_empty())))
     }
@@ -78,7 +80,7 @@ fn as_value(decoded: &Decoded, with_content: bool) -> Value {
     let warnings = decoded
         .warnings
         .iter()
-        .map(|warning| Value::from(warning.to_string()));
+        .map(|warning| Value::from(warning.whole()));
     Value::Map(Map::from_iter([
         ("parts", Value::List(parts.collect())),
         ("warnings", Value::List(warnings.collect())),
@@ -116,13 +118,27 @@ fn base64(bytes: &[u8]) -> String {
 
 /// Each part as a file, named by its number and what is harmless of its name, and `parts.json`.
 fn write_parts(directory: &Path, decoded: &Decoded) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
     for part in &decoded.parts {
         let name = file_name(part.number, &part.filename);
-        fs::write(directory.join(name), &part.content)?;
+        write_private(&directory.join(name), &part.content)?;
     }
     let list = json::write_indented(&as_value(decoded, false));
-    fs::write(directory.join("parts.json"), list + "\n")
+    write_private(&directory.join("parts.json"), (list + "\n").as_bytes())
+}
+
+/// A file that only its owner may read. One that is there already is replaced, a link too and not what it leads to.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::File::options();
+    options.write(true).create_new(true).mode(0o600);
+    options.open(path)?.write_all(bytes)
 }
 
 /// The outline as a tree:

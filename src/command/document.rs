@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
 use cloudseed_core::bytes::Bytes;
 use cloudseed_core::userdata::{self, Includes};
 use cloudseed_core::warning::{Blame, Error};
 
 use super::words::STANDARD_INPUT;
+use crate::sys::root::Root;
 
 /// Most bytes of a document or of an included file that are read; one more than a document may have.
 const FILE_BYTES_MAX: u64 = userdata::DOCUMENT_BYTES_MAX as u64 + 1;
@@ -38,6 +38,8 @@ fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_string(),
         io::ErrorKind::IsADirectory => "this is a directory, not a file".to_string(),
+        io::ErrorKind::InvalidInput => "this is no regular file".to_string(),
+        io::ErrorKind::FileTooLarge => "it is longer than a document may be".to_string(),
         io::ErrorKind::PermissionDenied => "it may not be read by this user".to_string(),
         _ => error.to_string(),
     }
@@ -45,8 +47,8 @@ fn plain(error: &io::Error) -> String {
 
 /// Included files, below a prefix; anything else comes from the web, if that is wanted.
 pub struct Files<'a> {
-    /// The prefix.
-    pub root: &'a Path,
+    /// The prefix, out of which no link leads; as the agent reads it, which opens nothing but regular files.
+    pub root: Root,
     /// The web.
     pub web: Option<&'a mut dyn Includes>,
 }
@@ -60,9 +62,10 @@ impl Includes for Files<'_> {
         let wanted = |found: String| Error::new(Blame::Broken, "decode", url, "a document", found);
         match (local, &mut self.web) {
             (Some(path), _) => {
-                let path = self.root.join(path.trim_start_matches('/'));
-                let file = File::open(path).and_then(|file| read_bounded(file, 0));
-                file.map(Bytes::from).map_err(|error| wanted(plain(&error)))
+                let path = format!("/{}", path.trim_start_matches('/'));
+                let document = self.root.load(&path, userdata::DOCUMENT_BYTES_MAX);
+                let document = document.map(Bytes::from);
+                document.map_err(|error| wanted(plain(&error)))
             }
             (None, Some(web)) => web.get(url, once),
             (None, None) => Err(wanted("none, because --include was not given".to_string())),

@@ -1,5 +1,6 @@
 //! `cloudseed report`: a bug report that is already a fixture.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -43,6 +44,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::File::options()
         .write(true)
         .create_new(true)
+        .mode(0o600)
         .open(path)?;
     io::Write::write_all(&mut file, bytes)
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use cloudseed_core::net::trace::Ladder;
@@ -35,7 +36,12 @@ impl Watch {
 pub fn tap(watch: &Watch, nics: &[Nic]) -> io::Result<Tap> {
     let mut file = match &watch.pcap {
         Some(path) => {
-            let mut file = File::create(path)?;
+            // It holds tokens and user-data; what is there already may be somebody's, or lead there.
+            let mut file = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)?;
             file.write_all(&record::head(nics))?;
             Some(file)
         }

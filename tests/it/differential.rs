@@ -28,6 +28,7 @@ use cloudseed_core::variables::{Names, variables};
 
 use crate::command::document::Files;
 use crate::formats::Folder;
+use crate::sys::root::Root;
 use crate::sys::template::{Jinja, STEPS_MAX};
 use crate::yaml::typed;
 
@@ -212,7 +213,7 @@ fn generated_documents_are_read_as_the_original_reads_them() {
     let oracle = Oracle::start("generated", &arguments.each_ref().map(String::as_str));
     let documents = oracle.compare(|_| {
         Box::new(Files {
-            root: Path::new("/"),
+            root: Root::new(Path::new("/")),
             web: None,
         })
     });
@@ -228,7 +229,7 @@ fn generated_parts_are_rendered_and_merged_as_the_original_merges_them() {
     oracle.each(|name, document, answer| {
         let instance_data = json::read(&fs::read(&instance_data).unwrap()).unwrap();
         let mut nothing = Files {
-            root: Path::new("/nonexistent"),
+            root: Root::new(Path::new("/nonexistent")),
             web: None,
         };
         let parts = userdata::take_apart(document, "user-data", &mut nothing, &Budget::new()).parts;

@@ -1,8 +1,9 @@
 //! The tools that need no machine: decode, make-mime, check; each on files of its own.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use argh::FromArgs;
 use cloudseed_core::budget::Budget;
@@ -123,7 +124,40 @@ fn decode_writes_parts_under_harmless_names() {
     );
     let list = fs::read(output.join("parts.json")).unwrap();
     assert!(json::read(&list).unwrap().get("parts").is_some());
-    assert_eq!(fs::read_dir(output).unwrap().count(), 3);
+    assert_eq!(fs::read_dir(&output).unwrap().count(), 3);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(&output), mode(&output.join("parts.json"))),
+        (0o700, 0o600)
+    );
+    // A link that lies there is replaced, and what it leads to stays.
+    let other = scratch.0.join("other");
+    fs::write(&other, "mine").unwrap();
+    fs::remove_file(output.join("parts.json")).unwrap();
+    symlink(&other, output.join("parts.json")).unwrap();
+    let (_, _) = decode(&[&path, "--output", output.to_str().unwrap()]);
+    assert_eq!(fs::read(&other).unwrap(), b"mine");
+    assert!(
+        fs::symlink_metadata(output.join("parts.json"))
+            .unwrap()
+            .is_file()
+    );
+}
+
+#[test]
+fn decode_reads_what_the_agent_would() {
+    let scratch = Scratch::new("decode-odd");
+    let root = scratch.0.join("root");
+    fs::create_dir(&root).unwrap();
+    fs::write(scratch.0.join("outside"), "#!/bin/sh\n").unwrap();
+    symlink("../outside", root.join("link")).unwrap();
+    let pipe = Command::new("mkfifo").arg(root.join("pipe")).status();
+    assert!(pipe.unwrap().success());
+    let path = scratch.0.join("in");
+    fs::write(&path, "#include\n/pipe\n/link\nfile:///../outside\n").unwrap();
+    let (well, said) = decode(&[path.to_str().unwrap(), "--root", root.to_str().unwrap()]);
+    assert!(!well);
+    assert_eq!(said.matches("lost: ").count(), 3, "{said}");
 }
 
 #[test]
@@ -279,7 +313,9 @@ fn check_knows_no_less_than_a_boot() {
         report(&document, &mut includes, &mut out).unwrap();
         let said = String::from_utf8(out).unwrap();
         for warning in decoded.warnings.iter().chain(&merged) {
-            let expected = printable(&format!("expected {}, but found", warning.expected));
+            let whole = warning.whole();
+            let (from, to) = (whole.find("expected "), whole.find(", but found"));
+            let expected = printable(&whole[from.unwrap()..to.unwrap()]);
             assert!(said.contains(&expected), "{folder:?}: {warning}\n{said}");
             warned += 1;
         }
