@@ -1,7 +1,8 @@
 //! Report: a bug report that is already a fixture, the facts of a machine in the shape of `tests/roots/NAME`.
 //!
 //! What goes in is what was looked at: a [`Recorder`] stands before the machine's files while they are probed and the rules
-//! are asked. What could tell a person or a secret from another is taken out by [`redact`], which keeps only what it knows.
+//! are asked. What could tell a person or a secret from another is taken out by [`redact`], which keeps only what it knows. Of a
+//! disk that has a file system there is what its reader looked at to know it, and nothing that a rule read in it afterwards.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,8 @@ pub struct Recorder<'a> {
     sockets: RefCell<BTreeSet<String>>,
     times: RefCell<BTreeMap<String, Duration>>,
     architecture: Cell<Option<&'static str>>,
+    /// Whether what is read of disks is noted: while they are probed.
+    probing: Rc<Cell<bool>>,
 }
 
 /// The front of a disk, with zeros where nobody read.
@@ -53,6 +56,7 @@ impl<'a> Recorder<'a> {
             sockets: RefCell::default(),
             times: RefCell::default(),
             architecture: Cell::default(),
+            probing: Rc::new(Cell::new(true)),
         }
     }
 
@@ -112,7 +116,12 @@ impl Files for Recorder<'_> {
                 .entry(String::from(name))
                 .or_default(),
         );
-        Some(Box::new(Recorded { disk, front }))
+        let probing = Rc::clone(&self.probing);
+        Some(Box::new(Recorded {
+            disk,
+            front,
+            probing,
+        }))
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -143,6 +152,7 @@ impl Files for Recorder<'_> {
 struct Recorded {
     disk: Box<dyn Disk>,
     front: Front,
+    probing: Rc<Cell<bool>>,
 }
 
 impl Disk for Recorded {
@@ -153,7 +163,7 @@ impl Disk for Recorded {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
         let whole = self.disk.read_at(offset, buffer);
         let end = offset.saturating_add(buffer.len() as u64);
-        if whole && end <= DISK_BYTES_MAX {
+        if whole && end <= DISK_BYTES_MAX && self.probing.get() {
             let (from, to) = (offset as usize, end as usize);
             let mut front = self.front.borrow_mut();
             let length = front.len().max(to);
@@ -170,6 +180,7 @@ impl Disk for Recorded {
 pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
     let recorder = Recorder::new(files);
     let machine = Machine::read(&recorder);
+    recorder.probing.set(false);
     let settings = Settings::read(&machine, platform::searched());
     let outcome = identify::identify(&machine, &settings);
     let mut members: BTreeMap<String, Vec<u8>> = BTreeMap::new();
@@ -190,7 +201,13 @@ pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
         }
     }
     for (device, front) in recorder.disks.borrow().iter() {
-        members.insert(format!("machine/dev/{device}"), front.borrow().clone());
+        let known = machine.volumes.iter().any(|volume| volume.name == *device);
+        let front = if known {
+            front.borrow().clone()
+        } else {
+            Vec::new()
+        };
+        members.insert(format!("machine/dev/{device}"), front);
     }
     members.insert(
         String::from("machine/env"),
@@ -201,9 +218,15 @@ pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
         let path = String::from("machine/sys/firmware/dmi/tables/DMI");
         members.insert(path, table);
     }
-    for said in ["status", "result.json"] {
-        let path = format!("/run/cloudseed/{said}");
-        if let Some(content) = files.read(&path, crate::machine::FILE_BYTES_MAX) {
+    for (path, kept) in [
+        (
+            "/run/cloudseed/status",
+            redact::status as fn(&[u8]) -> Option<Vec<u8>>,
+        ),
+        ("/run/cloudseed/result.json", redact::result),
+    ] {
+        let content = files.read(path, crate::machine::FILE_BYTES_MAX);
+        if let Some(content) = content.and_then(|content| kept(&content)) {
             members.insert(format!("expect{path}"), content);
         }
     }

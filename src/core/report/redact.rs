@@ -9,6 +9,7 @@ use crate::machine::cmdline::Cmdline;
 use crate::machine::smbios::Field;
 use crate::settings::ds_identify::bracketed;
 use crate::settings::own;
+use crate::text::without_quotations;
 use crate::value::{Map, Value};
 use crate::yaml;
 
@@ -70,6 +71,48 @@ pub fn file(path: &str, content: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// The word of a boot's status.
+pub fn status(content: &[u8]) -> Option<Vec<u8>> {
+    let letters = |word: &[u8]| word.iter().all(u8::is_ascii_lowercase);
+    let word = content.trim_ascii();
+    letters(word).then(|| content.to_vec())
+}
+
+/// Keys of `result.json` whose values say nothing about anybody.
+const RESULT: [&str; 8] = [
+    "version",
+    "status",
+    "platform",
+    "cloud_name",
+    "identify",
+    "timings",
+    "parts",
+    "network",
+];
+/// Keys of what it says went wrong. Where that was may be a stranger's word: a name of a part, a path behind a host.
+const WRONG: [&str; 3] = ["step", "expected", "found"];
+
+/// `result.json` built anew from what is known.
+pub fn result(content: &[u8]) -> Option<Vec<u8>> {
+    let result = json::read(content).ok()?;
+    let wrong = |value: &Value| {
+        let known = WRONG.iter();
+        let known =
+            known.filter_map(|key| Some((*key, without_quotations(value.get(key)?.as_text()?))));
+        Value::Map(known.collect())
+    };
+    let known = RESULT.iter();
+    let mut kept: Map = known
+        .filter_map(|key| Some((*key, result.get(key)?.clone())))
+        .collect();
+    let warnings = result.get("warnings").and_then(Value::as_list);
+    let warnings: Vec<Value> = warnings.unwrap_or_default().iter().map(wrong).collect();
+    kept.insert("warnings", warnings);
+    let error = result.get("error").filter(|error| !error.is_null());
+    kept.insert("error", error.map(wrong));
+    Some((json::write_indented(&kept.into()) + "\n").into_bytes())
+}
+
 /// A string of firmware: serial numbers and the UUID keep the parts that rules look at.
 pub fn firmware(field: Field, value: &str) -> String {
     match field {
@@ -95,11 +138,42 @@ fn cmdline(line: &str) -> String {
     let mut redacted = String::new();
     let mut from = 0;
     for block in line.blocks() {
-        redacted += &words(text.get(from..block.start).unwrap_or_default());
+        redacted += &parameters(text.get(from..block.start).unwrap_or_default());
         redacted += &blocked(text.get(block.clone()).unwrap_or_default());
         from = block.end;
     }
-    redacted + &words(text.get(from..).unwrap_or_default()) + "\n"
+    redacted + &parameters(text.get(from..).unwrap_or_default()) + "\n"
+}
+
+/// Parameters whose values somebody here looks at; those of `ds` are looked at one by one. So are those that begin with
+/// `ci.` or `cloudseed.`.
+const PARAMETERS: [&str; 5] = ["ds", "cloud-init", "ip", "nameserver", "unavailable"];
+
+/// Parameters as the kernel reads them, of which only known ones keep their values.
+fn parameters(text: &str) -> String {
+    let line = Cmdline::new(text);
+    let known = |key: &str| {
+        PARAMETERS.contains(&key) || key.starts_with("ci.") || key.starts_with("cloudseed.")
+    };
+    let shown = line.parameters().map(|(key, value)| match value {
+        None => word(key),
+        Some(value) if !known(key) => {
+            format!("{key}={}", if value.is_empty() { "" } else { "REDACTED" })
+        }
+        Some(value) if value.contains(char::is_whitespace) => {
+            format!("\"{}\"", words(&format!("{key}={value}")))
+        }
+        Some(value) => word(&format!("{key}={value}")),
+    });
+    let shown: Vec<String> = shown.collect();
+    // A block of configuration begins a line, or follows a blank.
+    let before = if text.starts_with(' ') { " " } else { "" };
+    let behind = if text.ends_with(' ') && !shown.is_empty() {
+        " "
+    } else {
+        ""
+    };
+    format!("{before}{}{behind}", shown.join(" "))
 }
 
 /// A block of configuration, as YAML in one line. Of what is no YAML the list of datasources stays, which is found all the
@@ -214,7 +288,7 @@ fn textless(value: &Value, depth: usize) -> Value {
 /// that holds a command line.
 pub fn variable(name: &str, value: &str) -> String {
     match name {
-        "KERNEL_CMDLINE" => words(value),
+        "KERNEL_CMDLINE" => parameters(value),
         _ if value.is_empty() => String::new(),
         _ if value.trim_end() == "---" => String::from("---"),
         _ if value.starts_with("<?xml") => String::from("<?xml REDACTED"),
@@ -289,7 +363,16 @@ mod tests {
             (
                 "/proc/cmdline",
                 "ro ds=nocloud;s=http://u:p@h/x?y=1;k=v api_key=1 rd.luks.key=/k a=b\n",
-                Some("ro ds=nocloud;s=http://h/x;k=v api_key=REDACTED rd.luks.key=REDACTED a=b\n"),
+                Some(
+                    "ro ds=nocloud;s=http://h/x;k=v api_key=REDACTED rd.luks.key=REDACTED a=REDACTED\n",
+                ),
+            ),
+            (
+                "/proc/cmdline",
+                "netroot=iscsi:U:P@h::x x.password=\"two words\" pwd=1 \"y=three more words\" vultr cloudseed.deadline=5",
+                Some(
+                    "netroot=REDACTED x.password=REDACTED pwd=REDACTED y=REDACTED vultr cloudseed.deadline=5\n",
+                ),
             ),
             (
                 "/proc/1/environ",
@@ -323,8 +406,8 @@ mod tests {
     #[test]
     fn a_configuration_keeps_what_identification_looks_at() {
         const CC: &str =
-            "ro cc:chpasswd:%20{list:%20[root:x]}\\ndatasource_list:%20[Ec2] end_cc a=b\n";
-        const KEPT: &str = "ro cc: {\"datasource_list\":[\"Ec2\"]} end_cc a=b\n";
+            "ro cc:chpasswd:%20{list:%20[root:x]}\\ndatasource_list:%20[Ec2] end_cc ro\n";
+        const KEPT: &str = "ro cc: {\"datasource_list\":[\"Ec2\"]} end_cc ro\n";
         for (path, content, expected) in [
             ("/proc/cmdline", CC, KEPT),
             ("/proc/cmdline", "cc: password: x", "cc: {} \n"),
