@@ -317,7 +317,7 @@ impl<'a> Boot<'a> {
     /// The files, and the line for the console.
     fn compile(&mut self, ending: Ending, identified: &identify::Outcome) -> (Plan, String) {
         for warning in &self.warnings {
-            self.note(format_args!("{warning}"));
+            self.note(format_args!("{}", warning.whole()));
         }
         let so_far = line(&ending, &self.warnings, self.outside.now());
         self.note(format_args!("{so_far}"));

@@ -163,11 +163,10 @@ impl<'a> Cloud<'a> {
     /// Warnings of whoever read what this cloud said.
     pub fn told(&mut self, warnings: Vec<Warning>) {
         let step = format!("fetch {}", self.name);
-        let told = warnings.into_iter().map(|warning| Warning {
-            step: step.clone(),
-            ..warning
-        });
-        self.warnings.extend(told);
+        for mut warning in warnings {
+            warning.step.clone_from(&step);
+            self.warnings.push(warning);
+        }
     }
 
     /// A network configuration that was made of what the cloud says, as the document that it becomes.

@@ -16,6 +16,34 @@ pub fn quote(text: &str) -> String {
     }
 }
 
+/// A message without what it quotes: `"…"` stands for each quotation that [`quote`] or `{:?}` made, `` `…` `` for each between
+/// backticks. Who writes a message quotes whatever a stranger wrote.
+///
+/// ```text
+/// message   = *( CHAR / quotation )
+/// quotation = DQUOTE *( %x5C CHAR / CHAR ) [ DQUOTE ] / "`" *CHAR [ "`" ]     ; begins the message, or follows a blank, "(" or "!"
+/// ```
+pub fn without_quotations(message: &str) -> String {
+    let mut kept = String::with_capacity(message.len());
+    let mut letters = message.chars();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
+        kept.push(letter);
+        let begins = matches!(letter, '"' | '`') && matches!(before, ' ' | '(' | '!');
+        before = letter;
+        if begins {
+            kept.push('…');
+            while let Some(inside) = letters.next().filter(|inside| *inside != letter) {
+                if inside == '\\' && letter == '"' {
+                    letters.next();
+                }
+            }
+            kept.push(letter);
+        }
+    }
+    kept
+}
+
 /// A letter as a terminal, a log or a comment may have it: what would end the line, move the cursor or turn the direction of
 /// writing is a blank.
 pub fn harmless(letter: char) -> char {
@@ -124,6 +152,23 @@ mod tests {
         assert_eq!(quote("  a\tb \nc"), r#""a\tb""#);
         assert_eq!(quote(&"é".repeat(41)), format!("\"{}\"…", "é".repeat(40)));
         assert_eq!(quote(""), r#""""#);
+    }
+
+    #[test]
+    fn quotations_are_taken_out_of_messages() {
+        for (message, expected) in [
+            (r#""a \" b" in line 1, "c"…"#, r#""…" in line 1, "…"…"#),
+            ("a tab before \"x", "a tab before \"…\""),
+            ("`1 / 0` (`x`)", "`…` (`…`)"),
+            (
+                r#"':' or a closing '"', but 5" disks"#,
+                r#"':' or a closing '"', but 5" disks"#,
+            ),
+        ] {
+            assert_eq!(without_quotations(message), expected, "{message}");
+        }
+        let quoted = quote("a\\\"b\" c");
+        assert_eq!(without_quotations(&quoted), "\"…\"");
     }
 
     #[test]

@@ -534,11 +534,11 @@ mod tests {
             ),
             (
                 "a: !foo b\n",
-                "line 1 column 4: expected what the tag !foo asks for, but found \"a: !foo b\"",
+                "line 1 column 4: expected what the tag \"!foo\" asks for, but found \"a: !foo b\"",
             ),
             (
                 "a: !!int b\n",
-                "line 1 column 4: expected what the tag tag:yaml.org,2002:int asks for, but found \"a: !!int b\"",
+                "line 1 column 4: expected what the tag \"tag:yaml.org,2002:int\" asks for, but found \"a: !!int b\"",
             ),
             (
                 "a: \u{7}\n",

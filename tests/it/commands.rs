@@ -108,7 +108,7 @@ fn status_tells_the_boot_and_the_stages() {
     let (scratch, root) = booted("status");
     let status = |arguments: &[&str]| parse::<Status>(arguments).answer(&root);
     let boot = "degraded: Ec2, instance i-0123, from http://169.254.169.254\n\
-                decode: part 1: expected base 64, but found \"?\"";
+                decode: part 1: expected base 64, but found \"…\"";
     assert_eq!(status(&[]), (String::from(boot), true));
     fs::write(scratch.0.join("run/cloudseed/ran-early"), "0 of 2 failed\n").unwrap();
     assert_eq!(

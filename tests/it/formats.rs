@@ -94,7 +94,7 @@ fn every_template_is_rendered_as_expected() {
             writeln!(found, "{} {}\n{text}\n", part.number, part.content_type).unwrap();
         }
         for warning in warnings {
-            writeln!(found, "warning: {warning}").unwrap();
+            writeln!(found, "warning: {}", warning.whole()).unwrap();
         }
         let expect = fixture.join("rendered.txt");
         if env::var_os("UPDATE").is_some() {
@@ -201,7 +201,7 @@ fn describe(decoded: &Decoded) -> String {
         describe_part(&mut text, part);
     }
     for warning in &decoded.warnings {
-        write!(text, "\nwarning: {warning}\n").unwrap();
+        write!(text, "\nwarning: {}\n", warning.whole()).unwrap();
     }
     text
 }

@@ -170,11 +170,11 @@ fn core_knows_neither_the_system_nor_http() {
 /// The modules of core from the bottom to the top: one may know those before it, and nothing else.
 const ORDER: [&str; 34] = [
     // Leaves.
+    "text",
     "warning",
     "journal",
     "url",
     "digest",
-    "text",
     "bytes",
     "budget",
     "note",

@@ -146,7 +146,7 @@ fn log(outcome: &Outcome, own: &[Warning]) -> String {
     }
     let last = outcome.log.last().map_or(0, |line| line.micros);
     for warning in own {
-        line_of(&mut log, last, &format!("{warning}"));
+        line_of(&mut log, last, &warning.whole());
     }
     log
 }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::budget::{Budget, WEIGHT};
 use crate::bytes::Bytes;
+use crate::text::quote;
 use crate::url::shown;
 use crate::warning::Warning;
 
@@ -272,23 +273,23 @@ impl<'i> Decoder<'i> {
         if url.len() > URL_BYTES_MAX {
             return refuse(
                 format!("URLs of at most {URL_BYTES_MAX} bytes"),
-                &excerpt(url),
+                &excerpt(&shown(url).to_string()),
             );
         }
         if !include::is_address(url) {
             let expected = "an address (http://, https://, file:// or /path) alone on its line";
-            return refuse(expected.to_string(), &format!("{:?}", excerpt(url)));
+            return refuse(expected.to_string(), &quote(url));
         }
         if self.chain.iter().any(|outer| outer == url) {
             return refuse(
                 "documents that do not include themselves".to_string(),
-                &shown(url).to_string(),
+                &excerpt(&shown(url).to_string()),
             );
         }
         if self.chain.len() >= INCLUDE_DEPTH_MAX {
             return refuse(
                 format!("includes at most {INCLUDE_DEPTH_MAX} deep"),
-                &shown(url).to_string(),
+                &excerpt(&shown(url).to_string()),
             );
         }
         if self.included >= INCLUDES_MAX {
@@ -348,7 +349,7 @@ impl<'i> Decoder<'i> {
         if given.len() > FILENAME_BYTES_MAX {
             let flaw = Flaw::new(
                 format!("a name of at most {FILENAME_BYTES_MAX} bytes"),
-                excerpt(&given),
+                quote(&given),
             );
             self.warn_of(&format!("{origin} ({numbered})"), Some(flaw));
             return numbered;

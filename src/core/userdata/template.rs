@@ -13,7 +13,7 @@ use super::part_type::PartType;
 use super::sniff::{is_blank, sniff};
 use super::{Flaw, Part};
 use crate::budget::Budget;
-use crate::value::Value;
+use crate::value::{Value, quote};
 use crate::variables::{Names, variables};
 use crate::warning::Warning;
 
@@ -174,7 +174,7 @@ fn body(text: &str) -> Result<&str, Flaw> {
     });
     match engine.map(|engine| engine.trim_matches(is_blank).to_lowercase()) {
         Some(engine) if engine == "jinja" => Ok(body),
-        Some(engine) => Err(Flaw::new("the template engine jinja", engine)),
+        Some(engine) => Err(Flaw::new("the template engine jinja", quote(&engine))),
         None => Err(Flaw::new(
             "the header in the first line",
             "a blank line or other words before it",
@@ -192,8 +192,8 @@ fn missing(text: &str, mut absent: Vec<Absent>) -> Option<String> {
         .map(|name| {
             let known = absent.iter().position(|absent| absent.name == name);
             match known.map(|place| absent.remove(place)) {
-                Some(absent) => format!("no {}", absent.words),
-                None => format!("no {}", name.replace(MISSING, "")),
+                Some(absent) => format!("no {}", quote(&absent.words)),
+                None => format!("no {}", quote(&name.replace(MISSING, ""))),
             }
         })
         .take(NAMES_MAX)
@@ -287,7 +287,7 @@ mod tests {
             .iter()
             .skip(1)
             .map(|part| (part.content_type.to_string(), text(part)));
-        let warnings = warnings.iter().map(ToString::to_string);
+        let warnings = warnings.iter().map(Warning::whole);
         (parts.collect(), warnings.collect())
     }
 
@@ -331,7 +331,7 @@ mod tests {
             ),
             (
                 "## template: jinja2\n",
-                "expected the template engine jinja, but found jinja2",
+                "expected the template engine jinja, but found \"jinja2\"",
             ),
             (
                 "## template: jinja\n\nBROKEN",
@@ -401,7 +401,7 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "decode: template part-001 of user-data: expected variables that exist, but found no x, no y"
+                "decode: template part-001 of user-data: expected variables that exist, but found no \"x\", no \"y\""
             ]
         );
     }

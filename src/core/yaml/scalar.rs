@@ -14,7 +14,7 @@ use nom::combinator::{all_consuming, opt, verify};
 use nom::multi::many1;
 use nom::{AsChar, IResult, Parser};
 
-use crate::value::Value;
+use crate::value::{Value, quote};
 
 /// Most digits of a whole number, as in Python; longer is text.
 const INT_DIGITS_MAX: usize = 4300;
@@ -65,7 +65,7 @@ pub fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Scalar, Str
     };
     match value {
         Some(value) => Ok(Scalar::Is(value)),
-        None => Err(format!("what the tag {tag} asks for")),
+        None => Err(format!("what the tag {} asks for", quote(tag))),
     }
 }
 
@@ -78,7 +78,7 @@ pub fn collection(kind: Kind, tag: Option<&str>) -> Result<Kind, String> {
         (Kind::List, Some("seq")) | (Kind::Map, Some("map")) => Ok(kind),
         (Kind::List, Some("omap" | "pairs")) => Ok(Kind::Pairs),
         (Kind::Map, Some("set")) => Ok(Kind::Set),
-        _ => Err(format!("what the tag {tag} asks for")),
+        _ => Err(format!("what the tag {} asks for", quote(tag))),
     }
 }
 
