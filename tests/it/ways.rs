@@ -8,7 +8,7 @@ use cloudseed_core::boot::{self, Options};
 use cloudseed_core::instance::Document;
 use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::Machine;
-use cloudseed_core::platform::PLATFORMS;
+use cloudseed_core::platform::{Needs, PLATFORMS};
 
 use crate::compile::Scratch;
 use crate::sys::root::Root;
@@ -50,6 +50,38 @@ fn each_way_of_a_platform_that_is_read_is_read() {
                 .all(|way| way.read.is_none() || !way.asks.is_empty())
         );
     }
+}
+
+#[test]
+fn what_is_asked_is_what_the_readme_says() {
+    let Ok(readme) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
+    else {
+        return;
+    };
+    let (_, table) = readme.split_once("| platform asked | requests |").unwrap();
+    let rows: Vec<&str> = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let mut wrong = Vec::new();
+    for platform in PLATFORMS {
+        let asked = platform
+            .ways
+            .iter()
+            .filter(|way| way.read.is_some() && matches!(way.needs, Needs::Network(_)));
+        let asks: Vec<&str> = asked.flat_map(|way| way.asks.iter().copied()).collect();
+        let start = format!("| {} | ", platform.name);
+        let row = format!("{start}{} |", asks.join("; "));
+        let mut said = rows.iter().filter(|row| row.starts_with(&start));
+        wrong.extend(said.next().filter(|said| **said != row).map(|_| row));
+    }
+    assert!(
+        wrong.is_empty(),
+        "README.md should say\n{}",
+        wrong.join("\n")
+    );
+    assert!(rows.len() > 10, "{rows:?}");
 }
 
 /// What a boot with no network finds as user-data on this machine, and where.
