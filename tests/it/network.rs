@@ -32,8 +32,9 @@ fn ours(kind: &str, input: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
     };
     match kind {
         "ec2" => {
-            let (config, warnings) =
-                network::ec2::config(input.get("meta_data").unwrap().as_map().unwrap(), links);
+            let nothing = Map::new();
+            let told = input.get("meta_data").and_then(Value::as_map);
+            let (config, warnings) = network::ec2::config(told.unwrap_or(&nothing), links);
             let tables = input.get("tables") == Some(&true.into());
             let plain = |config: Config| {
                 if tables {
