@@ -57,6 +57,7 @@ pub mod note;
 pub mod plan;
 
 pub mod machine;
+pub mod minisign;
 
 pub mod network;
 

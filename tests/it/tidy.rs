@@ -168,7 +168,7 @@ fn core_knows_neither_the_system_nor_http() {
 }
 
 /// The modules of core from the bottom to the top: one may know those before it, and nothing else.
-const ORDER: [&str; 34] = [
+const ORDER: [&str; 35] = [
     // Leaves.
     "text",
     "warning",
@@ -183,6 +183,7 @@ const ORDER: [&str; 34] = [
     "json",
     "yaml",
     "pem",
+    "minisign",
     "plan",
     // What is known: the machine, its network, the way out, its owner's word.
     "machine",
