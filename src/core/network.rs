@@ -28,6 +28,7 @@ pub mod ec2;
 mod field;
 pub mod hetzner;
 pub mod interfaces;
+pub mod klibc;
 pub mod lxd;
 pub mod oracle;
 pub mod physical;
