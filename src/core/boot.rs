@@ -6,7 +6,9 @@
 //! [`Boot`] is one boot under way: what each step works with, and what they all add to (warnings, timings).
 
 pub mod fetch;
+mod network;
 mod once;
+mod trust;
 
 use alloc::format;
 use alloc::string::String;
@@ -29,8 +31,9 @@ use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
 use crate::settings::{Handover, Settings};
+use crate::url::shown;
 use crate::userdata::template::{self, Limits, TEMPLATES_SECONDS_MAX, Templates};
-use crate::userdata::{self, launch};
+use crate::userdata::{self, Includes, launch};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -39,6 +42,9 @@ use once::{Kept, Once};
 
 /// How far behind a metadata service's clock the machine's may be without a word about it.
 const BEHIND_MAX: Duration = Duration::from_secs(60);
+
+/// Longest time that the configuration behind `cloud-config-url=` may take, in seconds.
+pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
 
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
@@ -125,8 +131,18 @@ impl<'a> Boot<'a> {
     }
 
     fn run(mut self) -> Booted {
+        self.configure_by_url();
         let identified = self.timed("identify", Boot::identify);
-        let fetched = self.timed("fetch", |boot| boot.fetch(&identified));
+        let mut fetched = self.timed("fetch", |boot| boot.fetch(&identified));
+        if let Fetched::Instance(instance) = &mut fetched {
+            let (machine, settings) = (self.machine, &self.settings);
+            let whose = network::choose(machine, settings, instance, &mut self.warnings);
+            if let Some(whose) = whose {
+                self.note(format_args!(
+                    "fetch: the network configuration is that of {whose}"
+                ));
+            }
+        }
         let meant = match &fetched {
             Fetched::Instance(instance) => {
                 let data = InstanceData::new(instance, &self.machine.kernel);
@@ -176,6 +192,28 @@ impl<'a> Boot<'a> {
 
     fn note(&self, line: core::fmt::Arguments) {
         self.journal.note(self.outside.now(), line);
+    }
+
+    /// `cloud-config-url=`: one more piece of the system's configuration.
+    fn configure_by_url(&mut self) {
+        let Some(url) = self.settings.config_url(self.machine).map(String::from) else {
+            return;
+        };
+        let limit = Duration::from_secs(CONFIG_URL_SECONDS_MAX);
+        let mut web = Web {
+            files: self.machine.files,
+            deadline: self.outside.now().saturating_add(limit),
+            outside: self.outside,
+            journal: self.journal.clone(),
+        };
+        match web.get(&url, false) {
+            Ok(document) => {
+                self.warnings
+                    .extend(self.settings.add_by_url(&url, &document));
+                self.note(format_args!("settings: {} was read", shown(&url)));
+            }
+            Err(error) => self.warnings.push(error.what),
+        }
     }
 
     /// Which platforms it may be.
@@ -314,6 +352,15 @@ impl<'a> Boot<'a> {
         config
     }
 
+    /// What stock cloud-init is told. Where user-data have to be trusted it gets those that are, and fetches none itself.
+    fn handover(&self) -> Handover {
+        let trusted = self.settings.pin.is_some() || self.settings.keys.is_some();
+        match self.settings.handover {
+            Handover::Hint if trusted => Handover::Seed,
+            asked => asked,
+        }
+    }
+
     /// The files, and the line for the console.
     fn compile(&mut self, ending: Ending, identified: &identify::Outcome) -> (Plan, String) {
         for warning in &self.warnings {
@@ -339,7 +386,7 @@ impl<'a> Boot<'a> {
             clock,
             network: network.into(),
             systemd: self.machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
-            handover: self.settings.handover,
+            handover: self.handover(),
             plan_bytes: self.plan_bytes,
         };
         let (mut plan, more) = compile::compile(&outcome);

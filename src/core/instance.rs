@@ -252,6 +252,12 @@ impl Documents {
         }
     }
 
+    /// Puts bytes, or nothing, in a document's place; what was there.
+    pub fn replace(&mut self, document: Document, bytes: Option<Bytes>) -> Option<Bytes> {
+        let slot = self.0.get_mut(document as usize)?;
+        core::mem::replace(slot, bytes)
+    }
+
     /// The same with a document.
     pub fn with(mut self, document: Document, bytes: Option<Vec<u8>>) -> Documents {
         self.put(document, bytes);
@@ -378,6 +384,8 @@ pub struct Instance {
     pub config: Map,
     /// The documents as fetched.
     pub documents: Documents,
+    /// What the user-data are trusted by, where the owner asks for that: keys of result.json.
+    pub trusted: Map,
     /// Only [`Instance::new`] makes one.
     _made: (),
 }
@@ -423,6 +431,7 @@ impl Instance {
             beside: told.beside,
             config: told.config,
             documents: told.documents,
+            trusted: Map::new(),
             _made: (),
         })
     }

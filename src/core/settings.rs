@@ -22,6 +22,7 @@ pub use own::Handover;
 pub use sources::Allowed;
 
 use crate::machine::Machine;
+use crate::minisign::PublicKey;
 use crate::note::Note;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -54,11 +55,21 @@ pub struct Settings {
     pub strict_includes: bool,
     /// Whether a cloud that waits for it (Azure) is told that the machine is ready.
     pub report_ready: bool,
+    /// What the SHA-256 of user-data has to be, in lower-case digits; none is empty, where it was said and not understood.
+    pub pin: Option<String>,
+    /// Who may have signed user-data, where the initramfs has a file of keys; nobody, where it cannot be understood.
+    pub keys: Option<Vec<PublicKey>>,
+    /// Whether vendor-data need no signature where user-data do.
+    pub unsigned_vendor_data: bool,
+    /// A label of NoCloud's volumes beside those of cloud-init.
+    pub label: Option<String>,
     /// What was said while reading, as the log of ds-identify has it.
     pub notes: Vec<Note>,
     /// What was said and could not be used.
     pub warnings: Vec<Warning>,
-    /// cloud-init's configuration, merged.
+    /// cloud-init's configuration, weakest piece first.
+    pieces: Vec<cloud_init::Document>,
+    /// The same, merged.
     config: Map,
 }
 
@@ -77,8 +88,13 @@ impl Settings {
             handover: Handover::default(),
             strict_includes: false,
             report_ready: false,
+            pin: None,
+            keys: None,
+            unsigned_vendor_data: false,
+            label: None,
             notes: Vec::new(),
             warnings: Vec::new(),
+            pieces: Vec::new(),
             config: Map::new(),
         };
         own::read(machine, &mut settings, &searched);
@@ -86,9 +102,27 @@ impl Settings {
         if settings.disabled.is_none() {
             let documents = cloud_init::read(machine, &mut settings.warnings);
             ds_identify::read(machine, &mut settings, &documents);
-            settings.config = cloud_init::merged(documents);
+            settings.config = cloud_init::merged(&documents);
+            settings.pieces = documents;
         }
         settings
+    }
+
+    /// Where one more piece of cloud-init's configuration is, by the word of the kernel command line. Nothing on a machine on
+    /// which no source is allowed at all, or nothing is to be done.
+    pub fn config_url<'a>(&self, machine: &'a Machine) -> Option<&'a str> {
+        let forbidden = self.allowed == Allowed::Only(Vec::new());
+        let url = machine.cmdline.value("cloud-config-url");
+        url.filter(|url| !url.is_empty() && !forbidden && self.disabled.is_none())
+    }
+
+    /// Adds that piece, which counts as the file that the original makes of it. What identification was told stays.
+    pub fn add_by_url(&mut self, url: &str, document: &[u8]) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let piece = cloud_init::by_url(url, document, &mut warnings);
+        cloud_init::insert(&mut self.pieces, piece);
+        self.config = cloud_init::merged(&self.pieces);
+        warnings
     }
 
     /// What cloud-init's configuration says at `path`, such as `["allow_userdata"]`.

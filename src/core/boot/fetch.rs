@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::trust;
 use crate::fetch::Cloud;
 use crate::instance::Instance;
 use crate::journal::Journal;
@@ -72,8 +73,9 @@ pub fn fetch(
         }
         let read = (open.read)(&mut cloud);
         warnings.append(&mut cloud.warnings);
-        match read {
-            Ok(instance) => {
+        match read.and_then(|instance| trust::judge(settings, instance)) {
+            Ok((instance, lost)) => {
+                warnings.extend(lost);
                 warnings.extend(failed.map(|error: Error| error.what));
                 unread.retain(|platform| comes_before(candidates, platform, &instance));
                 warnings.extend(unread.into_iter().map(unreadable));

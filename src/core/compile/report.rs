@@ -106,6 +106,9 @@ fn facts(instance: &Instance) -> Map {
     facts.insert("region", instance.region.as_deref());
     facts.insert("availability_zone", instance.availability_zone.as_deref());
     facts.insert("launch_index", instance.launch_index);
+    if !instance.trusted.is_empty() {
+        facts.insert("trusted", instance.trusted.clone());
+    }
     facts
 }
 

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents};
 use crate::machine::volume::{self, Volume};
+use crate::minisign;
 use crate::url::{below, shown};
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
@@ -82,13 +83,16 @@ const NAMES_MAX: usize = 8;
 pub fn read(cloud: &mut Cloud, place: &Place) -> Option<Seed> {
     let meta_data = needed(cloud, place, "meta-data")?;
     let user_data = needed(cloud, place, "user-data")?;
+    let user_data = with_signature(cloud, place, "user-data", user_data);
+    let vendor_data = optional(cloud, place, "vendor-data");
+    let vendor_data = vendor_data.map(|bytes| with_signature(cloud, place, "vendor-data", bytes));
     let name = format!("{} meta-data", place.name());
     Some(Seed {
         meta_data: map(cloud, &name, &meta_data),
         documents: Documents::default()
             .with(Document::MetaData, Some(meta_data))
             .with(Document::UserData, Some(user_data))
-            .with(Document::VendorData, optional(cloud, place, "vendor-data"))
+            .with(Document::VendorData, vendor_data)
             .with(
                 Document::NetworkConfig,
                 optional(cloud, place, "network-config"),
@@ -130,6 +134,17 @@ fn needed(cloud: &mut Cloud, place: &Place, name: &str) -> Option<Vec<u8>> {
             cloud.warnings.push(error.what);
             None
         }
+    }
+}
+
+/// A document behind the signature that stands beside it, where signatures are asked for.
+fn with_signature(cloud: &mut Cloud, place: &Place, name: &str, document: Vec<u8>) -> Vec<u8> {
+    if cloud.settings.keys.is_none() || minisign::is_signed(&document) {
+        return document;
+    }
+    match optional(cloud, place, &format!("{name}.minisig")) {
+        Some(signature) => [signature.trim_ascii_end(), b"\n", &document].concat(),
+        None => document,
     }
 }
 

@@ -57,7 +57,15 @@ impl Web<'_> {
             let place = format!("GET {}", shown(url));
             Error::new(blame, "fetch", place, "status 200", found)
         };
-        let Some(first) = Url::parse(url).filter(Url::is_http) else {
+        let parsed = Url::parse(url);
+        if parsed
+            .as_ref()
+            .is_some_and(|url| url.is("ftp") || url.is("ftps"))
+        {
+            let found = "an address of FTP, which is not spoken here: http://, https://, file:// and /path are";
+            return Err(failed(Blame::Unable, found));
+        }
+        let Some(first) = parsed.filter(Url::is_http) else {
             return Err(failed(
                 Blame::Unable,
                 "an address that is not http://, https://, file:// or /path",

@@ -48,6 +48,11 @@ fn found(machine: &Machine, settings: &Settings) -> bool {
 
 /// True if the owner's word points to a volume, and none of its labels is there.
 fn announced(machine: &Machine, settings: &Settings) -> bool {
+    if let Some(label) = &settings.label
+        && machine.volume_labelled(&[label]).is_none()
+    {
+        return true;
+    }
     let missing = |name: &str| {
         let labels = platform::named(name).map(|platform| platform.labels());
         labels

@@ -11,16 +11,18 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
+use crate::dialect::encoded;
 use crate::dialect::seed::{self, Place, Seed};
 use crate::digest;
-use crate::fetch::Cloud;
+use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::machine::Kind;
 use crate::machine::cmdline::nocloud::Arguments;
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::Volume;
 use crate::network;
 use crate::rule::{Inquiry, Rule, Seen, Verdict};
-use crate::settings::Settings;
+use crate::settings::{Settings, own};
 use crate::url::shown;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
@@ -34,6 +36,14 @@ pub static PLATFORM: Platform = Platform {
             Rule::Code(
                 "the command line says ds=nocloud (in containers too)",
                 command_line,
+            ),
+            Rule::Code(
+                "an SMBIOS OEM string says cloudseed.user-data, cloudseed.meta-data or cloudseed.seed",
+                oem_strings,
+            ),
+            Rule::Code(
+                "QEMU's fw_cfg has user-data, meta-data or seed below opt/org.cloudseed",
+                fw_cfg,
             ),
             Rule::Any(&[
                 Rule::Holds("/var/lib/cloud/seed/nocloud", SEED),
@@ -54,6 +64,7 @@ pub static PLATFORM: Platform = Platform {
         needs: Needs::Nothing,
         asks: &[
             "the SMBIOS serial number and the command line: ds=nocloud;s=URL;i=ID;h=NAME",
+            "SMBIOS OEM strings cloudseed.NAME=TEXT, QEMU's opt/org.cloudseed/NAME: user-data, meta-data, …, or seed, an address",
             "meta-data, user-data, vendor-data, network-config of a seed directory, a volume, the configuration",
             "GET URL/meta-data, /user-data, /vendor-data, /network-config",
         ],
@@ -84,6 +95,113 @@ fn command_line(inquiry: &mut Inquiry) -> Verdict {
     }
 }
 
+/// What of a seed in firmware is enough to be one.
+const ENOUGH: [&str; 3] = ["user-data", "meta-data", "seed"];
+
+fn is_enough(key: &str) -> bool {
+    let name = key.split('.').next().unwrap_or_default();
+    ENOUGH.contains(&name) && own::is_seed_word(key)
+}
+
+fn oem_strings(inquiry: &mut Inquiry) -> Verdict {
+    let machine = inquiry.machine;
+    let mut ours = machine
+        .dmi
+        .oem_strings
+        .iter()
+        .filter_map(|text| oem_string(text));
+    match ours.find(|(key, _)| is_enough(key)) {
+        Some((key, _)) if !machine.container => {
+            Verdict::found(format!("an SMBIOS OEM string is cloudseed.{key}"))
+                .seeing(Seen::Variable(OEM))
+        }
+        _ => Verdict::No(String::from("no SMBIOS OEM string is a seed")),
+    }
+}
+
+fn oem_string(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix(own::PREFIX)?.split_once('=')
+}
+
+fn fw_cfg(inquiry: &mut Inquiry) -> Verdict {
+    let machine = inquiry.machine;
+    let names = machine.files.list(own::FW_CFG);
+    let is_there = |name: &&String| {
+        let path = format!("{}/{name}/raw", own::FW_CFG);
+        is_enough(name) && machine.files.kind(&path) == Some(Kind::File)
+    };
+    match names.iter().find(is_there) {
+        Some(name) if !machine.container => {
+            Verdict::found(format!("QEMU's fw_cfg has opt/org.cloudseed/{name}"))
+                .seeing(Seen::Variable(QEMU))
+        }
+        _ => Verdict::No(String::from("QEMU's fw_cfg has no seed")),
+    }
+}
+
+/// The two places in firmware, by the names under which they are sources.
+const OEM: &str = "oem-strings";
+const QEMU: &str = "fw_cfg";
+
+/// What firmware carries: name and bytes.
+fn carried(cloud: &Cloud, place: &str) -> Vec<(String, Vec<u8>)> {
+    let machine = cloud.machine;
+    if place == OEM {
+        let strings = machine.dmi.oem_strings.iter();
+        let ours = strings.filter_map(|text| oem_string(text));
+        return ours
+            .map(|(key, value)| (String::from(key), value.as_bytes().to_vec()))
+            .collect();
+    }
+    let names = machine
+        .files
+        .list(own::FW_CFG)
+        .into_iter()
+        .take(own::WORDS_MAX);
+    let read = |name: String| {
+        let path = format!("{}/{name}/raw", own::FW_CFG);
+        let bytes = machine.files.read(&path, RESPONSE_BYTES_MAX)?;
+        Some((name, bytes))
+    };
+    names
+        .filter(|name| own::is_seed_word(name))
+        .filter_map(read)
+        .collect()
+}
+
+/// A seed in firmware, whose names may have an encoding behind them: `user-data.base64`, `user-data.gzip+base64`.
+fn firmware(cloud: &mut Cloud, place: &str) -> Seed {
+    let mut seed = Seed::default();
+    for (key, bytes) in carried(cloud, place) {
+        let (name, encoding) = key.split_once('.').unwrap_or((&key, ""));
+        let bytes = match encoded::decoded(encoding, &bytes) {
+            Ok(bytes) => bytes,
+            Err(found) => {
+                cloud.warn(&format!("{place} {key}"), encoding, found);
+                continue;
+            }
+        };
+        if name == "seed" {
+            let url = String::from_utf8_lossy(&bytes);
+            seed.meta_data.insert(
+                "seedfrom",
+                url.trim_matches(|c: char| c == '\0' || c.is_whitespace()),
+            );
+            continue;
+        }
+        if name == "meta-data" {
+            for (key, value) in seed::map(cloud, &format!("{place} {key}"), &bytes) {
+                seed.meta_data.insert(key, value);
+            }
+        }
+        let kind = Document::ALL.into_iter().find(|kind| kind.name() == name);
+        if let Some(kind) = kind {
+            seed.documents.put(kind, Some(bytes));
+        }
+    }
+    seed
+}
+
 /// What cloud-init's configuration says of NoCloud under this key.
 fn setting<'a>(settings: &'a Settings, key: &str) -> Option<&'a Value> {
     settings.datasource("NoCloud")?.get(key)
@@ -111,7 +229,11 @@ fn labelled(inquiry: &mut Inquiry) -> Verdict {
     if machine.container {
         return Verdict::No(String::from("volumes are the host's, this is a container"));
     }
-    let labels = match setting(inquiry.settings, "fs_label") {
+    let label = inquiry.settings.label.clone().map(Value::from);
+    let labels = match label
+        .as_ref()
+        .or_else(|| setting(inquiry.settings, "fs_label"))
+    {
         Some(Value::Text(label)) => alloc::vec![label.to_lowercase(), label.to_uppercase()],
         Some(_) => return Verdict::No(String::from("the configuration says that no label counts")),
         None => LABELS.iter().map(ToString::to_string).collect(),
@@ -186,7 +308,11 @@ impl Gathered {
                     self.volume = true;
                 }
             }
-            Seen::Firmware(_) | Seen::Path(_) | Seen::Variable(_) => {}
+            Seen::Variable(place) => {
+                let seed = firmware(cloud, place);
+                self.merge(place, seed);
+            }
+            Seen::Firmware(_) | Seen::Path(_) => {}
         }
     }
 

@@ -62,6 +62,9 @@ pub fn file(path: &str, content: &[u8]) -> Option<Vec<u8>> {
             let first = text().lines().next().map(|line| words(line) + "\n");
             Some(first.unwrap_or_default().into_bytes())
         }
+        // Public keys.
+        own::MINISIGN => Some(content.to_vec()),
+        _ if carried(path) => Some(Vec::new()),
         own::FILE => Some(configuration(content, own::keys()).into_bytes()),
         _ if path.starts_with("/etc/cloud/") && path.ends_with(".cfg") => {
             Some(configuration(content, KEPT.into_iter()).into_bytes())
@@ -111,6 +114,14 @@ pub fn result(content: &[u8]) -> Option<Vec<u8>> {
     let error = result.get("error").filter(|error| !error.is_null());
     kept.insert("error", error.map(wrong));
     Some((json::write_indented(&kept.into()) + "\n").into_bytes())
+}
+
+/// Whether it is a document that QEMU carries for NoCloud.
+fn carried(path: &str) -> bool {
+    let name = path
+        .strip_prefix(own::FW_CFG)
+        .and_then(|rest| rest.strip_prefix('/'));
+    name.is_some_and(own::is_seed_word)
 }
 
 /// A string of firmware: serial numbers and the UUID keep the parts that rules look at.
@@ -296,9 +307,14 @@ pub fn variable(name: &str, value: &str) -> String {
     }
 }
 
-/// A setting of ours; its key may be a secret's.
+/// A setting of ours, or a document that firmware carries for NoCloud; its key may be a secret's.
 pub fn setting(text: &str) -> String {
-    item(text)
+    let key = text.split('=').next().unwrap_or_default();
+    let name = key.strip_prefix(own::PREFIX).unwrap_or(key);
+    match own::is_seed_word(name) {
+        true => format!("{key}=REDACTED"),
+        false => item(text),
+    }
 }
 
 /// The first field, which Ec2's rule looks at.

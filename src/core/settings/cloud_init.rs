@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use super::document;
 use crate::machine::{FILE_BYTES_MAX, Kind, Machine};
+use crate::url::shown;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -20,7 +21,11 @@ pub const PIECES_MAX: usize = 256;
 /// What the piece on the command line is called.
 const CC: &str = "kernel command line, cc:";
 
+/// The file that the original makes of what `cloud-config-url=` names.
+const BY_URL: &str = "/etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg";
+
 /// One piece of the configuration.
+#[derive(Clone, Debug)]
 pub(super) struct Document {
     /// Its file, or [`CC`].
     pub place: String,
@@ -83,11 +88,39 @@ fn piece(place: String, bytes: &[u8], warnings: &mut Vec<Warning>) -> Option<Doc
     None
 }
 
+/// The piece behind `cloud-config-url=`, which has to say by its first line what it is.
+pub(super) fn by_url(url: &str, bytes: &[u8], warnings: &mut Vec<Warning>) -> Option<Document> {
+    const START: &[u8] = b"#cloud-config";
+    if bytes.starts_with(START) {
+        let read = piece(format!("{}", shown(url)), bytes, warnings)?;
+        let place = String::from(BY_URL);
+        return Some(Document { place, ..read });
+    }
+    let found = "another document";
+    warnings.push(Warning::new(
+        "settings",
+        shown(url),
+        "a document that begins with #cloud-config",
+        found,
+    ));
+    None
+}
+
+/// Puts a piece where its name belongs.
+pub(super) fn insert(documents: &mut Vec<Document>, piece: Option<Document>) {
+    let Some(piece) = piece else { return };
+    let after = documents
+        .iter()
+        .position(|other| !other.is_file() || other.place > piece.place);
+    let index = after.unwrap_or(documents.len());
+    documents.insert(index, piece);
+}
+
 /// All pieces as one.
-pub(super) fn merged(documents: Vec<Document>) -> Map {
+pub(super) fn merged(documents: &[Document]) -> Map {
     let mut merged = Map::new();
     for document in documents {
-        merge(&mut merged, document.map);
+        merge(&mut merged, document.map.clone());
     }
     merged
 }

@@ -11,6 +11,7 @@ use crate::machine::cmdline::Cmdline;
 use crate::machine::{Kind, Machine};
 use crate::note::Note;
 use crate::value::Value;
+use crate::warning::Warning;
 
 /// ds-identify's configuration.
 const FILE: &str = "/etc/cloud/ds-identify.cfg";
@@ -29,8 +30,34 @@ pub(super) fn read(machine: &Machine, settings: &mut Settings, documents: &[Docu
     settings.name = named(&machine.cmdline)
         .or_else(|| file.last("datasource"))
         .filter(|name| is_name(name));
+    settings.warnings.extend(quoted(&machine.cmdline));
     read_list(settings, &machine.cmdline, documents);
     read_strict_id(settings, &machine.cmdline, &file, documents);
+}
+
+/// A hint where a boot loader has left quotes in the command line, for which nobody who reads it later looks.
+fn quoted(cmdline: &Cmdline) -> Option<Warning> {
+    let bare = |word: &str| word.replace(['"', '\''], "");
+    let is_hidden = |word: &&str| {
+        let bare = bare(word);
+        bare != *word
+            && ["ds=nocloud", "ds=nocloud-net"].iter().any(|name| {
+                let rest = bare.strip_prefix(name);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(';'))
+            })
+    };
+    let word = cmdline.words().find(is_hidden)?;
+    let name = bare(word);
+    let name = name.split(';').next().unwrap_or_default();
+    let expected = format!("{name} without quotes around it or its value");
+    let found =
+        "quotes, which the boot loader has left in the line: there the argument is not seen";
+    Some(Warning::new(
+        "settings",
+        "kernel command line, ds=",
+        expected,
+        found,
+    ))
 }
 
 fn read_list(settings: &mut Settings, cmdline: &Cmdline, documents: &[Document]) {

@@ -13,6 +13,7 @@ use core::time::Duration;
 use super::sources::{Allowed, same};
 use super::{Settings, names, scalar};
 use crate::machine::{FILE_BYTES_MAX, Machine};
+use crate::minisign::PublicKey;
 use crate::text;
 use crate::value::Value;
 use crate::warning::Warning;
@@ -20,9 +21,11 @@ use crate::warning::Warning;
 /// cloudseed's own configuration.
 pub const FILE: &str = "/etc/cloudseed/cloudseed.cfg";
 /// Where the kernel shows QEMU's `-fw_cfg name=opt/org.cloudseed/KEY,string=VALUE`.
-const FW_CFG: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cloudseed";
+pub const FW_CFG: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt/org.cloudseed";
+/// The public keys of whom user-data have to be signed by.
+pub const MINISIGN: &str = "/etc/cloudseed/minisign.pub";
 /// What our parameters and OEM strings begin with.
-const PREFIX: &str = "cloudseed.";
+pub const PREFIX: &str = "cloudseed.";
 /// Most words taken from any one place.
 pub const WORDS_MAX: usize = 256;
 /// The longest that `deadline` may ask for.
@@ -77,7 +80,7 @@ impl Said {
 type Take = fn(&mut Settings, &Value) -> Result<(), String>;
 
 /// Every key there is.
-const KEYS: [(&str, Take); 6] = [
+const KEYS: [(&str, Take); 9] = [
     ("sources", take_sources),
     ("deadline", |settings, value| {
         seconds(value, DEADLINE_SECONDS_MAX).map(|time| settings.deadline = Some(time))
@@ -94,7 +97,33 @@ const KEYS: [(&str, Take); 6] = [
     ("report_ready", |settings, value| {
         truth(value).map(|truth| settings.report_ready = truth)
     }),
+    ("sha256", take_pin),
+    ("unsigned_vendor_data", |settings, value| {
+        truth(value).map(|truth| settings.unsigned_vendor_data = truth)
+    }),
+    ("label", |settings, value| {
+        let label = scalar(value).filter(|label| !label.is_empty());
+        settings.label = Some(label.ok_or_else(|| String::from("the label of a volume"))?);
+        Ok(())
+    }),
 ];
+
+/// What a machine's firmware may carry beside settings: documents of a seed, and the address of one. They are NoCloud's.
+pub const SEED_WORDS: [&str; 5] = [
+    "user-data",
+    "meta-data",
+    "vendor-data",
+    "network-config",
+    "seed",
+];
+
+/// True for one of [`SEED_WORDS`], whether or not an encoding stands behind it.
+pub fn is_seed_word(key: &str) -> bool {
+    SEED_WORDS.iter().any(|word| {
+        let rest = key.strip_prefix(word);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
 
 /// The names of the settings.
 pub fn keys() -> impl Iterator<Item = &'static str> {
@@ -111,8 +140,12 @@ pub(super) fn read(machine: &Machine, settings: &mut Settings, known: &[String])
         said.extend(command_line(machine));
     }
     for said in &said {
-        take(settings, said);
+        let carries = matches!(said.origin, Origin::OemString | Origin::FwCfg);
+        if !(carries && is_seed_word(&said.key)) {
+            take(settings, said);
+        }
     }
+    read_keys(machine, settings);
     if let Allowed::Only(names) = &settings.allowed {
         let strange = names
             .iter()
@@ -123,6 +156,41 @@ pub(super) fn read(machine: &Machine, settings: &mut Settings, known: &[String])
             Warning::new("settings", "sources", "names of platforms", found)
         });
         settings.warnings.extend(warnings);
+    }
+}
+
+/// The file of keys. One that is there and cannot be understood trusts nobody.
+fn read_keys(machine: &Machine, settings: &mut Settings) {
+    if machine.files.kind(MINISIGN).is_none() {
+        return;
+    }
+    let bytes = machine
+        .files
+        .read(MINISIGN, FILE_BYTES_MAX)
+        .unwrap_or_default();
+    let keys = core::str::from_utf8(&bytes)
+        .ok()
+        .and_then(PublicKey::read_all);
+    if keys.is_none() {
+        let expected = "public keys of minisign (no user-data are taken now)";
+        let found = "something else";
+        settings
+            .warnings
+            .push(Warning::new("settings", MINISIGN, expected, found));
+    }
+    settings.keys = Some(keys.unwrap_or_default());
+}
+
+/// One that cannot be understood fits no document, because its owner meant to forbid all others.
+fn take_pin(settings: &mut Settings, value: &Value) -> Result<(), String> {
+    let text = scalar(value).unwrap_or_default().to_ascii_lowercase();
+    let fits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    settings.pin = Some(if fits { text } else { String::new() });
+    match fits {
+        true => Ok(()),
+        false => Err(String::from(
+            "64 hexadecimal digits (no user-data are taken now)",
+        )),
     }
 }
 
@@ -235,7 +303,8 @@ fn oem_strings<'a>(machine: &'a Machine) -> impl Iterator<Item = Said> + 'a {
 }
 
 fn fw_cfg<'a>(machine: &'a Machine) -> impl Iterator<Item = Said> + 'a {
-    let keys = machine.files.list(FW_CFG).into_iter().take(WORDS_MAX);
+    let keys = machine.files.list(FW_CFG).into_iter();
+    let keys = keys.filter(|key| !is_seed_word(key)).take(WORDS_MAX);
     keys.filter_map(|key| {
         let path = format!("{FW_CFG}/{key}/raw");
         let bytes = machine.files.read(&path, FILE_BYTES_MAX)?;

@@ -1,0 +1,152 @@
+//! Whose word on the network counts: the kernel command line's (`network-config=`), then that of the initramfs (klibc's files for
+//! `ip=`), of the system's own configuration (`network:`), of the platform.
+//!
+//! Source: cloud-init's order. On purpose otherwise: what cannot be understood is a warning and counts as not said.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::dialect::{encoded, seed};
+use crate::digest;
+use crate::instance::{Document, Instance};
+use crate::machine::{FILE_BYTES_MAX, Machine};
+use crate::network::klibc;
+use crate::settings::Settings;
+use crate::userdata::gzip;
+use crate::value::{Map, Value};
+use crate::warning::Warning;
+use crate::yaml;
+
+/// Platforms whose own word counts before that of the initramfs.
+const BEFORE_INITRAMFS: [&str; 2] = ["MAAS", "Oracle"];
+/// Most of klibc's files that are read.
+const FILES_MAX: usize = 64;
+/// Longest configuration on the command line, inflated, in bytes; the kernel's line is far shorter.
+const CONFIG_BYTES_MAX: usize = 1 << 20;
+/// The parameter.
+const PARAMETER: &str = "network-config";
+/// That an interface was set up without `ip=`, by open-iscsi for the root file system.
+const ISCSI: &str = "/run/initramfs/open-iscsi.interface";
+
+/// Puts the configuration that counts in place of the platform's, and says whose it is if it is another's.
+pub fn choose(
+    machine: &Machine,
+    settings: &Settings,
+    instance: &mut Instance,
+    warnings: &mut Vec<Warning>,
+) -> Option<&'static str> {
+    let own = instance.documents.get(Document::NetworkConfig).is_some();
+    let late = BEFORE_INITRAMFS.contains(&instance.platform);
+    let mut found =
+        command_line(machine, warnings).map(|config| (config, "the kernel command line"));
+    if found.is_none() && !late {
+        found = initramfs(machine, warnings).map(|config| (config, "the initramfs"));
+    }
+    if found.is_none() {
+        let system = settings
+            .configured(&["network"])
+            .filter(|value| value.as_map().is_some());
+        found = system.map(|config| (config.clone(), "the system's configuration"));
+    }
+    if found.is_none() && late && !own {
+        found = initramfs(machine, warnings).map(|config| (config, "the initramfs"));
+    }
+    let (config, whose) = found?;
+    let config = config.get("network").unwrap_or(&config);
+    instance
+        .documents
+        .put(Document::NetworkConfig, seed::document(config));
+    Some(whose)
+}
+
+/// `network-config=`: `disabled`, or base 64 of YAML, which may be gzip.
+fn command_line(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
+    let text = machine
+        .cmdline
+        .value(PARAMETER)
+        .filter(|text| !text.is_empty())?;
+    if text == "disabled" {
+        return Some(Map::from_iter([("config", text)]).into());
+    }
+    let read = || -> Result<Value, String> {
+        let mut bytes = encoded::base64(text.as_bytes())?;
+        if gzip::is_gzip(&bytes) {
+            bytes = gzip::gunzip(&bytes, CONFIG_BYTES_MAX)
+                .map_err(|flaw| flaw.found)?
+                .bytes;
+        }
+        match yaml::read(&bytes).map_err(|error| error.found)? {
+            map @ Value::Map(_) => Ok(map),
+            other => Err(String::from(other.kind())),
+        }
+    };
+    let expected = "base 64 of a map in YAML, or disabled";
+    read()
+        .map_err(|found| tell(warnings, PARAMETER, expected, &found))
+        .ok()
+}
+
+fn tell(warnings: &mut Vec<Warning>, place: &str, expected: &str, found: &str) {
+    warnings.push(Warning::new("fetch", place, expected, found));
+}
+
+/// What klibc's files say, if the command line asks for them or the root file system came over the network.
+fn initramfs(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
+    let names = machine.files.list("/run").into_iter();
+    let is_klibc = |name: &String| {
+        let starts = name.starts_with("net-") || name.starts_with("net6-");
+        starts && name.ends_with(".conf")
+    };
+    let files: Vec<String> = names.filter(is_klibc).take(FILES_MAX).collect();
+    let asked = || {
+        let mut parameters = machine.cmdline.parameters();
+        parameters.any(|(key, value)| matches!(key, "ip" | "ip6") && value.is_some())
+    };
+    if files.is_empty() || !(asked() || machine.files.kind(ISCSI).is_some()) {
+        return None;
+    }
+    let mac = |name: &str| {
+        let link = machine.links.iter().find(|link| link.name == name)?;
+        link.mac.map(|mac| digest::hex(&mac, ":"))
+    };
+    let mut order: Vec<String> = Vec::new();
+    let mut entries: BTreeMap<String, Map> = BTreeMap::new();
+    for file in files {
+        let path = format!("/run/{file}");
+        let bytes = machine
+            .files
+            .read(&path, FILE_BYTES_MAX)
+            .unwrap_or_default();
+        match klibc::entry(&String::from_utf8_lossy(&bytes), &mac) {
+            Err(found) => tell(warnings, &path, "what ipconfig writes", found),
+            Ok((name, entry)) => match entries.get_mut(&name) {
+                Some(known) => add_subnets(known, &entry),
+                None => {
+                    order.push(name.clone());
+                    entries.insert(name, entry);
+                }
+            },
+        }
+    }
+    let config: Vec<Value> = order
+        .iter()
+        .filter_map(|name| entries.remove(name))
+        .map(Value::Map)
+        .collect();
+    if config.is_empty() {
+        return None;
+    }
+    Some(Map::from_iter([("config", Value::List(config)), ("version", Value::Int(1))]).into())
+}
+
+fn add_subnets(known: &mut Map, entry: &Map) {
+    let more = entry
+        .get("subnets")
+        .and_then(Value::as_list)
+        .unwrap_or_default();
+    if let Some(Value::List(subnets)) = known.get_mut(&"subnets".into()) {
+        subnets.extend(more.iter().cloned());
+    }
+}
