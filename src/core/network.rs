@@ -188,7 +188,15 @@ impl Device {
         }
     }
 
-    /// A card that is recognised by its hardware address, whatever it is called now.
+    /// A card that is recognised by its hardware address and keeps the name that the real root gives it; here it has that of
+    /// the initramfs, which may be another.
+    fn found(mac: Option<Mac>, name: Name) -> Device {
+        let mut device = Device::named(name);
+        device.mac = mac;
+        device
+    }
+
+    /// A card that is recognised by its hardware address, and called so whatever it is called now.
     fn card(mac: Mac, name: Name) -> Device {
         let mut device = Device::named(name);
         device.recognised_by(Some(mac));

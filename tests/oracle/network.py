@@ -121,6 +121,9 @@ def ec2_expected(told, links):
     distro.dhcp_client.dhcp_discovery = lease
     distro.network_renderer = netplan.Renderer() if told["tables"] else eni.Renderer()
     made = DataSourceEc2.convert_ec2_metadata_network_config(told["meta_data"]["network"], distro, by_mac(links))
+    for device in made["ethernets"].values():
+        # It runs in the real root, and gives each card the name that it has there.
+        del device["set-name"]
     return made if made["ethernets"] else None
 
 
@@ -237,7 +240,14 @@ def scaleway_expected(told, links):
     source.ephemeral_fixed_address = told["leased"]
     source.distro = mock.Mock()
     source.distro.fallback_interface = fallback(links)
-    return json.loads(json.dumps(source.network_config))
+    return by_address(json.loads(json.dumps(source.network_config)), links)
+
+
+def by_address(made, links):
+    """The same with cards that are matched by their addresses: the original knows what they are called in the real root."""
+    for name, device in (made or {}).get("ethernets", {}).items():
+        device["match"] = {"macaddress": link["mac"] for link in links if link["name"] == name}
+    return made
 
 
 def lxd(w):
@@ -252,7 +262,11 @@ def lxd_expected(told, links):
     with mock.patch.multiple("cloudinit.subp", which=lambda _: True, subp=lambda _: (told["virt"] + "\n", "")), mock.patch.object(
         DataSourceLXD, "find_fallback_nic", lambda: fallback(links)
     ), mock.patch("cloudinit.util.system_info", lambda: {"uname": [0, 0, 0, 0, told["arch"]]}):
-        return DataSourceLXD.generate_network_config()
+        made = DataSourceLXD.generate_network_config()
+    if not fallback(links):
+        return made
+    # A card that keeps its name is none of version 1's.
+    return by_address({"version": 2, "ethernets": {fallback(links): {"dhcp4": True}}}, links)
 
 
 def smartos(w):

@@ -3,7 +3,8 @@
 //! Below `network/interfaces/macs` stands a directory for each interface. Every one is configured by DHCP, with a metric by
 //! its place in the order of cards and devices; what addresses it has beside the first of a family are static. Interfaces
 //! other than the first answer through the router from which a packet came: their routes stand in a table of their own.
-//! Source: the EC2 user guide, "Instance metadata categories", and cloud-init's behaviour.
+//! Source: the EC2 user guide, "Instance metadata categories", and cloud-init's behaviour, which runs in the real root and may
+//! call each card by the name that it has there: for us they keep theirs.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -112,7 +113,7 @@ impl<'a> Card<'a> {
     /// A device that is configured by DHCP.
     fn leased(&self, order: u32, single: bool) -> Device {
         let six = says_something(self.told.get("ipv6s"));
-        let mut device = Device::card(self.mac.clone(), self.name.clone());
+        let mut device = Device::found(Some(self.mac.clone()), self.name.clone());
         device.dhcp4 = Dhcp::new(Method::Dhcp);
         device.dhcp6 = Dhcp::new(Method::dhcp(six));
         if !single {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dhcp, Dialect, Method, Name, Route, card, prefix};
+use super::{Cidr, Config, Device, Dhcp, Dialect, Mac, Method, Name, Route, card, prefix};
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -26,11 +26,12 @@ pub fn config(
 ) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("public_ips");
     let addresses = reader.maps(metadata.get("public_ips"));
-    let name = card::first(links).and_then(|link| Name::interface(&link.name));
-    let (Some(name), false) = (name, addresses.is_empty()) else {
+    let card = card::first(links).and_then(|link| Some((link, Name::interface(&link.name)?)));
+    let (Some((link, name)), false) = (card, addresses.is_empty()) else {
         return (None, reader.warnings);
     };
-    let mut device = Device::named(name);
+    // The original knows what the card is called in the real root.
+    let mut device = Device::found(link.mac.map(Mac::of), name);
     for address in addresses {
         take(&mut reader, &mut device, address, leased);
     }
