@@ -15,14 +15,16 @@ use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use cloudseed_core::json;
-use cloudseed_core::network::render::RENDERERS;
+use cloudseed_core::network::render::{RENDERERS, Renderer};
 use cloudseed_core::network::{Config, interfaces};
 use cloudseed_core::plan::Plan;
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::yaml;
 
+use crate::compile::Scratch;
 use crate::fixture::updating;
 
 fn folder() -> PathBuf {
@@ -188,4 +190,71 @@ fn no_prefix_and_no_flipped_byte_is_too_odd() {
         let (config, _) = interfaces::config(&String::from_utf8_lossy(text));
         config.map(|config| config.write());
     });
+}
+
+/// Where Debian has it.
+const NETWORKD: &str = "/lib/systemd/systemd-networkd";
+/// Puts a folder in place of systemd's below /run, in a namespace of its own, and starts networkd there.
+const START: &str = "mkdir -p /run/systemd && mount --bind \"$0\" /run/systemd && exec \"$1\"";
+/// A file with a key that networkd cannot know, read after all others: what it says of it shows that it has read them.
+const CANARY: (&str, &str) = ("zz-canary.network", "[Match]\nCanary=yes\n");
+
+/// What networkd itself says of files.
+fn complaints(files: &Path) -> Option<Vec<String>> {
+    let mut networkd = Command::new("unshare")
+        .args(["--net", "--mount", "sh", "-c", START])
+        .args([files, Path::new(NETWORKD)])
+        .env("SYSTEMD_LOG_TARGET", "console")
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    let mut said = Vec::new();
+    for line in BufReader::new(networkd.stderr.take()?).lines() {
+        let line = line.ok()?;
+        if line.contains(CANARY.0) {
+            let _ = networkd.kill();
+            let _ = networkd.wait();
+            return Some(said);
+        }
+        if line.starts_with("/run/systemd/network/") {
+            said.push(line);
+        }
+    }
+    let _ = networkd.wait();
+    None
+}
+
+#[test]
+fn networkd_knows_every_key() {
+    if !Path::new(NETWORKD).exists() {
+        println!("skipped: {NETWORKD} is not here");
+        return;
+    }
+    for entry in fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(document) = fs::read(path.join("network-config")) else {
+            continue;
+        };
+        let (config, _) = Config::read(&yaml::read(&document).unwrap());
+        let mut plan = Plan::default();
+        let networkd = Renderer::named("networkd").unwrap();
+        networkd.render(config.unwrap(), &mut plan);
+        let scratch = Scratch::new("renderers-networkd");
+        let systemd = scratch.0.join("systemd");
+        fs::create_dir_all(systemd.join("network")).unwrap();
+        for (path, _, bytes) in plan.files() {
+            fs::write(scratch.0.join(path.as_str()), bytes).unwrap();
+        }
+        fs::write(systemd.join("network").join(CANARY.0), CANARY.1).unwrap();
+        let Some(said) = complaints(&systemd) else {
+            println!("skipped: networkd does not run in a namespace here");
+            return;
+        };
+        let odd = said.iter().filter(|line| {
+            ["Unknown", "Failed to parse", "Invalid"]
+                .iter()
+                .any(|word| line.contains(word))
+        });
+        assert_eq!(odd.collect::<Vec<_>>(), Vec::<&String>::new(), "{path:?}");
+    }
 }

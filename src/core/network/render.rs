@@ -177,8 +177,8 @@ dhcp6-overrides.use-hostname       DHCPv6.UseHostname           -               
 dhcp6-overrides.use-mtu            -                            -                           -
 dhcp6-overrides.use-ntp            DHCPv6.UseNTP                -                           -
 dhcp6-overrides.use-routes         -                            !ipv6.ignore-auto-routes    -
-dhcp6-overrides.send-hostname      DHCPv6.SendHostname          ipv6.dhcp-send-hostname     -
-dhcp6-overrides.hostname           DHCPv6.Hostname              ipv6.dhcp-hostname          -
+dhcp6-overrides.send-hostname      -                            ipv6.dhcp-send-hostname     -
+dhcp6-overrides.hostname           -                            ipv6.dhcp-hostname          -
 parameters.ad-select               Bond.AdSelect                bond.ad_select              bond-ad-select
 parameters.all-slaves-active       Bond.AllSlavesActive         bond.all_slaves_active      bond-all-slaves-active
 parameters.arp-all-targets         Bond.ARPAllTargets           bond.arp_all_targets        bond-arp-all-targets
