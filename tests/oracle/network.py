@@ -293,6 +293,10 @@ def smartos(w):
 
 def smartos_expected(told, _links):
     made = DataSourceSmartOS.convert_smartos_network_data(told["nics"], told["resolvers"], told["domain"], told["routes"])
+    for element in made["config"]:
+        if any(subnet["type"] == "dhcp4" for subnet in element.get("subnets", [])):
+            # The lease tells it.
+            element.pop("mtu", None)
     return made if told["nics"] else None
 
 

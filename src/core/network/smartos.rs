@@ -65,7 +65,6 @@ fn device(
     };
     let mut device = Device::named(name);
     device.recognised_by(mac);
-    device.mtu = mtu;
     for ip in reader.elements(told.get("ips").unwrap_or(&Value::Null)) {
         match ip.as_text() {
             Some("dhcp") => device.dhcp4 = Dhcp::new(Method::Dhcp),
@@ -76,6 +75,8 @@ fn device(
             },
         }
     }
+    // A lease tells the MTU of today; the original's stays what it was at the first boot.
+    device.mtu = mtu.filter(|_| device.dhcp4.method.is_none());
     if told.get("primary").and_then(Value::as_bool) == Some(true) {
         for (led, six) in led.iter_mut().zip([false, true]) {
             let addressed = device.addresses.iter().any(|a| a.address.is_ipv6() == six);
