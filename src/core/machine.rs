@@ -46,6 +46,14 @@ pub enum Kind {
 pub trait Files {
     /// The whole content of the file at `path`, if it is at most `bytes_max` long.
     fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>>;
+    /// The same of a document, of which it matters why it cannot be had: `Ok(None)` if there is none. Files that know no
+    /// reasons have none to tell.
+    ///
+    /// # Errors
+    /// There is one that is too long, cannot be read, or is no regular file: in words, as the object of "but found".
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.read(path, bytes_max))
+    }
     /// The names in the directory at `path`, sorted; empty if there is no such directory.
     fn list(&self, path: &str) -> Vec<String>;
     /// What `path` names, following links; `None` if nothing.

@@ -92,6 +92,10 @@ impl Files for Recorder<'_> {
         Some(content)
     }
 
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+        self.files.document(path, bytes_max)
+    }
+
     fn list(&self, path: &str) -> Vec<String> {
         self.files.list(path)
     }

@@ -91,7 +91,11 @@ fn ask(name: &str, servers: &[IpAddr], until: Instant) -> Result<Vec<IpAddr>, Fa
                         found = format!("a truncated answer for {name} from {server}");
                     }
                     Err(error) => {
-                        found = format!("{error} instead of {name} from {server}");
+                        let silent = [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock];
+                        found = match silent.contains(&error.kind()) {
+                            true => format!("no answer for {name} from {server}"),
+                            false => format!("{error} instead of {name} from {server}"),
+                        };
                         // Who does not answer the one question will not answer the other.
                         break;
                     }

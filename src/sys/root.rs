@@ -251,6 +251,19 @@ impl Files for Root {
         self.load(path, bytes_max).ok()
     }
 
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+        let error = match self.load(path, bytes_max) {
+            Ok(bytes) => return Ok(Some(bytes)),
+            Err(error) => error,
+        };
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+            io::ErrorKind::FileTooLarge => Err(format!("more than {bytes_max} bytes")),
+            io::ErrorKind::InvalidInput => Err(String::from("no regular file")),
+            _ => Err(format!("a file that cannot be read ({error})")),
+        }
+    }
+
     /// Names that are not UTF-8 are left out: no fact of a machine has one.
     fn list(&self, path: &str) -> Vec<String> {
         // Most directories asked for are missing, which is cheaper to ask than to walk to.

@@ -36,6 +36,7 @@ mod program;
 mod renderers;
 mod report;
 mod roots;
+mod secrets;
 mod shell;
 mod smbios;
 #[allow(dead_code)]

@@ -49,7 +49,8 @@ impl Place<'_> {
         match self {
             Place::Directory(path) => {
                 let path = format!("{path}/{name}");
-                Ok(cloud.machine.files.read(&path, RESPONSE_BYTES_MAX))
+                let found = cloud.machine.files.document(&path, RESPONSE_BYTES_MAX);
+                found.map_err(|found| cloud.broken(&path, "a document", found))
             }
             Place::Volume(volume) => match cloud.machine.files.disk(&volume.name) {
                 Some(disk) => volume::read_file(&*disk, volume, name, RESPONSE_BYTES_MAX),

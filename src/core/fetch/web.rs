@@ -46,7 +46,8 @@ impl Web<'_> {
             // The original's working directory is /.
             Some(path) => {
                 let path = format!("/{}", path.trim_start_matches('/'));
-                Ok(self.files.read(&path, RESPONSE_BYTES_MAX))
+                let found = self.files.document(&path, RESPONSE_BYTES_MAX);
+                found.map_err(|found| Error::new(Blame::Unable, "fetch", path, "a document", found))
             }
             None => self.request(url),
         }

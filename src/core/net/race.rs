@@ -206,22 +206,22 @@ impl<W: Wires> Net<W> {
         if let Some(runner) = ours().find(|runner| runner.refusals > 0) {
             return format!("a connection refused by {} on {name}", runner.to);
         }
+        // Who has an address and finds no next hop need not be told of addresses that it does not have.
+        let mut silent = lane.hosts.silent();
+        let silent = silent.find(|(hop, _)| lane.hosts.get(*hop).is_none());
+        if let Some((hop, questions)) = silent.filter(|_| ours().next().is_some()) {
+            let kind = if hop.is_ipv4() {
+                "ARP requests"
+            } else {
+                "neighbour solicitations"
+            };
+            return format!("no answer to {questions} {kind} for {hop} on {name} in {waited}");
+        }
         if let Some(asked) = unanswered(lane, addresses) {
             return format!("no answer to {asked} on {name} in {waited}");
         }
-        if let Some(runner) = ours().next() {
-            let Runner { from, to, .. } = runner;
-            return match lane.hosts.silent().next() {
-                Some((hop, questions)) if lane.hosts.get(hop).is_none() => {
-                    let kind = if hop.is_ipv4() {
-                        "ARP requests"
-                    } else {
-                        "neighbour solicitations"
-                    };
-                    format!("no answer to {questions} {kind} for {hop} on {name} in {waited}")
-                }
-                _ => format!("no answer from {to} to {from} on {name} in {waited}"),
-            };
+        if let Some(Runner { from, to, .. }) = ours().next() {
+            return format!("no answer from {to} to {from} on {name} in {waited}");
         }
         let to = addresses.first().map(SocketAddr::ip);
         let to = to.map_or(String::from("anywhere"), |to| format!("{to}"));

@@ -1,0 +1,193 @@
+//! Secrets: what is planted in documents and addresses is on no console, in no file that everybody may read, in no report.
+
+use std::fs;
+use std::path::Path;
+
+use cloudseed_core::boot::{self, Booted, Options};
+use cloudseed_core::journal::Journal;
+use cloudseed_core::machine::Machine;
+use cloudseed_core::plan::Mode;
+use cloudseed_core::report;
+
+use crate::compile::{Scratch, write};
+use crate::sys::root::Root;
+use crate::sys::stream::Started;
+use crate::sys::template::Jinja;
+use crate::sys::world::{self, Settings};
+
+const SECRET: &str = "hunter2";
+
+/// A boot of a seed directory below `root`, with nothing else.
+fn boot(root: &Path, user_data: &str, meta_data: &str) -> Booted {
+    let seed = root.join("var/lib/cloud/seed/nocloud");
+    fs::create_dir_all(&seed).unwrap();
+    fs::create_dir_all(root.join("run")).unwrap();
+    fs::write(seed.join("user-data"), user_data).unwrap();
+    fs::write(seed.join("meta-data"), meta_data).unwrap();
+    let root = Root::new(root);
+    let machine = Machine::read(&root);
+    let journal = Journal::new();
+    let mut outside = world::open(
+        Settings::without_network(&root),
+        journal.clone(),
+        Started::now(),
+    );
+    let options = Options::default();
+    boot::boot(&machine, &mut *outside, &journal, &mut Jinja, options)
+}
+
+/// Where the planted secret shows to others than root.
+fn shown(root: &Path, booted: &Booted) -> Vec<String> {
+    let holds = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(SECRET);
+    let public = booted
+        .plan
+        .files()
+        .filter(|(_, mode, bytes)| *mode == Mode::Public && holds(bytes));
+    let mut shown: Vec<String> = public
+        .map(|(path, _, _)| path.as_str().to_string())
+        .collect();
+    if booted.line.contains(SECRET) {
+        shown.push(format!("the line: {}", booted.line));
+    }
+    let result = booted.plan.get("cloudseed/result.json").unwrap();
+    if holds(result) {
+        shown.push(String::from("result.json"));
+    }
+    write(root, &booted.plan);
+    if holds(&report::report(&Root::new(root), "again")) {
+        shown.push(String::from("the report"));
+    }
+    shown
+}
+
+#[test]
+fn what_is_wrong_with_a_document_is_told_without_it() {
+    let script_without = "hunter2 is no interpreter\n";
+    let multipart = |kind: &str, body: &str| {
+        format!(
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: {kind}\n\n{body}\n--B--\n"
+        )
+    };
+    for (number, (user_data, meta_data)) in [
+        (
+            String::from("#cloud-config\npassword: : hunter2\n"),
+            "instance-id: i\n",
+        ),
+        (
+            String::from("#cloud-config\npassword: !hunter2 x\n"),
+            "instance-id: i\n",
+        ),
+        (
+            String::from("#cloud-config\nmerge_how: hunter2\na: 1\n"),
+            "instance-id: i\n",
+        ),
+        (
+            multipart("text/x-shellscript", script_without),
+            "instance-id: i\n",
+        ),
+        (
+            multipart("text/cloud-boothook", script_without),
+            "instance-id: i\n",
+        ),
+        (
+            multipart("text/unknown", script_without),
+            "instance-id: i\n",
+        ),
+        (
+            multipart(
+                "text/cloud-config-jsonp",
+                "[{\"op\": \"remove\", \"path\": \"/hunter2\"}]",
+            ),
+            "instance-id: i\n",
+        ),
+        (
+            multipart("text/cloud-config-jsonp", "[{\"op\": \"hunter2"),
+            "instance-id: i\n",
+        ),
+        (
+            multipart(
+                "text/jinja2",
+                "## template: jinja\n#!/bin/sh\n{{ 'hunter2' / 0 }}",
+            ),
+            "instance-id: i\n",
+        ),
+        (
+            multipart(
+                "text/jinja2",
+                "## template: jinja\n#!/bin/sh\n{{ nothing }}hunter2",
+            ),
+            "instance-id: i\n",
+        ),
+        (
+            multipart("text/jinja2", "## template: hunter2\n#!/bin/sh\n"),
+            "instance-id: i\n",
+        ),
+        (
+            String::from("#include\nhttp://me:hunter2@127.0.0.1:1/x\n"),
+            "instance-id: i\n",
+        ),
+        (
+            String::from("#include\nhttp://127.0.0.1:1/x?sig=hunter2#hunter2\n"),
+            "instance-id: i\n",
+        ),
+        (
+            String::from("#include\nroot:hunter2:1:\n"),
+            "instance-id: i\n",
+        ),
+        (
+            String::from("#cloud-config\na: 1\n"),
+            "instance-id: i\nadmin_pass: : hunter2\n",
+        ),
+        (
+            String::from("#cloud-config\na: 1\n"),
+            "instance-id: i\nlocal-hostname: 'hunter2 x'\nlaunch-index: hunter2\n",
+        ),
+        (
+            String::from("#cloud-config\na: 1\n"),
+            "instance-id: i\nuser-data: hunter2\n",
+        ),
+        (
+            String::from("#!/bin/sh\necho hunter2\n"),
+            "instance-id: i\nvendor_data: hunter2\n",
+        ),
+        (
+            String::from("#cloud-config\na: 1\n"),
+            "instance-id: i\nseedfrom: http://me:hunter2@127.0.0.1:1/?sig=hunter2\n",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let scratch = Scratch::new(&format!("secret-{number}"));
+        let booted = boot(&scratch.0, &user_data, meta_data);
+        // A host name that is mended is everybody's.
+        let mended = meta_data.contains("local-hostname");
+        let shown = shown(&scratch.0, &booted);
+        assert!(
+            mended || shown.is_empty(),
+            "{user_data}{meta_data}: {shown:?}"
+        );
+    }
+}
+
+#[test]
+fn a_seed_that_cannot_be_read_says_why() {
+    let scratch = Scratch::new("seed-why");
+    let root = scratch.0.as_path();
+    let seed = root.join("var/lib/cloud/seed/nocloud");
+    fs::create_dir_all(&seed).unwrap();
+    let long = fs::File::create(seed.join("vendor-data")).unwrap();
+    long.set_len(17 << 20).unwrap();
+    fs::create_dir(seed.join("network-config")).unwrap();
+    let booted = boot(root, "#include\n/etc\n/nothing\n", "instance-id: i\n");
+    let log = String::from_utf8_lossy(booted.plan.get("cloudseed/log").unwrap()).into_owned();
+    fs::create_dir_all(root.join("etc")).unwrap();
+    for words in [
+        "vendor-data: expected a document, but found more than 16777216 bytes",
+        "network-config: expected a document, but found no regular file",
+        "/nothing: expected a document, but found nothing (404, or no such file)",
+    ] {
+        assert!(log.contains(words), "{words} in {log}");
+    }
+    assert!(booted.line.starts_with("degraded: "), "{}", booted.line);
+}
