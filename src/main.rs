@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use argh::FromArgs;
-use cloudseed_core::boot::{self, Booted, Options};
+use cloudseed_core::boot::handed::Handed;
+use cloudseed_core::boot::{self, Booted, Meanwhile, Options};
 use cloudseed_core::compile::amend;
 use cloudseed_core::fetch::FETCH_SECONDS_MAX;
 use cloudseed_core::fetch::web::Web;
@@ -33,6 +34,7 @@ use sys::kernel::Kernel;
 use sys::probe;
 use sys::root::Root;
 use sys::stream::Started;
+use sys::supervisor;
 use sys::template::Jinja;
 use sys::watch::Watch;
 use sys::world;
@@ -110,7 +112,7 @@ fn main() -> ExitCode {
         Command::Boot(boot) => boot.run(),
         Command::Identify(identify) => identify.run(),
         Command::Fetch(fetch) => {
-            let booted = rehearse(&fetch.root, fetch.platform, Watch::default());
+            let booted = rehearsed(&fetch.root, fetch.platform);
             let shown = booted
                 .instance
                 .as_ref()
@@ -118,7 +120,7 @@ fn main() -> ExitCode {
             tell(shown.ok_or(booted.line))
         }
         Command::Plan(plan) => {
-            let booted = rehearse(&plan.root, plan.platform, Watch::default());
+            let booted = rehearsed(&plan.root, plan.platform);
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
@@ -205,9 +207,26 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
     }))
 }
 
+/// A boot that writes nothing, for people, in one process.
+fn rehearsed(root: &Path, platform: Option<&'static Platform>) -> Booted {
+    rehearse(
+        root,
+        platform,
+        Watch::default(),
+        Started::now(),
+        &mut |_| {},
+    )
+}
+
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
-fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> Booted {
-    let (journal, started) = (Journal::new(), Started::now());
+fn rehearse(
+    root: &Path,
+    platform: Option<&'static Platform>,
+    watch: Watch,
+    started: Started,
+    meanwhile: Meanwhile,
+) -> Booted {
+    let journal = Journal::new();
     let root = Root::new(root);
     let machine = probe::machine(&root);
     let settings = match root.is_real() {
@@ -220,27 +239,48 @@ fn rehearse(root: &Path, platform: Option<&'static Platform>, watch: Watch) -> B
         handover: None,
         plan_bytes: root.plan_bytes(),
     };
-    boot::boot(&machine, &mut *outside, &journal, &mut Jinja, options)
+    let templates = &mut Jinja;
+    boot::boot_telling(
+        &machine,
+        &mut *outside,
+        &journal,
+        templates,
+        options,
+        meanwhile,
+    )
 }
 
 impl Boot {
     /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
-        let booted = rehearse(&self.root, self.platform, Watch::new(self.pcap, self.trace));
+        let started = Started::now();
+        let Handed {
+            plan, line, well, ..
+        } = supervisor::run(started, |teller| {
+            let watch = Watch::new(self.pcap, self.trace);
+            let so_far = &mut |handed: &Handed| teller.so_far(handed);
+            let booted = rehearse(&self.root, self.platform, watch, started, so_far);
+            Handed {
+                plan: booted.plan,
+                line: booted.line,
+                well: booted.well,
+                deadline: Duration::MAX,
+            }
+        });
         let root = Root::new(&self.root);
-        let written = root.carry_out(&booted.plan);
+        let written = root.carry_out(&plan);
         match &written {
             Ok(warnings) => {
-                let weight = match booted.well {
+                let weight = match well {
                     true => Weight::Notice,
                     false => Weight::Alarm,
                 };
-                console::say(&root, weight, &amend::line(booted.line, warnings));
+                console::say(&root, weight, &amend::line(line, warnings));
             }
             Err(error) => console::say(&root, Weight::Alarm, &format!("failed: {error}")),
         }
-        match self.strict && (written.is_err() || !booted.well) {
+        match self.strict && (written.is_err() || !well) {
             true => ExitCode::FAILURE,
             false => ExitCode::SUCCESS,
         }

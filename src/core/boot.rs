@@ -6,6 +6,7 @@
 //! [`Boot`] is one boot under way: what each step works with, and what they all add to (warnings, timings).
 
 pub mod fetch;
+pub mod handed;
 mod network;
 mod once;
 mod trust;
@@ -35,9 +36,10 @@ use crate::url::shown;
 use crate::userdata::template::{self, Limits, TEMPLATES_SECONDS_MAX, Templates};
 use crate::userdata::{self, Includes, launch};
 use crate::value::{Map, Value};
-use crate::warning::Warning;
+use crate::warning::{Blame, Error, Warning};
 
 use fetch::{Candidates, Fetched};
+use handed::Handed;
 use once::{Kept, Once};
 
 /// How far behind a metadata service's clock the machine's may be without a word about it.
@@ -56,6 +58,12 @@ pub struct Options {
     /// Most bytes that the plan may have, where there is less room for it than [`PLAN_BYTES_MAX`].
     pub plan_bytes: Option<usize>,
 }
+
+/// The longest that a whole boot may take where nobody says otherwise, in seconds.
+pub const BOOT_SECONDS_MAX: u64 = 90;
+
+/// Who is told how far a boot is: with that, something is left of one that does not come to its end.
+pub type Meanwhile<'a> = &'a mut dyn FnMut(&Handed);
 
 /// What came of a boot.
 pub struct Booted {
@@ -83,6 +91,8 @@ pub struct Boot<'a> {
     budget: Budget,
     /// How large the plan may be.
     plan_bytes: usize,
+    /// When the whole boot is to be over, on the outside's clock.
+    deadline: Duration,
 }
 
 /// Boots: all the verbs, one after the other.
@@ -93,7 +103,41 @@ pub fn boot(
     templates: &mut dyn Templates,
     options: Options,
 ) -> Booted {
-    Boot::new(machine, outside, journal, templates, options).run()
+    Boot::new(machine, outside, journal, templates, options).run(&mut |_| {})
+}
+
+/// Boots, and hands over what there would be if it ended here: once the owner's word is known, and once there is an instance.
+pub fn boot_telling(
+    machine: &Machine,
+    outside: &mut dyn Outside,
+    journal: &Journal,
+    templates: &mut dyn Templates,
+    options: Options,
+    meanwhile: Meanwhile,
+) -> Booted {
+    Boot::new(machine, outside, journal, templates, options).run(meanwhile)
+}
+
+/// What is written of a boot that came to nothing, and the line for the console.
+pub fn failed(error: &Error) -> Handed {
+    let outcome = Outcome {
+        ending: Ending::Failed(error),
+        identified: Identified::default(),
+        warnings: &[],
+        log: &[],
+        timings: &[],
+        network: Value::Null,
+        handover: Handover::default(),
+        systemd: false,
+        clock: None,
+        plan_bytes: PLAN_BYTES_MAX,
+    };
+    Handed {
+        plan: compile::compile(&outcome).0,
+        line: format!("failed: {error}"),
+        well: false,
+        deadline: Duration::from_secs(BOOT_SECONDS_MAX),
+    }
 }
 
 impl<'a> Boot<'a> {
@@ -115,7 +159,9 @@ impl<'a> Boot<'a> {
             .plan_bytes
             .unwrap_or(PLAN_BYTES_MAX)
             .min(PLAN_BYTES_MAX);
+        let limit = settings.deadline;
         Boot {
+            deadline: limit.unwrap_or(Duration::from_secs(BOOT_SECONDS_MAX)),
             machine,
             warnings: settings.warnings.clone(),
             settings,
@@ -130,9 +176,12 @@ impl<'a> Boot<'a> {
         }
     }
 
-    fn run(mut self) -> Booted {
+    fn run(mut self, meanwhile: Meanwhile) -> Booted {
         self.configure_by_url();
         let identified = self.timed("identify", Boot::identify);
+        let (end, place) = ("the boot to come to its end", "boot");
+        let cut = Error::new(Blame::Unable, "boot", place, end, "an end before");
+        meanwhile(&self.so_far(Ending::Failed(&cut), &identified));
         let mut fetched = self.timed("fetch", |boot| boot.fetch(&identified));
         if let Fetched::Instance(instance) = &mut fetched {
             let (machine, settings) = (self.machine, &self.settings);
@@ -146,6 +195,12 @@ impl<'a> Boot<'a> {
         let meant = match &fetched {
             Fetched::Instance(instance) => {
                 let data = InstanceData::new(instance, &self.machine.kernel);
+                let raw = Found {
+                    instance,
+                    data: &data,
+                    config: &Config::default(),
+                };
+                meanwhile(&self.so_far(Ending::Found(raw), &identified));
                 let parts = self.timed("decode", |boot| boot.decode(instance, &data));
                 let config = self.timed("merge", |boot| boot.merge(parts));
                 Some((data, config))
@@ -175,6 +230,15 @@ impl<'a> Boot<'a> {
             instance,
             well,
         }
+    }
+
+    /// When a step is to be over that may take so many seconds of those that are left.
+    fn within(&self, seconds: u64) -> Duration {
+        let until = self
+            .outside
+            .now()
+            .saturating_add(Duration::from_secs(seconds));
+        until.min(self.deadline)
     }
 
     /// Runs a step, and measures it.
@@ -238,9 +302,10 @@ impl<'a> Boot<'a> {
             },
             named: found.named || !chosen.is_empty(),
         };
-        let limit = self.settings.deadline;
-        let limit = limit.unwrap_or(Duration::from_secs(FETCH_SECONDS_MAX));
-        let deadline = self.outside.now().saturating_add(limit);
+        let deadline = match self.settings.deadline {
+            Some(_) => self.deadline,
+            None => self.within(FETCH_SECONDS_MAX),
+        };
         fetch::fetch(
             self.machine,
             &self.settings,
@@ -255,8 +320,7 @@ impl<'a> Boot<'a> {
     /// Takes the documents apart, user-data first, then what the operator of the cloud added, and renders the templates. Where
     /// includes are strict, one that fails leaves nothing of any document.
     fn decode(&mut self, instance: &Instance, data: &InstanceData) -> Vec<Parts> {
-        let limit = Duration::from_secs(FETCH_SECONDS_MAX);
-        let deadline = self.outside.now().saturating_add(limit);
+        let deadline = self.within(FETCH_SECONDS_MAX);
         let (mut decoded, mut includes_lost) = (Vec::new(), 0);
         for document in [
             Document::UserData,
@@ -318,8 +382,7 @@ impl<'a> Boot<'a> {
 
     /// Renders the parts that are templates, with what this boot will write of the instance.
     fn render(&mut self, data: &InstanceData, decoded: Vec<Parts>) -> Vec<Parts> {
-        let most = Duration::from_secs(TEMPLATES_SECONDS_MAX);
-        let until = self.outside.now().saturating_add(most);
+        let until = self.within(TEMPLATES_SECONDS_MAX);
         let left = || until.saturating_sub(self.outside.now());
         let limits = Limits {
             budget: &self.budget,
@@ -368,12 +431,20 @@ impl<'a> Boot<'a> {
         }
         let so_far = line(&ending, &self.warnings, self.outside.now());
         self.note(format_args!("{so_far}"));
+        let (mut plan, more) = self.products(ending, identified);
+        core::mem::take(&mut self.kept).put(&mut plan);
+        self.warnings.extend(more);
+        (plan, line(&ending, &self.warnings, self.outside.now()))
+    }
+
+    /// What there is to write if this is the end.
+    fn products(&self, ending: Ending, identified: &identify::Outcome) -> (Plan, Vec<Warning>) {
         let clock = (self.outside.wall(), self.outside.heard());
         let clock = Some(clock).filter(|(wall, heard)| *heard > wall.saturating_add(BEHIND_MAX));
         let maybe: Vec<String> = identified.maybe.iter().map(|name| (*name).into()).collect();
         let learnt = self.outside.learnt();
         let network: Vec<Value> = learnt.iter().map(Learnt::value).collect();
-        let outcome = Outcome {
+        compile::compile(&Outcome {
             ending,
             identified: Identified {
                 result: identified.answer.word(),
@@ -388,11 +459,18 @@ impl<'a> Boot<'a> {
             systemd: self.machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
             handover: self.handover(),
             plan_bytes: self.plan_bytes,
-        };
-        let (mut plan, more) = compile::compile(&outcome);
-        core::mem::take(&mut self.kept).put(&mut plan);
-        self.warnings.extend(more);
-        (plan, line(&ending, &self.warnings, self.outside.now()))
+        })
+    }
+
+    fn so_far(&self, ending: Ending, identified: &identify::Outcome) -> Handed {
+        let (plan, more) = self.products(ending, identified);
+        let warnings: Vec<Warning> = self.warnings.iter().cloned().chain(more).collect();
+        Handed {
+            plan,
+            line: line(&ending, &warnings, self.outside.now()),
+            well: matches!(ending, Ending::Found(_)),
+            deadline: self.deadline,
+        }
     }
 }
 

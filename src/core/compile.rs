@@ -175,6 +175,9 @@ pub static PRODUCTS: [Product; 13] = [
     },
 ];
 
+/// Where documents lie that are not fetched again, below /run: no product, for they are another boot's as well.
+pub const URL_CACHE: &str = "cloudseed/urlcache";
+
 impl Product {
     /// Who may read the file at this path, if it is one of this product's.
     fn mode(&self, path: &str) -> Option<Mode> {
@@ -184,6 +187,18 @@ impl Product {
         };
         let (_, mode) = self.files.iter().find(|(pattern, _)| is_it(pattern))?;
         Some(*mode)
+    }
+}
+
+/// True if a boot may write a file at this path below /run that these may read.
+pub fn may_be(path: &str, mode: Mode) -> bool {
+    let mut modes = PRODUCTS.iter().filter_map(|product| product.mode(path));
+    let kept = path
+        .strip_prefix(URL_CACHE)
+        .is_some_and(|name| name.starts_with('/'));
+    match mode {
+        Mode::Private => kept || modes.next().is_some(),
+        Mode::Public => modes.any(|mode| mode == Mode::Public),
     }
 }
 

@@ -130,6 +130,16 @@ impl Plan {
         self.files.insert(path, (mode, bytes.into()));
     }
 
+    /// Adds the files of another, in the place of those of the same paths.
+    pub fn extend(&mut self, other: Plan) {
+        self.files.extend(other.files);
+    }
+
+    /// Takes a file out, if it is there.
+    pub fn remove(&mut self, path: &str) {
+        self.files.retain(|known, _| known.as_str() != path);
+    }
+
     /// The files, by path.
     pub fn files(&self) -> impl Iterator<Item = (&RunPath, Mode, &[u8])> {
         self.files

@@ -19,6 +19,7 @@ pub mod resolver;
 pub mod room;
 pub mod root;
 pub mod stream;
+pub mod supervisor;
 #[cfg(feature = "jinja")]
 pub mod template;
 #[cfg(not(feature = "jinja"))]

@@ -148,8 +148,8 @@ impl Root {
     /// Writes as much as fits of what there is to say when nothing else does; hints of an earlier plan are no longer true.
     fn say_full(&self, run: &Directory, plan: &Plan, error: &Error, earlier: &[RunPath]) {
         let left = [
-            amend::failed(plan, error, true),
-            amend::failed(plan, error, false),
+            amend::small(plan, error, true),
+            amend::small(plan, error, false),
             amend::status_only(),
         ];
         if left.iter().any(|left| self.replace(run, left, &[]).is_ok()) {

@@ -39,6 +39,7 @@ mod roots;
 mod secrets;
 mod shell;
 mod smbios;
+mod supervisor;
 #[allow(dead_code)]
 #[path = "../../src/sys/mod.rs"]
 mod sys;

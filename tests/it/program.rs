@@ -8,7 +8,7 @@ use crate::cables::script;
 
 /// A new machine: `nic NAME …` shows interfaces to it, `card NAME …` those that are devices, `boot WORD …` boots it. Its /run is its
 /// own, and its line for the kernel's log gets lost.
-const MACHINE: &str = r#"
+pub const MACHINE: &str = r#"
     exec 2>&1
     mount -t tmpfs none /run
     mount --bind /dev/null /dev/kmsg

@@ -9,14 +9,12 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::bytes::Bytes;
+use crate::compile::URL_CACHE;
 use crate::digest::sha256;
 use crate::machine::Files;
 use crate::plan::{Mode, Plan, RunPath};
 use crate::userdata::{DOCUMENT_BYTES_MAX, Includes};
 use crate::warning::Error;
-
-/// Where the documents are, below `/run`.
-const CACHE: &str = "cloudseed/urlcache";
 
 /// Documents that were included once, by the names of their files.
 #[derive(Debug, Default)]
@@ -26,7 +24,7 @@ impl Kept {
     /// Adds their files.
     pub fn put(self, plan: &mut Plan) {
         for (name, body) in self.0 {
-            if let Some(path) = RunPath::new(&format!("{CACHE}/{name}")) {
+            if let Some(path) = RunPath::new(&format!("{URL_CACHE}/{name}")) {
                 plan.put(path, Mode::Private, body);
             }
         }
@@ -52,7 +50,7 @@ impl Includes for Once<'_> {
         }
         let name = sha256(format!("{}\n{url}", self.instance_id).as_bytes());
         let now = self.kept.0.get(&name).cloned();
-        let path = format!("/run/{CACHE}/{name}");
+        let path = format!("/run/{URL_CACHE}/{name}");
         let kept = || self.files.read(&path, DOCUMENT_BYTES_MAX).map(Bytes::from);
         let body = match now.or_else(kept) {
             Some(body) => body,

@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::environment;
 use super::report::{line_of, words};
 use crate::json;
 use crate::plan::{Mode, Plan, RunPath};
@@ -16,6 +17,7 @@ use crate::warning::{Error, Warning};
 const STATUS: &str = "cloudseed/status";
 const RESULT: &str = "cloudseed/result.json";
 const LOG: &str = "cloudseed/log";
+const ENVIRONMENT: &str = "cloudseed/metadata.env";
 const RUN: &str = "cloudseed/run";
 /// Most bytes of the log that are kept where there is no room; the last ones.
 const LOG_BYTES_MAX: usize = 2 << 10;
@@ -39,17 +41,28 @@ pub fn degraded(plan: &Plan, warnings: &[Warning]) -> Plan {
     reports
 }
 
-/// What is left of `plan` where there is no room for it: that it failed, why, and, if there is room `for_run`, `run`, which
-/// then has nothing to run.
-pub fn failed(plan: &Plan, error: &Error, for_run: bool) -> Plan {
+/// The reports of `plan`, with the error by which it failed.
+pub fn failed(plan: &Plan, error: &Error) -> Plan {
     let mut reports = Plan::default();
     let mut result = result(plan);
     result.insert("error", words(&error.what));
-    let whole = text(plan, LOG);
-    let start = whole.floor_char_boundary(whole.len().saturating_sub(LOG_BYTES_MAX));
-    let mut log = String::from(whole.get(start..).unwrap_or_default());
+    let mut log = text(plan, LOG);
     log_line(&mut log, &format!("failed: {error}"));
     put(&mut reports, plan, "failed", result, log);
+    reports
+}
+
+/// What is left of `plan` where there is no room for it: that it failed, why, and, if there is room `for_run`, `run`, which
+/// then has nothing to run.
+pub fn small(plan: &Plan, error: &Error, for_run: bool) -> Plan {
+    let mut reports = failed(plan, error);
+    let whole = text(&reports, LOG);
+    let start = whole.ceil_char_boundary(whole.len().saturating_sub(LOG_BYTES_MAX));
+    let end = whole.get(start..).unwrap_or_default();
+    if let Some(path) = RunPath::new(LOG) {
+        reports.put(path, Mode::Private, end);
+    }
+    reports.remove(ENVIRONMENT);
     let run = plan.get(RUN).filter(|_| for_run);
     if let (Some(path), Some(run)) = (RunPath::new(RUN), run) {
         reports.put(path, Mode::Private, run);
@@ -80,16 +93,22 @@ pub fn line(line: String, warnings: &[Warning]) -> String {
 
 fn put(reports: &mut Plan, plan: &Plan, status: &str, mut result: Map, log: String) {
     result.insert("status", status);
+    let (before, environment) = (word(plan), text(plan, ENVIRONMENT));
+    let environment = environment.replacen(
+        &environment::status_line(before),
+        &environment::status_line(status),
+        1,
+    );
     let files = [
+        (ENVIRONMENT, environment),
         (STATUS, format!("{status}\n")),
         (RESULT, json::write_indented(&result.into()) + "\n"),
         (LOG, log),
     ];
     for (path, text) in files {
-        let mode = plan.files().find(|(known, _, _)| known.as_str() == path);
-        let mode = mode.map_or(Mode::Private, |(_, mode, _)| mode);
-        if let Some(path) = RunPath::new(path) {
-            reports.put(path, mode, text);
+        let known = plan.files().find(|(known, _, _)| known.as_str() == path);
+        if let Some((path, mode, _)) = known {
+            reports.put(path.clone(), mode, text);
         }
     }
 }
@@ -176,11 +195,11 @@ mod tests {
         let long = "ä".repeat(LOG_BYTES_MAX);
         plan.put(RunPath::new(LOG).unwrap(), Mode::Private, long);
         let error = Error::new(Blame::Unable, "write", "/run", "room", "none");
-        let left = failed(&plan, &error, true);
+        let left = small(&plan, &error, true);
         let paths: Vec<&str> = left.files().map(|(path, _, _)| path.as_str()).collect();
         assert_eq!(paths, [LOG, RESULT, RUN, STATUS]);
         assert_eq!(at(&left, STATUS), "failed\n");
-        assert!(at(&left, LOG).len() < LOG_BYTES_MAX + 100);
+        assert!(at(&left, LOG).len() <= LOG_BYTES_MAX);
         assert!(at(&left, LOG).ends_with("] failed: write: /run: expected room, but found none\n"));
         let result = json::read(at(&left, RESULT).as_bytes()).unwrap();
         assert_eq!(

@@ -23,10 +23,17 @@ const META_DATA: [(&str, &str); 4] = [
     ("instance-type", "INSTANCE_TYPE"),
 ];
 
+/// The line that says how the boot went.
+pub(super) fn status_line(status: &str) -> String {
+    let mut text = String::new();
+    line(&mut text, "STATUS", Some(status));
+    text
+}
+
 /// Adds `metadata.env`; with no instance it holds the status, and the platform's name where that is all that is known.
 pub(super) fn print(products: &mut Products, outcome: &Outcome) {
     let mut text = String::new();
-    line(&mut text, "STATUS", Some(products.status(outcome)));
+    text.push_str(&status_line(products.status(outcome)));
     match outcome.ending {
         Ending::Found(found) => {
             facts(&mut text, found.instance);

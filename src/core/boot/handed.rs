@@ -1,0 +1,229 @@
+//! Handed: what a boot hands to the process that writes, as bytes. Whoever made them may have been taken over by what it read,
+//! so that everything is checked when it is taken back.
+//!
+//! ```text
+//!   handed = well deadline line count *file
+//!   file   = path mode content
+//!   well   = %x00 / %x01          deadline = u64, microseconds
+//!   mode   = %x00 / %x01          count    = u32
+//!   line, path, content = u32 length, bytes
+//! ```
+//! Numbers are little-endian.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use nom::multi::length_data;
+use nom::number::complete::{le_u8, le_u32, le_u64};
+use nom::{IResult, Parser};
+
+use crate::boot;
+use crate::compile::{self, amend};
+use crate::plan::{Mode, Plan, RunPath};
+use crate::warning::Error;
+
+/// Most bytes of one plan, with its paths: what may lie in /run. All documents and parts together are below it.
+pub const HANDED_BYTES_MAX: usize = 256 << 20;
+/// Most files of one plan: every part and its script, and what else there is.
+pub const FILES_MAX: u32 = 16_384;
+
+/// A plan, and what to say of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handed {
+    /// The files.
+    pub plan: Plan,
+    /// The line for the console.
+    pub line: String,
+    /// False if there should be an instance and there is none.
+    pub well: bool,
+    /// When the whole boot is to be over, since the program started.
+    pub deadline: Duration,
+}
+
+impl Handed {
+    /// As bytes.
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.push(u8::from(self.well));
+        let deadline = u64::try_from(self.deadline.as_micros()).unwrap_or(u64::MAX);
+        bytes.extend(deadline.to_le_bytes());
+        long(&mut bytes, self.line.as_bytes());
+        number(&mut bytes, self.plan.files().count());
+        for (path, mode, content) in self.plan.files() {
+            long(&mut bytes, path.as_str().as_bytes());
+            bytes.push(u8::from(mode == Mode::Public));
+            long(&mut bytes, content);
+        }
+        bytes
+    }
+
+    /// From bytes. `None` if they are not all of one, name a file that no boot writes, or would show everybody what is not
+    /// for everybody.
+    pub fn read(bytes: &[u8]) -> Option<Handed> {
+        if bytes.len() > HANDED_BYTES_MAX {
+            return None;
+        }
+        let (rest, (well, deadline, line, count)) = (le_u8, le_u64, data, le_u32)
+            .parse(bytes)
+            .ok()
+            .filter(|(_, (_, _, _, count))| *count <= FILES_MAX)?;
+        let (mut rest, mut plan) = (rest, Plan::default());
+        for _ in 0..count {
+            let (behind, (path, mode, content)) = (data, le_u8, data).parse(rest).ok()?;
+            rest = behind;
+            let path = RunPath::new(core::str::from_utf8(path).ok()?)?;
+            let mode = match mode {
+                0 => Mode::Private,
+                1 => Mode::Public,
+                _ => return None,
+            };
+            if !compile::may_be(path.as_str(), mode) {
+                return None;
+            }
+            plan.put(path, mode, content);
+        }
+        rest.is_empty().then_some(Handed {
+            plan,
+            line: String::from(core::str::from_utf8(line).ok()?),
+            well: well == 1,
+            deadline: Duration::from_micros(deadline),
+        })
+    }
+}
+
+/// What is left of a boot that was cut off, by what it had handed over last.
+pub fn cut_off(so_far: Option<Handed>, error: &Error) -> Handed {
+    let Some(mut handed) = so_far else {
+        return boot::failed(error);
+    };
+    let reports = match handed.well {
+        true => amend::degraded(&handed.plan, core::slice::from_ref(&error.what)),
+        false => amend::failed(&handed.plan, error),
+    };
+    handed.plan.extend(reports);
+    handed.line = match handed.well {
+        true => amend::line(handed.line, core::slice::from_ref(&error.what)),
+        false => format!("failed: {error}"),
+    };
+    handed
+}
+
+fn data(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    length_data(le_u32).parse(input)
+}
+
+fn long(bytes: &mut Vec<u8>, text: &[u8]) {
+    number(bytes, text.len());
+    bytes.extend_from_slice(text);
+}
+
+/// A length; one that does not fit is refused where it is read, because then nothing fits.
+fn number(bytes: &mut Vec<u8>, number: usize) {
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    bytes.extend(number.to_le_bytes());
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::warning::Blame;
+
+    fn handed(files: &[(&str, Mode)]) -> Handed {
+        let mut plan = Plan::default();
+        for (path, mode) in files {
+            plan.put(RunPath::new(path).unwrap(), *mode, "text");
+        }
+        Handed {
+            plan,
+            line: String::from("found: ä"),
+            well: true,
+            deadline: Duration::from_secs(90),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_less() {
+        let whole = handed(&[
+            ("cloudseed/status", Mode::Public),
+            ("cloudseed/parts/001-a", Mode::Private),
+            ("cloudseed/urlcache/ab", Mode::Private),
+        ]);
+        let bytes = whole.write();
+        assert_eq!(Handed::read(&bytes), Some(whole));
+        for length in 0..bytes.len() {
+            assert_eq!(Handed::read(&bytes[..length]), None, "{length}");
+        }
+        let longer: Vec<u8> = bytes.iter().copied().chain([0]).collect();
+        assert_eq!(Handed::read(&longer), None);
+        for at in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 0xff;
+            // Whatever it is, it stays in its rooms.
+            let read = Handed::read(&bytes).unwrap_or_default();
+            for (path, mode, _) in read.plan.files() {
+                assert!(compile::may_be(path.as_str(), mode));
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_boot_writes_is_refused() {
+        for (path, mode) in [
+            ("systemd/network/10-x.network", Mode::Public),
+            ("cloudseed/other", Mode::Private),
+            ("cloudseed/user-data", Mode::Public),
+            ("cloudseed/urlcache/ab", Mode::Public),
+        ] {
+            assert_eq!(
+                Handed::read(&handed(&[(path, mode)]).write()),
+                None,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_boot_that_was_cut_off_is_told() {
+        let error = Error::new(Blame::Unable, "boot", "worker", "it to end", "signal 9");
+        let text = |handed: &Handed, path: &str| {
+            String::from_utf8(handed.plan.get(path).unwrap().to_vec()).unwrap()
+        };
+        let early = cut_off(None, &error);
+        let line = "failed: boot: worker: expected it to end, but found signal 9";
+        assert_eq!(early.line, line);
+        let mut later = early.clone();
+        later.line = String::from("none");
+        later = cut_off(Some(later), &error);
+        assert_eq!(later.line, line);
+        for handed in [&early, &later] {
+            assert!(!handed.well);
+            assert_eq!(text(handed, "cloudseed/status"), "failed\n");
+            assert!(text(handed, "cloudseed/result.json").contains("signal 9"));
+        }
+        let mut found = early;
+        for (path, content) in [
+            ("cloudseed/status", "found\n"),
+            (
+                "cloudseed/metadata.env",
+                "CLOUDSEED_STATUS=\"found\"\nCLOUDSEED_X=\"found\"\n",
+            ),
+        ] {
+            found
+                .plan
+                .put(RunPath::new(path).unwrap(), Mode::Public, content);
+        }
+        found.well = true;
+        found.line = String::from("found: Ec2");
+        let found = cut_off(Some(found), &error);
+        assert!(found.well);
+        assert_eq!(found.line, line.replace("failed: ", "degraded: Ec2; "));
+        assert_eq!(text(&found, "cloudseed/status"), "degraded\n");
+        assert_eq!(
+            text(&found, "cloudseed/metadata.env"),
+            "CLOUDSEED_STATUS=\"degraded\"\nCLOUDSEED_X=\"found\"\n"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! The program as two processes: whatever the one that reads dies of, the other tells, writes what there is, and leaves the
+//! interfaces as they were.
+
+use crate::cables::script;
+use crate::program::MACHINE;
+
+/// `begin WORD …` boots in the background until the cloud has seen a request of the form `$1`; then `$parent` and `$worker`
+/// are its processes. `told` says how it ended.
+const BEGIN: &str = r#"
+    begin() {
+        disguise
+        "$PROGRAM" boot --platform Ec2 2> $DIR/errors &
+        parent=$!
+        tries=0
+        until grep -q "$1" $DIR/cloud || [ $tries -ge 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+        worker=$(pgrep -P $parent)
+        ip -o link show c0 | grep -o '[<,]UP[,>]'
+    }
+    told() {
+        wait $parent && echo ended well
+        dump > $DIR/after
+        diff $DIR/before $DIR/after && echo unchanged
+        cat /run/cloudseed/status
+        ls /run | grep cloudseed
+        tail -n 1 /run/cloudseed/log | sed 's/^\[ *[0-9.]*\] //'
+    }
+    card c0
+"#;
+
+#[test]
+fn whatever_a_worker_dies_of_is_told() {
+    for (kill, found) in [
+        ("kill -KILL $worker", "its end by signal: 9 (SIGKILL)"),
+        ("kill -ABRT $worker", "its end by signal: 6 (SIGABRT)"),
+        // A request to end is the supervisor's to hear, whoever else hears it.
+        ("kill -TERM $worker $parent", "a request to end (signal 15)"),
+        ("kill -TERM $parent", "a request to end (signal 15)"),
+    ] {
+        let said = script(
+            "worker",
+            &[
+                MACHINE,
+                BEGIN,
+                "cloud 'mute /latest/api/token'\ndump > $DIR/before\nbegin 'PUT .*token'\n",
+                kill,
+                "\ntold\n",
+            ],
+        );
+        let expected = format!(
+            ",UP,\nended well\nunchanged\nfailed\ncloudseed\nfailed: boot: worker: expected a result, but found {found}\n"
+        );
+        assert_eq!(said, expected, "{kill}");
+    }
+}
+
+#[test]
+fn what_was_fetched_is_not_lost() {
+    let said = script(
+        "fetched",
+        &[
+            MACHINE,
+            BEGIN,
+            r#"
+        mkdir -p $DIR/answers
+        cp -r tests/roots/ec2/cloud/. $DIR/answers
+        printf '#include\nhttp://169.254.169.254/never\n' > $DIR/answers/GET/latest/user-data
+        $CLOUD $DIR/answers --interface s0 'mute /never' 2> $DIR/cloud & sleep 0.5
+        dump > $DIR/before
+        begin 'GET .*/never'
+        kill -KILL $worker
+        told
+        gunzip < /run/cloudseed/user-data
+        grep STATUS /run/cloudseed/metadata.env
+        grep -c i- /run/cloudseed/instance-data.json
+    "#,
+        ],
+    );
+    let expected = ",UP,\nended well\nunchanged\ndegraded\ncloudseed\nboot: worker: expected a result, but found \
+        its end by signal: 9 (SIGKILL)\n#include\nhttp://169.254.169.254/never\nCLOUDSEED_STATUS=\"degraded\"\n";
+    assert!(said.starts_with(expected), "{said}");
+}
+
+#[test]
+fn a_worker_goes_with_its_supervisor() {
+    let said = script(
+        "supervisor",
+        &[
+            MACHINE,
+            BEGIN,
+            r#"
+        cloud 'mute /latest/api/token'
+        dump > $DIR/before
+        begin 'PUT .*token'
+        kill -KILL $parent
+        wait $parent || true
+        tries=0
+        dump > $DIR/after
+        until cmp -s $DIR/before $DIR/after || [ $tries -ge 50 ]; do sleep 0.1; tries=$((tries + 1)); dump > $DIR/after; done
+        diff $DIR/before $DIR/after && echo unchanged
+        case $(cut -d ' ' -f 3 /proc/$worker/stat 2> /dev/null) in '' | Z) echo gone ;; esac
+    "#,
+        ],
+    );
+    assert_eq!(said, ",UP,\nKilled\nunchanged\ngone\n");
+}
+
+#[test]
+fn a_worker_without_memory_leaves_the_documents() {
+    let said = script(
+        "memory",
+        &[r#"
+        exec 2>&1
+        seed=$DIR/root/var/lib/cloud/seed/nocloud
+        mkdir -p $seed $DIR/root/run
+        echo 'instance-id: i-1' > $seed/meta-data
+        {
+            printf 'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n\n'
+            for number in 1 2; do
+                printf -- '--b\nContent-Type: application/gzip\nContent-Transfer-Encoding: base64\n\n'
+                { echo '#!/bin/sh'; head -c 31000000 /dev/zero; } | gzip -9 | base64
+            done
+            echo '--b--'
+        } | gzip -9 > $seed/user-data
+        ulimit -d 120000
+        SYSTEMD_VIRTUALIZATION=none "$PROGRAM" boot --root $DIR/root 2>&1 | grep -a '^cloudseed:'
+        cat $DIR/root/run/cloudseed/status
+        cmp $seed/user-data $DIR/root/run/cloudseed/user-data && echo whole
+        ls $DIR/root/run
+    "#],
+    );
+    let (line, rest) = said.split_once('\n').unwrap();
+    assert!(
+        line.starts_with("cloudseed: degraded: NoCloud i-1 "),
+        "{said}"
+    );
+    assert!(line.contains("its end by signal: 6 (SIGABRT)"), "{said}");
+    assert_eq!(rest, "degraded\nwhole\ncloud-init\ncloudseed\n");
+}
