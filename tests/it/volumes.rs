@@ -285,6 +285,38 @@ fn a_bridge_between_udf_and_iso9660() {
     check_seed(&image, &long, false);
 }
 
+#[test]
+fn a_disc_of_udf_alone() {
+    let scratch = Scratch::new();
+    let (seed, long) = seed(&scratch);
+    let image = scratch.path("udf.iso");
+    make(
+        "genisoimage",
+        &["-quiet", "-udf", "-r", "-V", "cidata", "-o", &image, &seed],
+    );
+    // Without the descriptors of iso9660 there is nothing but UDF.
+    for sector in 16..24 {
+        let mut id = [0; 5];
+        let file = fs::File::open(&image).unwrap();
+        file.read_exact_at(&mut id, sector * 2048 + 1).unwrap();
+        if &id == b"CD001" {
+            overwrite(&image, sector * 2048 + 1, b"BEA01");
+        }
+    }
+    assert_eq!(read(&image).1.kind.as_deref(), Some("udf"));
+    check_seed(&image, &long, false);
+    let whole = fs::read(&image).unwrap();
+    let volume = read(&image).1;
+    let used: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
+    for (turn, at) in used.iter().step_by(used.len() / 500 + 1).enumerate() {
+        let mut damaged = whole.clone();
+        damaged[*at] ^= 1 << (turn % 8);
+        let disk = crate::tree::Image(damaged);
+        let _ = volume::list(&disk, &volume, "");
+        let _ = volume::read_file(&disk, &volume, "meta-data", 1 << 20);
+    }
+}
+
 /// An image, and some bytes written over it.
 fn overwrite(image: &str, at: u64, bytes: &[u8]) {
     let file = fs::File::options().write(true).open(image).unwrap();

@@ -1,6 +1,6 @@
 //! Volumes: block devices and the file systems on them, read without mounting.
 //!
-//! [`scan`] reads superblocks, two or three small reads per device. [`read_file`] and [`list`] walk the three kinds of
+//! [`scan`] reads superblocks, two or three small reads per device. [`read_file`] and [`list`] walk the four kinds of
 //! file system that clouds hand out seeds on. A volume is a stranger's bytes: every walk is bounded, and sizes it
 //! claims are believed only as far as its bytes go.
 
@@ -228,13 +228,17 @@ fn read(disk: &dyn Disk, offset: u64, length: usize) -> Result<Vec<u8>, Damage> 
 
 fn open<'a>(disk: &'a dyn Disk, volume: &Volume) -> Result<Box<dyn Tree + 'a>, Damage> {
     match volume.kind.as_deref() {
-        // A volume of UDF may be a bridge to iso9660, and where seeds are on UDF it is.
-        Some("iso9660" | "udf") => Ok(Box::new(iso9660::open(disk)?)),
+        Some("iso9660") => Ok(Box::new(iso9660::open(disk)?)),
+        // A bridge to iso9660 may hold another tree there, which says that this is UDF.
+        Some("udf") => match udf::open(disk) {
+            Ok(tree) => Ok(Box::new(tree)),
+            Err(damage) => iso9660::open(disk).map_or(Err(damage), |tree| Ok(Box::new(tree))),
+        },
         Some("vfat") => Ok(Box::new(fat::open(disk)?)),
         Some("ext2" | "ext3" | "ext4") => Ok(Box::new(ext::open(disk)?)),
         other => Err(Damage {
             blame: Blame::Unable,
-            expected: String::from("a file system of iso9660, vfat, ext2, ext3 or ext4"),
+            expected: String::from("a file system of iso9660, udf, vfat, ext2, ext3 or ext4"),
             found: String::from(other.unwrap_or("none known")),
         }),
     }
