@@ -1,6 +1,6 @@
 """What the original's renderers write, beside what ours write, key by key.
 
-    renderers.py SEED COUNT     COUNT generated configurations of versions 1 and 2
+    renderers.py SEED COUNT     the configurations that tests/network keeps, and COUNT generated ones of both versions
 
 cloud-init 26.2 and its modules are found by PYTHONPATH. Each line has the `name` and the `document` of a configuration; the answer
 is one line with what ours made of it: for each renderer a map of files by their paths. The last line has the differences that no
@@ -12,8 +12,10 @@ attributes is compared alone. What is the same in other words is made the same b
 
 import copy
 import ipaddress
+import itertools
 import json
 import logging
+import os
 import re
 import sys
 import types
@@ -705,13 +707,30 @@ def labelled(document):
     return {name: device["set-name"] for name, device in document.get("ethernets", {}).items() if "set-name" in device}
 
 
+def kept():
+    """The documents that tests/network keeps of both versions, but for those in which a card is a member of two."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(__file__)), "network")
+    for kind in ("version1", "version2"):
+        with open(os.path.join(folder, kind + ".json")) as lines:
+            for line in map(json.loads, lines):
+                document = line["input"].get("document", line["input"])
+                document = document.get("network", document)
+                members = [name for device in devices(document).values() for name in device.get("interfaces", [])]
+                if len(members) == len(set(members)):
+                    yield line["name"], document
+
+
+def generated(seed, count):
+    for number in range(count):
+        name = "%d/%d" % (seed, number)
+        yield name, written(inputs.Writer("renderers " + name))
+
+
 def main():
     logging.disable(logging.CRITICAL)
     seed, count = int(sys.argv[1]), int(sys.argv[2])
     left, explained = [], {}
-    for number in range(count):
-        name = "%d/%d" % (seed, number)
-        document = written(inputs.Writer("renderers " + name))
+    for name, document in itertools.chain(kept(), generated(seed, count)):
         print(json.dumps({"name": name, "document": document}), flush=True)
         answer = json.loads(sys.stdin.readline())
         said = told(mended(document, "netplan")[0])

@@ -66,31 +66,43 @@ fn is_plain(letter: u8) -> bool {
 }
 
 /// Calls members and links by the identifiers of their devices; those that nobody described are cards of that name. What can
-/// be no device is no member, and a VLAN on it cannot be.
+/// be no device is no member, and a VLAN on it cannot be. Nothing is a member of two: the first counts.
 fn name_members(files: &mut Files, config: &mut Config) {
     let names = |device: &Device| (device.label().clone(), device.name.clone());
     let mut known: Vec<(Name, Name)> = config.devices.iter().map(names).collect();
     let described = known.len();
-    let mut find = |name: &mut Name| {
+    let mut taken: Vec<Name> = Vec::new();
+    let mut find = |name: &mut Name, as_member: bool| {
         let is_it = |(_, id): &&(Name, Name)| id == name;
         let is_called = |(label, _): &&(Name, Name)| label == name;
         if let Some((_, id)) = known.iter().find(is_it).or(known.iter().find(is_called)) {
             *name = id.clone();
-            return true;
+            let again = as_member && taken.contains(name);
+            if again {
+                files.warn(
+                    name.as_str(),
+                    "a member of one device",
+                    "another that has it",
+                );
+            } else if as_member {
+                taken.push(name.clone());
+            }
+            return !again;
         }
         let new = Name::interface(name.as_str()).filter(|_| known.len() < NETWORK_DEVICES_MAX);
         if new.is_none() {
             files.warn(name.as_str(), "a device", "a member that is none");
         }
         known.extend(new.clone().map(|new| (new.clone(), new)));
+        taken.extend(new.clone().filter(|_| as_member));
         new.is_some()
     };
     config.devices.retain_mut(|device| match &mut device.kind {
         Kind::Bond(members) | Kind::Bridge(members) => {
-            members.names.retain_mut(&mut find);
+            members.names.retain_mut(|name| find(name, true));
             true
         }
-        Kind::Vlan(_, link) => link.as_mut().is_some_and(&mut find),
+        Kind::Vlan(_, link) => link.as_mut().is_some_and(|link| find(link, false)),
         Kind::Card => true,
     });
     for (_, name) in known.split_off(described) {
