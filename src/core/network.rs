@@ -30,6 +30,8 @@ pub mod hetzner;
 pub mod interfaces;
 pub mod klibc;
 pub mod lxd;
+pub mod opennebula;
+pub mod openstack;
 pub mod oracle;
 pub mod physical;
 pub mod render;
@@ -67,10 +69,12 @@ pub struct Config {
 pub enum Dialect {
     /// Version 1 as it comes from interfaces(5): `dhcp`, `control`, and masks beside IPv4 addresses.
     Interfaces,
-    /// Version 1 with prefixes behind addresses, and `dhcp4`.
+    /// Version 1 with prefixes behind addresses, and `dhcp4`. A route stands with the first subnet of its family.
     Version1,
     /// The same with `dhcp`.
     Version1Dhcp,
+    /// The same as SmartOS has it: every route stands with every address.
+    SmartOs,
     /// Version 2, netplan's.
     Version2,
 }
@@ -113,7 +117,7 @@ impl Config {
     /// The configuration as cloud-init reads it.
     pub fn write(mut self) -> Value {
         match self.dialect {
-            Dialect::Interfaces | Dialect::Version1 | Dialect::Version1Dhcp => {
+            Dialect::Interfaces | Dialect::Version1 | Dialect::Version1Dhcp | Dialect::SmartOs => {
                 version1::write(&mut self)
             }
             Dialect::Version2 => version2::write(&mut self),

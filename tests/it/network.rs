@@ -68,6 +68,8 @@ fn ours(kind: &str, input: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
                 routes: fact("routes"),
             }))
         }
+        "openstack" => network::openstack::document(input, links),
+        "opennebula" => network::opennebula::document(input.as_map().unwrap(), links),
         "interfaces" => written(network::interfaces::config(input.as_text().unwrap())),
         "version1" => {
             let (mut config, warnings) = Config::read(input);

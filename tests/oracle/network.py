@@ -19,8 +19,8 @@ sys.dont_write_bytecode = True
 import cloudinit.net  # noqa: E402
 from cloudinit.net import eni, netplan, network_state  # noqa: E402
 from cloudinit.sources import DataSourceAzure, DataSourceEc2, DataSourceHetzner, DataSourceLXD  # noqa: E402
-from cloudinit.sources import DataSourceScaleway, DataSourceSmartOS  # noqa: E402
-from cloudinit.sources.helpers import digitalocean  # noqa: E402
+from cloudinit.sources import DataSourceOpenNebula, DataSourceScaleway, DataSourceSmartOS  # noqa: E402
+from cloudinit.sources.helpers import digitalocean, openstack  # noqa: E402
 
 
 class Writer:
@@ -300,6 +300,86 @@ def smartos_expected(told, _links):
     return made if told["nics"] else None
 
 
+def openstack_network(w):
+    cards = w.machine(4)
+    links, networks = [], []
+    for number, card in enumerate(cards):
+        link = {"id": "tap%d" % number, "vif_id": "v%d" % number, "type": w.one(["ovs", "bridge", "phy", None]), "mtu": w.one([None, 1500, 9000])}
+        link["ethernet_mac_address"] = w.one([str.lower, str.upper])(card["mac"]) if w.chance(0.97) else w.mac()
+        if w.chance(0.2):
+            link["name"] = card["name"]
+        links.append(link)
+    if len(links) > 1 and w.chance(0.4):
+        bond = {"id": "bond-a", "type": "bond", "bond_links": ["tap0", "tap1"], "bond_mode": "802.3ad", "bond_miimon": 100}
+        bond.update(w.one([{}, {"bond_xmit_hash_policy": "layer3+4"}, {"name": "team"}]))
+        if w.chance(0.7):
+            bond["ethernet_mac_address"] = cards[0]["mac"].upper()
+        links.insert(w.random.randint(0, len(links)), bond)
+    if w.chance(0.4):
+        below = w.one(links)["id"]
+        vlan = {"id": "vlan-a", "type": "vlan", "vlan_link": below, "vlan_id": w.one([101, "7"]), "vlan_mac_address": w.mac()}
+        links.insert(w.random.randint(0, len(links)), vlan)
+    for link in links:
+        for number in w.some(0, 2):
+            network = {"id": "network%d" % len(networks), "link": link["id"], "network_id": "n"}
+            kind = w.one(["ipv4", "ipv6", "ipv4", "ipv6", "ipv4_dhcp", "ipv6_dhcp", "ipv6_slaac", "ipv6_dhcpv6-stateful", "ipv6_dhcpv6-stateless"])
+            if kind.endswith("_dhcp") and any(n["type"] == kind and n["link"] == link["id"] for n in networks):
+                continue
+            network["type"] = kind
+            if kind in ("ipv4", "ipv6"):
+                four = kind == "ipv4"
+                network["ip_address"] = w.ip4() if four else w.ip6()
+                network["netmask"] = w.one(["255.255.240.0", "255.255.255.0"]) if four else w.one(["ffff:ffff:ffff:ffff::", "64"])
+                everywhere = {"network": "0.0.0.0", "netmask": "0.0.0.0"} if four else {"network": "::", "netmask": "::"}
+                routes = []
+                if not any(n["type"] == kind and n["link"] == link["id"] for n in networks):
+                    if w.chance(0.6):
+                        routes.append({**everywhere, "gateway": w.ip4() if four else w.ip6()})
+                    elif w.chance(0.3):
+                        network["gateway"] = w.ip4() if four else w.ip6()
+                    if w.chance(0.4):
+                        net = w.block4() if four else w.block6()
+                        plain, mask = net.split("/")
+                        mask = str(ipaddress.ip_network(net).netmask)
+                        routes.append({"network": plain, "netmask": mask, "gateway": w.ip4() if four else w.ip6(), "services": []})
+                        if w.chance(0.5):
+                            routes[-1]["services"].append({"type": "dns", "address": w.ip4()})
+                network["routes"] = routes
+                if w.chance(0.4):
+                    network["services"] = [{"type": "dns", "address": w.one([w.ip4, w.ip6])()} for _ in w.some(0, 2)] + [{"type": "ntp", "address": w.ip4()}]
+            networks.append(network)
+    return {"links": links, "networks": networks, "services": [{"type": "dns", "address": w.one([w.ip4, w.ip6])()} for _ in w.some(0, 2)]}
+
+
+def openstack_expected(told, links):
+    return openstack.convert_net_json(told, known_macs=by_mac(links))
+
+
+def opennebula(w):
+    cards = w.machine(3)
+    if w.chance(0.3):
+        w.link("veth1", physical=False)
+    context = {"VMID": "7", "DNS": w.one(["", w.ip4(), w.ip4() + " " + w.ip6()]), "ETH7_IP": w.ip4()}
+    if w.chance(0.3):
+        context["SEARCH_DOMAIN"] = w.one([w.name(), w.name() + " example.org"])
+    for number, card in enumerate(cards):
+        eth = "ETH%d_" % number
+        if w.chance(0.15):
+            continue
+        if w.chance(0.8):
+            context[eth + "MAC"] = w.one([str.lower, str.upper])(card["mac"])
+        told = {"IP": w.ip4(), "MASK": w.one(["255.255.255.0", "255.255.0.0", "24", ""]), "GATEWAY": w.ip4(), "MTU": w.one(["1500", "9000"])}
+        told.update({"IP6": w.ip6(), "IP6_ULA": w.ip6(), "IP6_PREFIX_LENGTH": w.one(["48", "64", ""]), "GATEWAY6": w.ip6(), "IP6_GATEWAY": w.ip6()})
+        told.update({"DNS": w.ip4() + " " + w.ip4(), "SEARCH_DOMAIN": w.name(), "ROUTES": w.block4() + " via " + w.ip4() + ", " + w.block6() + " via " + w.ip6()})
+        context.update((eth + key, w.one([value, value, ""])) for key, value in told.items() if w.chance(0.6))
+    return context
+
+
+def opennebula_expected(told, links):
+    cards = {link["mac"]: link["name"] for link in links if link["physical"] and link["name"] != "lo"}
+    return DataSourceOpenNebula.OpenNebulaNetwork(told, mock.Mock(), cards).gen_conf()
+
+
 def interfaces_text(w):
     lines = ["# This file", ""]
     ups = {}
@@ -519,6 +599,8 @@ KINDS = {
     "scaleway": (scaleway, scaleway_expected, has(DataSourceScaleway, "public_ips")),
     "lxd": (lxd, lxd_expected, True),
     "smartos": (smartos, smartos_expected, has(DataSourceSmartOS, "addrconf")),
+    "openstack": (openstack_network, openstack_expected, has(openstack, "Filter the route entries")),
+    "opennebula": (opennebula, opennebula_expected, hasattr(DataSourceOpenNebula.OpenNebulaNetwork, "get_routes")),
     "interfaces": (interfaces_text, interfaces_expected, True),
     "version1": (version1, version1_expected, has(netplan, "should_add_gateway_onlink_flag")),
     "version2": (version2, version2_expected, True),

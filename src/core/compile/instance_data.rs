@@ -22,12 +22,17 @@ use crate::value::{Map, Value};
 /// What stands in the public copy for a secret; users of the original look for these words.
 const REDACTED: &str = "redacted for non-root user";
 /// Keys, or paths of keys, whose values are secret, in lower case.
-const SENSITIVE_KEYS: [&str; 19] = [
+const SENSITIVE_KEYS: [&str; 24] = [
+    "admin_pass",
     "cloud-init.user-data",
     "cloud-init.vendor-data",
     "combined_cloud_config",
+    "crypted_password",
+    "crypted_password_base64",
     "merged_cfg",
     "merged_system_cfg",
+    "password",
+    "password_base64",
     "random_seed",
     "security-credentials",
     "startup-script",

@@ -37,7 +37,7 @@ pub enum Place<'a> {
 
 impl Place<'_> {
     /// Its name in messages.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Place::Directory(path) => String::from(*path),
             Place::Url(url) => format!("{}", shown(url)),
@@ -45,7 +45,8 @@ impl Place<'_> {
         }
     }
 
-    fn read(&self, cloud: &mut Cloud, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    /// The document of this name, which may be a path; nothing if it is not there.
+    pub fn read(&self, cloud: &mut Cloud, name: &str) -> Result<Option<Vec<u8>>, Error> {
         match self {
             Place::Directory(path) => {
                 let path = format!("{path}/{name}");
@@ -63,13 +64,21 @@ impl Place<'_> {
         }
     }
 
-    /// The names of what is there, as far as that can be told.
-    fn there(&self, cloud: &Cloud) -> Vec<String> {
+    /// The same where the loss of a document costs only itself.
+    pub fn read_or_warn(&self, cloud: &mut Cloud, name: &str) -> Option<Vec<u8>> {
+        self.read(cloud, name).unwrap_or_else(|error| {
+            cloud.warnings.push(error.what);
+            None
+        })
+    }
+
+    /// The names of what is there in a folder, as far as that can be told; folders may have a slash behind them.
+    pub fn there(&self, cloud: &Cloud, folder: &str) -> Vec<String> {
         match self {
-            Place::Directory(path) => cloud.machine.files.list(path),
+            Place::Directory(path) => cloud.machine.files.list(&format!("{path}/{folder}")),
             Place::Volume(volume) => {
                 let disk = cloud.machine.files.disk(&volume.name);
-                let names = disk.and_then(|disk| volume::list(&*disk, volume, "").ok());
+                let names = disk.and_then(|disk| volume::list(&*disk, volume, folder).ok());
                 names.unwrap_or_default()
             }
             Place::Url(_) => Vec::new(),
@@ -85,7 +94,7 @@ pub fn read(cloud: &mut Cloud, place: &Place) -> Option<Seed> {
     let meta_data = needed(cloud, place, "meta-data")?;
     let user_data = needed(cloud, place, "user-data")?;
     let user_data = with_signature(cloud, place, "user-data", user_data);
-    let vendor_data = optional(cloud, place, "vendor-data");
+    let vendor_data = place.read_or_warn(cloud, "vendor-data");
     let vendor_data = vendor_data.map(|bytes| with_signature(cloud, place, "vendor-data", bytes));
     let name = format!("{} meta-data", place.name());
     Some(Seed {
@@ -96,7 +105,7 @@ pub fn read(cloud: &mut Cloud, place: &Place) -> Option<Seed> {
             .with(Document::VendorData, vendor_data)
             .with(
                 Document::NetworkConfig,
-                optional(cloud, place, "network-config"),
+                place.read_or_warn(cloud, "network-config"),
             ),
     })
 }
@@ -122,7 +131,7 @@ fn needed(cloud: &mut Cloud, place: &Place, name: &str) -> Option<Vec<u8>> {
     match place.read(cloud, name) {
         Ok(Some(document)) => Some(document),
         Ok(None) => {
-            let mut there = place.there(cloud);
+            let mut there = place.there(cloud, "");
             there.truncate(NAMES_MAX);
             let found = match there[..] {
                 [] => String::from("no such document"),
@@ -143,17 +152,10 @@ fn with_signature(cloud: &mut Cloud, place: &Place, name: &str, document: Vec<u8
     if cloud.settings.keys.is_none() || minisign::is_signed(&document) {
         return document;
     }
-    match optional(cloud, place, &format!("{name}.minisig")) {
+    match place.read_or_warn(cloud, &format!("{name}.minisig")) {
         Some(signature) => [signature.trim_ascii_end(), b"\n", &document].concat(),
         None => document,
     }
-}
-
-fn optional(cloud: &mut Cloud, place: &Place, name: &str) -> Option<Vec<u8>> {
-    place.read(cloud, name).unwrap_or_else(|error| {
-        cloud.warnings.push(error.what);
-        None
-    })
 }
 
 /// Meta-data as a map; what is none costs itself.

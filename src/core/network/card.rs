@@ -38,6 +38,14 @@ pub(super) fn first(links: &[Link]) -> Option<&Link> {
     best
 }
 
+/// The cards with a device behind them, by their names, numbers in them as numbers.
+pub(super) fn physical(links: &[Link]) -> Vec<&Link> {
+    let cards = own(links).filter(|link| link.physical);
+    let mut cards: Vec<&Link> = cards.collect();
+    cards.sort_by_key(|link| parts(&link.name));
+    cards
+}
+
 /// What makes a card come first; the least does.
 fn rank(link: &Link) -> (bool, bool, Vec<(String, Option<u64>)>) {
     let carrier = link.carrier == Some(true);

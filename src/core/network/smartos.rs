@@ -27,7 +27,7 @@ pub struct Facts {
 /// The configuration that the facts describe, in version 1. `None` if there are no interfaces.
 pub fn config(facts: &Facts) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("sdc:nics");
-    let mut config = Config::new(Dialect::Version1);
+    let mut config = Config::new(Dialect::SmartOs);
     let routes = routes(&mut reader, &facts.routes);
     // Which families have a gateway already: IPv4 and IPv6.
     let mut led = [false; 2];

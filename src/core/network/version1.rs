@@ -276,10 +276,12 @@ pub(super) fn write(config: &mut Config) -> Value {
         dns.insert("type", Value::from("nameserver"));
         elements.push(dns.into());
     }
-    let mut document = Map::new();
-    document.insert("version", Value::Int(1));
-    document.insert("config", Value::List(elements));
-    document.into()
+    document(elements.into())
+}
+
+/// A document of these elements.
+pub(super) fn document(elements: Value) -> Value {
+    Map::from_iter([("version", Value::Int(1)), ("config", elements)]).into()
 }
 
 fn element(dialect: Dialect, device: &mut Device) -> Value {
@@ -315,7 +317,7 @@ fn element(dialect: Dialect, device: &mut Device) -> Value {
 fn subnets(dialect: Dialect, device: &mut Device) -> Vec<Map> {
     let mut subnets = Vec::new();
     if device.dhcp4.method == Some(Method::Dhcp) {
-        let new = dialect == Dialect::Version1;
+        let new = matches!(dialect, Dialect::Version1 | Dialect::SmartOs);
         let kind = if new { "dhcp4" } else { "dhcp" };
         subnets.push(dynamic(kind, &device.dhcp4));
     }
@@ -335,7 +337,48 @@ fn subnets(dialect: Dialect, device: &mut Device) -> Vec<Map> {
             subnet.insert(key, value);
         }
     }
+    if dialect == Dialect::Version1 {
+        place_routes(&device.routes, &mut subnets, led);
+    }
     subnets
+}
+
+/// Puts every route that is not a subnet's gateway beside the first subnet of its family, static ones before others.
+fn place_routes(routes: &[Route], subnets: &mut [Map], mut led: [bool; 2]) {
+    for route in routes {
+        let six = route.to.address.is_ipv6();
+        let led = led.get_mut(usize::from(six)).filter(|led| **led);
+        if let (Some(led), Some(_)) = (led, router(route)) {
+            *led = false;
+            continue;
+        }
+        let fits = |subnet: &Map, fixed: bool| {
+            let text = |key| subnet.get(key).and_then(Value::as_text).unwrap_or("");
+            let of_six = match text("type") {
+                "static" => text("address").contains(':'),
+                kind => !matches!(kind, "dhcp" | "dhcp4"),
+            };
+            of_six == six && fixed == (text("type") == "static")
+        };
+        let place = [true, false].iter().find_map(|fixed| {
+            let mut subnets = subnets.iter();
+            subnets.position(|subnet| fits(subnet, *fixed))
+        });
+        let Some(subnet) = subnets.get_mut(place.unwrap_or(0)) else {
+            return;
+        };
+        let route = Value::from(route_map(route, "network"));
+        match subnet.get_mut(&"routes".into()) {
+            Some(Value::List(list)) => list.push(route),
+            _ => drop(subnet.insert("routes", alloc::vec![route])),
+        }
+    }
+}
+
+/// The router of a route that can stand as a subnet's gateway.
+fn router(route: &Route) -> Option<IpAddr> {
+    let plain = route.to.prefix == 0 && route.metric.is_none();
+    route.via.filter(|_| plain)
 }
 
 /// A subnet whose addresses are found.
@@ -347,8 +390,7 @@ fn dynamic(kind: &str, dhcp: &Dhcp) -> Map {
     subnet
 }
 
-/// A static subnet. The gateway stands with the first address of its family alone, the other routes with every address, as the
-/// original has them; `led` tells which families have had theirs.
+/// A static subnet. The gateway stands with the first address of its family alone; `led` tells which families have had theirs.
 fn fixed(dialect: Dialect, device: &Device, address: &Cidr, led: &mut [bool; 2]) -> Map {
     let mut subnet = typed("static");
     let six = address.address.is_ipv6();
@@ -367,10 +409,8 @@ fn fixed(dialect: Dialect, device: &Device, address: &Cidr, led: &mut [bool; 2])
     }
     let mut routes: Vec<Value> = Vec::new();
     for route in &device.routes {
-        match route
-            .via
-            .filter(|_| route.to.prefix == 0 && route.metric.is_none())
-        {
+        match router(route) {
+            None if dialect == Dialect::Version1 => {}
             None => routes.push(route_map(route, "network").into()),
             Some(router) => {
                 let Some(led) = led.get_mut(usize::from(six)) else {

@@ -1,14 +1,28 @@
-//! OpenStack: the name of the product or the asset tag of the chassis, unless a config drive has the data already.
+//! OpenStack: documents of a version over HTTP, IPv4 and IPv6 alike.
+//!
+//! How to know it: the name of the product or the asset tag of the chassis, unless a config drive has the data already. What
+//! to ask: which versions there are, the documents of the newest that is known, and the tree that EC2 would serve, which is
+//! the only one to say how disks are called; nothing else depends on it. Source: Nova's "Metadata service" page, and
+//! cloud-init's behaviour.
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{Needs, Platform, Way};
+use crate::dialect::ec2::{self, Root};
+use crate::dialect::openstack::{self, Answer, FILES};
+use crate::fetch::Cloud;
+use crate::fetch::service::Service;
+use crate::instance::{Instance, Source};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::outside::Network;
 use crate::rule::kin;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
+use crate::value::{Map, Value};
+use crate::warning::{Blame, Error};
 
 /// What the firmware of a machine on OpenStack says, and on the clouds made of it.
 const FIRMWARE: Rule = Rule::Any(&[
@@ -39,8 +53,12 @@ pub static PLATFORM: Platform = Platform {
             FIRMWARE,
         ]),
         needs: Needs::Network(Network::Any),
-        asks: &[],
-        read: None,
+        asks: &[
+            "GET /openstack",
+            "GET /openstack/VERSION/meta_data.json, user_data, vendor_data.json, vendor_data2.json, network_data.json",
+            "GET /latest/meta-data/ and every entry below it",
+        ],
+        read: Some(read),
     }],
 };
 
@@ -85,4 +103,85 @@ fn is_x86(machine: &Machine) -> bool {
         machine.kernel.arch.as_bytes(),
         b"x86_64" | [b'i', _, b'8', b'6']
     )
+}
+
+const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]"];
+/// Where the versions are listed.
+const VERSIONS: &str = "/openstack";
+/// What the same service says in EC2's words.
+const EC2: &str = "/latest/meta-data/";
+/// Longest time for that, in seconds.
+const EC2_SECONDS_MAX: u64 = 10;
+
+fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
+    let settings = cloud.settings;
+    let configured = settings.datasource(PLATFORM.name);
+    let urls = configured.and_then(|map| map.get("metadata_urls")?.as_list());
+    let urls = urls.unwrap_or_default().iter();
+    let mut urls: Vec<&str> = urls
+        .filter_map(Value::as_text)
+        .map(|url| url.trim_end_matches('/'))
+        .collect();
+    if urls.is_empty() {
+        urls = ENDPOINTS.to_vec();
+    }
+    let mut service = cloud.reach(&urls)?;
+    let mut answer = documents(cloud, &mut service)?;
+    let mode = answer.mode().cloned();
+    if openstack::mode(cloud, &[mode.as_ref()]) == "disabled" {
+        let step = format!("fetch {}", cloud.name);
+        let (expected, found) = ("data that are to be used", "disabled by their owner");
+        return Err(Error::new(Blame::Unable, step, "dsmode", expected, found));
+    }
+    let applied = configured.and_then(|map| map.get("apply_network_config"));
+    if !applied.is_some_and(is_false) {
+        answer.put_network(cloud);
+    }
+    let ec2 = ec2_tree(cloud, &mut service);
+    let source = Source::metadata(&service.base);
+    let told = answer.told("openstack", source, ec2.into());
+    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// False as cloud-init's configuration may say it.
+fn is_false(value: &Value) -> bool {
+    let text = value.to_text().unwrap_or_default().trim().to_lowercase();
+    matches!(&*text, "false" | "off" | "no" | "0")
+}
+
+/// The documents of the newest version that is known.
+fn documents(cloud: &mut Cloud, service: &mut Service) -> Result<Answer, Error> {
+    let listing = service.get(cloud, VERSIONS)?;
+    let listing = String::from_utf8_lossy(&listing);
+    let version = openstack::version(listing.lines().map(str::trim));
+    let paths = FILES.map(|name| format!("{VERSIONS}/{version}/{name}"));
+    service.expect(cloud, paths.iter().map(String::as_str));
+    let [meta_data, others @ ..] = &paths;
+    let meta_data = service.get(cloud, meta_data)?;
+    let mut optional = |path: &String| service.get_or_warn(cloud, path);
+    let [user_data, vendor_data, vendor_data2, network_data] = others;
+    let files = [
+        Some(meta_data),
+        optional(user_data),
+        optional(vendor_data),
+        optional(vendor_data2),
+        optional(network_data),
+    ];
+    Answer::read(cloud, files)
+}
+
+/// The tree that EC2 would serve. It costs only itself, and not more than a little time.
+fn ec2_tree(cloud: &mut Cloud, service: &mut Service) -> Map {
+    let deadline = cloud.deadline;
+    let most = Duration::from_secs(EC2_SECONDS_MAX);
+    cloud.deadline = deadline.min(cloud.outside.now().saturating_add(most));
+    let crawled = ec2::crawl(cloud, service, &[Root::OptionalTree(EC2)]);
+    cloud.deadline = deadline;
+    match crawled {
+        Ok(mut trees) => trees.take(0),
+        Err(error) => {
+            cloud.warnings.push(error.what);
+            Map::new()
+        }
+    }
 }

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use super::{Inquiry, Match, Rule, Verdict};
 use crate::machine::smbios::Field;
+use crate::machine::volume::Volume;
 use crate::machine::{FILE_BYTES_MAX, Kind, Machine};
 use crate::note::Note;
 
@@ -13,6 +14,12 @@ pub const AZURE_CHASSIS: Rule = Rule::Dmi(
     Field::ChassisAssetTag,
     Match::Is("7783-7084-3265-9085-8269-3286-77"),
 );
+
+/// How a machine of IBM Cloud's is launched from a template, in the original's words.
+pub const IBM_TEMPLATE: &str = "Template/Live/Metadata";
+
+/// The UUID of every config drive of IBM Cloud's.
+const IBM_UUID: &str = "9796-932E";
 
 /// The label of OpenStack's drive, in both spellings.
 pub const CONFIG_DRIVE: &[&str] = &["CONFIG-2", "config-2"];
@@ -70,7 +77,7 @@ pub fn ibm_cloud(machine: &Machine) -> Verdict {
             volume.name
         ));
     }
-    const UUID: &str = "9796-932E";
+    const UUID: &str = IBM_UUID;
     let has_uuid = machine
         .volumes
         .iter()
@@ -81,6 +88,22 @@ pub fn ibm_cloud(machine: &Machine) -> Verdict {
     Verdict::No(format!(
         "on xen, but no volume is labelled METADATA, and none labelled config-2 goes with a UUID {UUID}"
     ))
+}
+
+/// The volume with the data of IBM Cloud's, and how such a machine is launched, in the original's words.
+pub fn ibm_volume<'m>(machine: &'m Machine) -> Option<(&'static str, &'m Volume)> {
+    let is = |text: &Option<String>, word: &str| {
+        text.as_deref()
+            .is_some_and(|text| text.eq_ignore_ascii_case(word))
+    };
+    let mut volumes = machine.volumes.iter().filter(|_| machine.virt == "xen");
+    let drive = volumes
+        .clone()
+        .find(|volume| is(&volume.label, "CONFIG-2") && is(&volume.uuid, IBM_UUID));
+    let mut metadata = || volumes.find(|volume| is(&volume.label, "METADATA"));
+    drive
+        .map(|volume| ("OS-Code/Live", volume))
+        .or_else(|| Some((IBM_TEMPLATE, metadata()?)))
 }
 
 /// Is IBM Cloud's installer still at work in this boot? With the reason, as the log words it.

@@ -1,0 +1,1 @@
+{"instance-id": "v1-drive", "dsmode": "local", "public-keys": "# mine\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHZlcnNpb24x v1@example\n", "user-data": "#!/bin/sh\necho version one\n"}
