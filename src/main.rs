@@ -255,11 +255,11 @@ impl Boot {
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
         let started = Started::now();
+        let watch = Watch::new(self.pcap, self.trace);
         let Handed {
             plan, line, well, ..
-        } = supervisor::run(started, |teller| {
-            let watch = Watch::new(self.pcap, self.trace);
-            let so_far = &mut |handed: &Handed| teller.so_far(handed);
+        } = supervisor::run(started, watch.is_wanted(), |teller| {
+            let so_far = &mut |handed| teller.so_far(handed);
             let booted = rehearse(&self.root, self.platform, watch, started, so_far);
             Handed {
                 plan: booted.plan,

@@ -63,7 +63,7 @@ pub struct Options {
 pub const BOOT_SECONDS_MAX: u64 = 90;
 
 /// Who is told how far a boot is: with that, something is left of one that does not come to its end.
-pub type Meanwhile<'a> = &'a mut dyn FnMut(&Handed);
+pub type Meanwhile<'a> = &'a mut dyn FnMut(Handed);
 
 /// What came of a boot.
 pub struct Booted {
@@ -181,7 +181,7 @@ impl<'a> Boot<'a> {
         let identified = self.timed("identify", Boot::identify);
         let (end, place) = ("the boot to come to its end", "boot");
         let cut = Error::new(Blame::Unable, "boot", place, end, "an end before");
-        meanwhile(&self.so_far(Ending::Failed(&cut), &identified));
+        meanwhile(self.so_far(Ending::Failed(&cut), &identified));
         let mut fetched = self.timed("fetch", |boot| boot.fetch(&identified));
         if let Fetched::Instance(instance) = &mut fetched {
             let (machine, settings) = (self.machine, &self.settings);
@@ -200,7 +200,7 @@ impl<'a> Boot<'a> {
                     data: &data,
                     config: &Config::default(),
                 };
-                meanwhile(&self.so_far(Ending::Found(raw), &identified));
+                meanwhile(self.so_far(Ending::Found(raw), &identified));
                 let parts = self.timed("decode", |boot| boot.decode(instance, &data));
                 let config = self.timed("merge", |boot| boot.merge(parts));
                 Some((data, config))
@@ -263,10 +263,9 @@ impl<'a> Boot<'a> {
         let Some(url) = self.settings.config_url(self.machine).map(String::from) else {
             return;
         };
-        let limit = Duration::from_secs(CONFIG_URL_SECONDS_MAX);
         let mut web = Web {
             files: self.machine.files,
-            deadline: self.outside.now().saturating_add(limit),
+            deadline: self.within(CONFIG_URL_SECONDS_MAX),
             outside: self.outside,
             journal: self.journal.clone(),
         };

@@ -19,8 +19,8 @@
 //! So an interface stays where it is. A new one on top of it (macvlan) would need it up all the same, and would speak with a
 //! hardware address that clouds do not let through.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use cloudseed_core::net::Nic;
@@ -62,7 +62,7 @@ impl Before {
             return Ok(());
         }
         if let (Some(_), Some(name)) = (&self.held_off, name(self.index)) {
-            fs::write(switch(&name), "1")?;
+            switch_to(&name, "1")?;
         }
         netlink.set_up(self.index, true)
     }
@@ -80,9 +80,15 @@ impl Before {
             }
         }
         if let (Some(value), Some(name)) = (&self.held_off, name(self.index)) {
-            let _ = fs::write(switch(&name), value);
+            let _ = switch_to(&name, value);
         }
     }
+}
+
+/// Writes without making a file, which the sandbox takes for an attack.
+fn switch_to(name: &str, value: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(switch(name))?;
+    file.write_all(value.as_bytes())
 }
 
 fn switch(name: &str) -> String {

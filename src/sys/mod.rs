@@ -18,6 +18,7 @@ pub mod random;
 pub mod resolver;
 pub mod room;
 pub mod root;
+pub mod sandbox;
 pub mod stream;
 pub mod supervisor;
 #[cfg(feature = "jinja")]

@@ -24,9 +24,12 @@ use std::time::Duration;
 
 use cloudseed_core::boot::BOOT_SECONDS_MAX;
 use cloudseed_core::boot::handed::{self, HANDED_BYTES_MAX, Handed};
+use cloudseed_core::compile::amend;
 use cloudseed_core::warning::{Blame, Error};
 
 use super::heap;
+use super::root;
+use super::sandbox;
 use super::stream::Started;
 
 /// How long after its deadline a worker is waited for: it has no clock while it compiles.
@@ -49,17 +52,31 @@ static ASKED: AtomicI32 = AtomicI32::new(0);
 
 /// The worker's way to its supervisor.
 #[derive(Debug)]
-pub struct Teller(Option<UnixStream>);
+pub struct Teller {
+    socket: Option<UnixStream>,
+    /// What holds the worker.
+    sandbox: String,
+}
 
 impl Teller {
     /// Hands over what there would be to write if this were the end.
-    pub fn so_far(&mut self, handed: &Handed) {
+    pub fn so_far(&mut self, handed: Handed) {
         self.tell(SO_FAR, handed);
     }
 
+    /// Where the worker is the only process.
+    fn nobody() -> Teller {
+        Teller {
+            socket: None,
+            sandbox: String::new(),
+        }
+    }
+
     /// A supervisor that is gone needs no word.
-    fn tell(&mut self, kind: u8, handed: &Handed) {
-        if let Some(socket) = &mut self.0 {
+    fn tell(&mut self, kind: u8, mut handed: Handed) {
+        if let Some(socket) = &mut self.socket {
+            let reports = amend::noted(&handed.plan, "sandbox", &self.sandbox);
+            handed.plan.extend(reports);
             let bytes = handed.write();
             let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let mut head = [kind; HEAD_BYTES];
@@ -73,9 +90,10 @@ impl Teller {
 
 /// Runs `work` in a process of its own, and gives what it hands over, or what is left of it. Where there can be no second
 /// process it is done in this one.
-pub fn run(started: Started, work: impl FnOnce(&mut Teller) -> Handed) -> Handed {
+/// `records`: it will write a record of frames.
+pub fn run(started: Started, records: bool, work: impl FnOnce(&mut Teller) -> Handed) -> Handed {
     let Ok((ours, theirs)) = UnixStream::pair() else {
-        return work(&mut Teller(None));
+        return work(&mut Teller::nobody());
     };
     // A file that grows beyond a limit is an error like others, and no end.
     ignore(&[libc::SIGXFSZ]);
@@ -88,16 +106,23 @@ pub fn run(started: Started, work: impl FnOnce(&mut Teller) -> Handed) -> Handed
     let pid = unsafe { heap::fork() };
     if pid < 0 {
         unblock(&mask);
-        return work(&mut Teller(None));
+        return work(&mut Teller::nobody());
     }
     if pid == 0 {
         drop(ours);
         ignore(&REQUESTS);
         unblock(&mask);
         settle(supervisor);
-        let mut teller = Teller(Some(theirs));
+        root::remember();
+        let belts = sandbox::enter(records);
+        #[cfg(debug_assertions)]
+        sandbox::planted();
+        let mut teller = Teller {
+            socket: Some(theirs),
+            sandbox: belts.names(),
+        };
         let handed = work(&mut teller);
-        teller.tell(DONE, &handed);
+        teller.tell(DONE, handed);
         // SAFETY: ends this process and nothing else.
         unsafe { libc::_exit(0) };
     }
@@ -118,8 +143,8 @@ pub fn run(started: Started, work: impl FnOnce(&mut Teller) -> Handed) -> Handed
     }
 }
 
-/// The worker's own beginning: it goes with its supervisor, is the first to go where memory is short, leaves no image of
-/// itself, and cannot become more than it is.
+/// The worker's own beginning: it goes with its supervisor, is the first to go where memory is short, and leaves no image of
+/// itself.
 fn settle(supervisor: libc::pid_t) {
     // SAFETY: no pointers.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
@@ -136,8 +161,6 @@ fn settle(supervisor: libc::pid_t) {
     };
     // SAFETY: the kernel reads one `rlimit`, which lives until the call is over.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
-    // SAFETY: no pointers.
-    unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
 }
 
 /// Why a worker was not listened to to its end.

@@ -136,3 +136,78 @@ fn a_worker_without_memory_leaves_the_documents() {
     assert!(line.contains("its end by signal: 6 (SIGABRT)"), "{said}");
     assert_eq!(rest, "degraded\nwhole\ncloud-init\ncloudseed\n");
 }
+
+/// A debug build does what `CLOUDSEED_EXPLOIT` names, as somebody would who has taken the worker over.
+#[test]
+#[cfg(debug_assertions)]
+fn who_takes_the_worker_over_gets_no_further() {
+    for exploit in [
+        "make $DIR/made",
+        "remove $DIR/there",
+        "link $DIR/made",
+        "socket",
+        "kill",
+        "trace",
+        "namespace",
+    ] {
+        let said = exploited(exploit);
+        let line = "cloudseed: failed: boot: worker: expected a result, but found its end by signal: 31 (SIGSYS)";
+        assert_eq!(said, format!("{line}\nfailed\nthere\n"), "{exploit}");
+    }
+    // What is opened before it is looked at: landlock refuses it, or else the limit.
+    let said = exploited("write $DIR/there");
+    assert!(said.contains("exploit: write: Err("), "{said}");
+    assert!(said.ends_with("found\nthere\n"), "{said}");
+    // Who is forked is in the sandbox, too.
+    let said = exploited("execute /bin/true");
+    assert!(
+        said.contains("exploit: execute: Ok(") || said.contains("exploit: execute: Err("),
+        "{said}"
+    );
+}
+
+/// What a boot says in whose worker this is tried, and what comes of it.
+#[cfg(debug_assertions)]
+fn exploited(exploit: &str) -> String {
+    script(
+        "exploit",
+        &[
+            &format!("exploit=\"{exploit}\"\n"),
+            r#"
+        exec 2>&1
+        seed=$DIR/root/var/lib/cloud/seed/nocloud
+        mkdir -p $seed $DIR/root/run
+        echo 'instance-id: i-1' > $seed/meta-data
+        echo '#!/bin/sh' > $seed/user-data
+        echo there > $DIR/there
+        SYSTEMD_VIRTUALIZATION=none CLOUDSEED_EXPLOIT="$exploit" "$PROGRAM" boot --root $DIR/root
+        cat $DIR/root/run/cloudseed/status
+        cat $DIR/there
+        [ -e $DIR/made ] && echo made || true
+    "#,
+        ],
+    )
+}
+
+#[test]
+fn the_sandbox_is_told() {
+    let said = script(
+        "sandbox",
+        &[
+            MACHINE,
+            r#"
+        cloud
+        card c0
+        boot > /dev/null 2>&1
+        cat /run/cloudseed/status
+        grep '"sandbox"' /run/cloudseed/result.json
+        boot --trace > /dev/null 2>&1
+        grep '"sandbox"' /run/cloudseed/result.json
+    "#,
+        ],
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "found", "{said}");
+    assert!(lines[1].contains("seccomp"), "{said}");
+    assert!(!lines[2].contains("seccomp"), "{said}");
+}

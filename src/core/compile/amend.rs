@@ -70,6 +70,21 @@ pub fn small(plan: &Plan, error: &Error, for_run: bool) -> Plan {
     reports
 }
 
+/// `result.json` of `plan` with one more fact.
+pub fn noted(plan: &Plan, key: &str, value: &str) -> Plan {
+    let mut reports = Plan::default();
+    let mut result = result(plan);
+    result.insert(key, value);
+    if let Some((path, mode, _)) = plan.files().find(|(path, _, _)| path.as_str() == RESULT) {
+        reports.put(
+            path.clone(),
+            mode,
+            json::write_indented(&result.into()) + "\n",
+        );
+    }
+    reports
+}
+
 /// The least that can be told: the status, if it is `failed`.
 pub fn status_only() -> Plan {
     let mut plan = Plan::default();
