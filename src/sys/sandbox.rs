@@ -377,6 +377,7 @@ pub fn planted() {
     };
     let (kind, place) = exploit.split_once(' ').unwrap_or((&exploit, ""));
     let options = std::fs::OpenOptions::new;
+    let supervisor = std::os::unix::process::parent_id() as libc::pid_t;
     let came: io::Result<()> = match kind {
         "make" => std::fs::write(place, "made"),
         "write" => {
@@ -392,11 +393,11 @@ pub fn planted() {
         }
         "kill" => {
             // SAFETY: no pointers. The supervisor is still there.
-            check(unsafe { libc::kill(libc::getppid(), libc::SIGKILL) }.into()).map(|_| ())
+            check(unsafe { libc::kill(supervisor, libc::SIGKILL) }.into()).map(|_| ())
         }
         "trace" => {
             // SAFETY: no pointers that are used.
-            check(unsafe { libc::ptrace(libc::PTRACE_ATTACH, libc::getppid(), 0, 0) }).map(|_| ())
+            check(unsafe { libc::ptrace(libc::PTRACE_ATTACH, supervisor, 0, 0) }).map(|_| ())
         }
         "namespace" => {
             // SAFETY: no pointers.
