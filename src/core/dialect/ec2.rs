@@ -9,6 +9,7 @@
 //! Others than the owner of the machine may add to the tree (tags): one leaf never costs the tree. Source: the EC2 user guide,
 //! "Instance metadata categories", and cloud-init's behaviour.
 
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -26,9 +27,14 @@ pub const TREE_DEPTH_MAX: usize = 12;
 /// Most entries that may be lost before the tree is.
 pub const LOST_MAX: usize = 8;
 
+/// How many entries are asked for in one round trip: as many as are carried at a time.
+const ROUND: usize = 10;
+
 /// One entry of the tree.
 struct Entry {
     key: String,
+    /// How many directories are above it.
+    depth: usize,
     path: String,
     what: What,
 }
@@ -76,13 +82,17 @@ struct Crawl<'c, 'a, 's> {
     cloud: &'c mut Cloud<'a>,
     service: &'c mut Service<'s>,
     entries: Vec<Entry>,
+    /// The directories that have not been asked for, by their places among the entries.
+    directories: VecDeque<usize>,
+    /// The same of the leaves.
+    leaves: VecDeque<usize>,
     /// How many of the entries are roots; the first is the one that counts.
     roots: usize,
     bytes: usize,
     lost: usize,
 }
 
-/// Reads everything below the roots, level by level, so that it takes as many round trips as the deepest of them is deep.
+/// Reads everything below the roots, directories first, so that it takes hardly more round trips than the deepest is deep.
 /// Credentials of the machine's role are never read. An entry that cannot be had costs itself, with a warning.
 ///
 /// # Errors
@@ -93,29 +103,29 @@ pub fn crawl(cloud: &mut Cloud, service: &mut Service, roots: &[Root]) -> Result
         cloud,
         service,
         entries: roots.iter().map(Entry::root).collect(),
+        directories: VecDeque::new(),
+        leaves: VecDeque::new(),
         roots: roots.len(),
         bytes: 0,
         lost: 0,
     };
-    let mut done = 0;
-    for depth in 0.. {
-        let level = done..crawl.entries.len();
-        if level.is_empty() {
+    crawl.queue(0);
+    let must = |index: usize| matches!(roots.get(index), Some(Root::Tree(_)));
+    loop {
+        let round = crawl.round();
+        if round.is_empty() {
             break;
         }
-        if depth > TREE_DEPTH_MAX {
-            let expected = format!("a tree of at most {TREE_DEPTH_MAX} levels");
-            return Err(crawl.cloud.broken(PLACE, expected, "a deeper one"));
+        for index in round {
+            crawl.ask(index, must(index))?;
         }
-        done = level.end;
-        let must = |index: usize| matches!(roots.get(index), Some(Root::Tree(_)));
-        crawl.level(level, must)?;
         if crawl.entries.len() > ENTRIES_MAX || crawl.bytes > RESPONSE_BYTES_MAX {
             let expected =
                 format!("a tree of at most {ENTRIES_MAX} entries and {RESPONSE_BYTES_MAX} bytes");
             return Err(crawl.cloud.broken(PLACE, expected, "a larger one"));
         }
     }
+    crawl.service.expect(crawl.cloud, core::iter::empty());
     Ok(Trees(crawl.entries))
 }
 
@@ -123,29 +133,49 @@ pub fn crawl(cloud: &mut Cloud, service: &mut Service, roots: &[Root]) -> Result
 const PLACE: &str = "the tree of meta-data";
 
 impl Crawl<'_, '_, '_> {
-    /// Asks for the entries of one level, and takes in what they say.
-    fn level(
-        &mut self,
-        level: core::ops::Range<usize>,
-        must: impl Fn(usize) -> bool,
-    ) -> Result<(), Error> {
-        let asked = self.entries.get(level.clone()).unwrap_or(&[]).iter();
-        let paths: Vec<String> = asked.map(|entry| entry.path.clone()).collect();
-        self.service
-            .expect(self.cloud, paths.iter().map(String::as_str));
-        for (index, path) in level.zip(paths) {
-            let answer = if must(index) {
-                self.service.get(self.cloud, &path).map(Some)
-            } else {
-                self.service.get_optional(self.cloud, &path)
-            };
-            match answer {
-                Ok(answer) => self.take(index, answer),
-                Err(error) if must(index) => return Err(error),
-                Err(error) => self.lose(index, error)?,
+    /// Queues the entries from this one on.
+    fn queue(&mut self, from: usize) {
+        for (index, entry) in self.entries.iter().enumerate().skip(from) {
+            match entry.what {
+                What::Directory(_) => self.directories.push_back(index),
+                What::Leaf(_) => self.leaves.push_back(index),
             }
         }
-        self.service.expect(self.cloud, core::iter::empty());
+    }
+
+    /// What is asked for together: all directories that are known, and as many leaves as there is room for beside them, so that
+    /// the leaves are there by the time that the last directory is.
+    fn round(&mut self) -> Vec<usize> {
+        let mut round: Vec<usize> = self.directories.drain(..).collect();
+        let room = ROUND.saturating_sub(round.len()).min(self.leaves.len());
+        round.extend(self.leaves.drain(..room));
+        let entries = round.iter().filter_map(|index| self.entries.get(*index));
+        let paths = entries.map(|entry| entry.path.as_str());
+        self.service.expect(self.cloud, paths);
+        round
+    }
+
+    fn ask(&mut self, index: usize, must: bool) -> Result<(), Error> {
+        let Some(entry) = self.entries.get(index) else {
+            return Ok(());
+        };
+        if entry.depth > TREE_DEPTH_MAX {
+            let expected = format!("a tree of at most {TREE_DEPTH_MAX} levels");
+            return Err(self.cloud.broken(PLACE, expected, "a deeper one"));
+        }
+        let path = entry.path.clone();
+        let answer = if must {
+            self.service.get(self.cloud, &path).map(Some)
+        } else {
+            self.service.get_optional(self.cloud, &path)
+        };
+        let known = self.entries.len();
+        match answer {
+            Ok(answer) => self.take(index, answer),
+            Err(error) if must => return Err(error),
+            Err(error) => self.lose(index, error)?,
+        }
+        self.queue(known);
         Ok(())
     }
 
@@ -185,6 +215,7 @@ impl Crawl<'_, '_, '_> {
                 let unspeakable = named.iter().filter(|entry| !fits(&entry.path));
                 let unspeakable: Vec<String> = unspeakable.map(|entry| entry.key.clone()).collect();
                 named.retain(|entry| fits(&entry.path));
+                named.iter_mut().for_each(|new| new.depth = entry.depth + 1);
                 let (place, count) = (entry.path.clone(), named.len());
                 children.truncate(count);
                 self.entries.extend(named);
@@ -211,6 +242,7 @@ impl Entry {
         };
         Entry {
             key: String::new(),
+            depth: 0,
             path: String::from(*path),
             what,
         }
@@ -237,6 +269,7 @@ impl Entry {
         };
         Some(Entry {
             key: String::from(key),
+            depth: 0,
             path,
             what,
         })

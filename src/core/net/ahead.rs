@@ -23,7 +23,7 @@ use smoltcp::time::{Duration, Instant};
 use super::{Conn, Cut, Net, SEND_BYTES, Wires};
 
 /// Most requests that are under way beside the one that is waited for: metadata services limit how fast they answer.
-pub const AHEAD_MAX: usize = 5;
+pub const AHEAD_MAX: usize = 9;
 /// Longest wait for a connection that should have been made by the time it is asked for.
 const LATE: Duration = Duration::from_millis(300);
 

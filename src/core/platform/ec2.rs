@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::{Needs, Platform, Way};
-use crate::dialect::ec2::{self, Root};
+use crate::dialect::ec2::{self, Root, Trees};
 use crate::dialect::seed::{self, Place};
 use crate::fetch::Cloud;
 use crate::fetch::service::{Service, Token};
@@ -203,18 +203,9 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     if relative == Relative::Aws {
         service.take_token(cloud, &TOKEN)?;
     }
-    let version = match relative {
-        Relative::Aws | Relative::Outscale => version(cloud, &mut service)?,
-        _ => "2009-04-04",
-    };
-    let meta_data = format!("/{version}/meta-data/");
+    let (version, mut trees) = trees(cloud, &mut service, relative)?;
     let user_data = format!("/{version}/user-data");
     let identity = format!("/{version}/dynamic/instance-identity/");
-    let mut roots = alloc::vec![Root::Tree(&meta_data), Root::Document(&user_data)];
-    if relative == Relative::Aws {
-        roots.push(Root::OptionalTree(&identity));
-    }
-    let mut trees = ec2::crawl(cloud, &mut service, &roots)?;
     let document = trees.document(&format!("{identity}document"));
     let document = document.and_then(|document| read_identity(cloud, document));
     let user_data = trees.document(&user_data).map(<[u8]>::to_vec);
@@ -252,16 +243,39 @@ fn network_config(cloud: &mut Cloud, told: &mut Told) -> Option<Vec<u8>> {
     cloud.network_config((config, warnings))
 }
 
-/// The newest version of the tree that this service has.
-fn version(cloud: &mut Cloud, service: &mut Service) -> Result<&'static str, Error> {
+/// What the service has of the newest version of its tree that it has; the listing tells at once whether there is such. The
+/// meta-data come first, then user-data and, on AWS, the identity.
+fn trees(
+    cloud: &mut Cloud,
+    service: &mut Service,
+    relative: Relative,
+) -> Result<(&'static str, Trees), Error> {
     let (oldest, newer) = VERSIONS.split_last().unwrap_or((&"latest", &[]));
-    for version in newer {
-        let path = format!("/{version}/meta-data/instance-id");
-        if service.get_optional(cloud, &path)?.is_some() {
-            return Ok(version);
+    let knows_newer = matches!(relative, Relative::Aws | Relative::Outscale);
+    for version in newer.iter().filter(|_| knows_newer) {
+        match tree(cloud, service, relative, version) {
+            Err(error) if error.what.found.starts_with("404") => {}
+            trees => return trees.map(|trees| (*version, trees)),
         }
     }
-    Ok(oldest)
+    let trees = tree(cloud, service, relative, oldest)?;
+    Ok((oldest, trees))
+}
+
+fn tree(
+    cloud: &mut Cloud,
+    service: &mut Service,
+    relative: Relative,
+    version: &str,
+) -> Result<Trees, Error> {
+    let meta_data = format!("/{version}/meta-data/");
+    let user_data = format!("/{version}/user-data");
+    let identity = format!("/{version}/dynamic/instance-identity/");
+    let mut roots = alloc::vec![Root::Tree(&meta_data), Root::Document(&user_data)];
+    if relative == Relative::Aws {
+        roots.push(Root::OptionalTree(&identity));
+    }
+    ec2::crawl(cloud, service, &roots)
 }
 
 /// The instance identity document, as far as it is used. Its shape is fixed and documented, so it is read into bounds.
