@@ -15,7 +15,7 @@
 
 mod dhcp;
 mod dhcp6;
-mod dns;
+pub mod dns;
 pub mod faults;
 pub mod folder;
 pub mod http;

@@ -16,6 +16,8 @@ mod commands;
 mod compile;
 mod differential;
 mod ds_identify;
+mod failures;
+mod fetching;
 mod fixture;
 mod formats;
 mod handlers;

@@ -105,7 +105,7 @@ fn links(list: &Value) -> Vec<Link> {
 }
 
 /// A value without what says nothing to cloud-init: nulls, empty texts, lists and maps.
-fn said(value: &Value) -> Value {
+pub fn said(value: &Value) -> Value {
     let empty = |value: &Value| match value {
         Value::Null => true,
         Value::Text(text) => text.is_empty(),

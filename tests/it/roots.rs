@@ -22,12 +22,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use cloudseed_core::boot::{self, Booted, Options};
 use cloudseed_core::journal::Journal;
 use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::net::{self, Net};
+use cloudseed_core::outside::Clock;
 use cloudseed_core::plan::Plan;
 use cloudseed_core::platform::PLATFORMS;
 use cloudseed_core::value::Value;
@@ -49,25 +51,45 @@ const SEED: u64 = 7;
 const DIGEST_BYTES: usize = 6;
 
 /// Boots a root; a machine without a cloud has its cables plugged into nothing.
-fn booted(name: &str) -> Booted {
+pub fn booted(name: &str) -> Booted {
     let fixture = Fixture::new(name);
+    let (booted, _, _) = boot_of(name, &fixture, fixture.cloud().as_deref(), "");
+    booted
+}
+
+/// Boots a root that was made ready, with the cloud of a folder and more lines for it; gives how long it took and what happened
+/// at the far end.
+pub fn boot_of(
+    name: &str,
+    fixture: &Fixture,
+    cloud: Option<&Path>,
+    lines: &str,
+) -> (Booted, Duration, Vec<String>) {
     let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let (nics, _) = net::candidates(&machine.links);
-    let cloud = fixture.cloud();
-    let plug = |index: usize| match (&cloud, index) {
+    let mut events = None;
+    let mut plug = |index: usize| match (cloud, index) {
         (None, _) => Plug::Nothing,
-        (Some(folder), 0) => Plug::Cloud(SimulatedCloud::from_folder(folder).unwrap()),
+        (Some(folder), 0) => {
+            let cloud = SimulatedCloud::from_folder(folder).unwrap();
+            let cloud = cloud.with(lines).unwrap();
+            events = Some(cloud.events());
+            Plug::Cloud(cloud)
+        }
         (Some(_), _) => Plug::Beside(0),
     };
-    let cable = Cable::new((0..nics.len()).map(plug).collect(), SEED);
+    let cable = Cable::new((0..nics.len()).map(&mut plug).collect(), SEED);
     host::serve(&roots().join(name).join("ports"), &fixture.machine()).unwrap();
     let journal = Journal::new();
     let started = Started::now();
     let world = World::new(Net::new(cable, nics, SEED), journal.clone());
     let mut world = world.with_ports(Box::new(Doors::new(root.clone(), started)));
     let options = Options::default();
-    boot::boot(&machine, &mut world, &journal, &mut Jinja, options)
+    let booted = boot::boot(&machine, &mut world, &journal, &mut Jinja, options);
+    let events = events.map(|events| events.take()).unwrap_or_default();
+    let events = events.into_iter().map(|event| event.what).collect();
+    (booted, world.now(), events)
 }
 
 /// The files of a boot by path, with times left out of those that tell them.

@@ -1,0 +1,380 @@
+//! Fetching against the original: `tests/fetching` holds what cloud-init 26.2 makes of the roots that are read over HTTP, one file
+//! for each, and every boot of ours has to say the same, but for what the table of `tests/roots/DEVIATIONS.md` explains.
+//!
+//! `FETCH_PATH=FOLDER cargo test --test it fetching` asks the cloud-init whose modules are in FOLDER once more, of the roots that `ROOT`
+//! names, with the same simulated services; `UPDATE=1` beside it keeps the answers. Without FOLDER nothing is asked, and what was
+//! kept is compared: a new root is compared once somebody has asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cloudseed_core::boot::Booted;
+use cloudseed_core::json;
+use cloudseed_core::url::Url;
+use cloudseed_core::value::{Map, Value};
+use cloudseed_core::yaml;
+
+use crate::cloud::dns::Name;
+use crate::cloud::folder::Folder;
+use crate::cloud::http::{Parsed, Request, Service};
+use crate::cloud::settings::{DEFAULT, Settings};
+use crate::fixture::{Fixture, chosen, roots, updating};
+use crate::network::said;
+use crate::roots::booted;
+
+/// What is compared.
+const FIELDS: [&str; 11] = [
+    "instance-id",
+    "hostname",
+    "keys",
+    "cloud-id",
+    "region",
+    "zone",
+    "user-data",
+    "vendor-data",
+    "vendor-data2",
+    "network",
+    "meta-data",
+];
+
+fn manifest(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The service of one root.
+struct Simulated {
+    settings: Settings,
+    service: Service,
+    has_first_page: bool,
+}
+
+impl Simulated {
+    fn new(cloud: &Path) -> Simulated {
+        let folder = Folder::new(cloud).unwrap();
+        let mut settings = Settings::default();
+        let text = folder.settings();
+        settings.add(text.as_deref().unwrap_or(DEFAULT)).unwrap();
+        let service = Service::new(folder, &settings);
+        let has_first_page = cloud.join("GET/_").exists();
+        Simulated {
+            settings,
+            service,
+            has_first_page,
+        }
+    }
+
+    /// The addresses of a host.
+    fn addresses(&self, host: &str) -> Vec<IpAddr> {
+        let host = host.split("%25").next().unwrap_or(host);
+        match (host.parse(), self.settings.names.get(host)) {
+            (Ok(address), _) => vec![address],
+            (_, Some(Name::Addresses(addresses))) => addresses.clone(),
+            (_, Some(Name::Alias(other))) => self.addresses(other),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The answer to what the original asks.
+    fn answer(&mut self, asked: &Value) -> Value {
+        let text = |key: &str| asked.get(key).and_then(Value::as_text);
+        if let Some(name) = text("name") {
+            let addresses = self.addresses(name).into_iter();
+            let addresses = addresses
+                .map(|address| address.to_string().into())
+                .collect();
+            return Map::from_iter([("addresses", Value::List(addresses))]).into();
+        }
+        let url = Url::parse(text("url").unwrap()).unwrap();
+        let listens = |address| {
+            let at = SocketAddr::new(address, url.port());
+            self.settings.listen.contains(&at)
+        };
+        let error = |what: &str| Value::from(Map::from_iter([("error", what)]));
+        if !self.addresses(url.host()).into_iter().any(listens) {
+            return error("refused");
+        }
+        let request = request(asked, &url);
+        // Whether a service is there some datasources ask of its first page, which no root records.
+        if url.target() == "/" && !self.has_first_page {
+            let up = [
+                ("status", 200.into()),
+                ("headers", Map::new().into()),
+                ("body", Value::from("dXA=")),
+            ];
+            return Map::from_iter(up).into();
+        }
+        match self.service.answer(&request) {
+            None => error("timeout"),
+            Some(reply) => {
+                let mut bytes = Vec::new();
+                while (bytes.len() as u64) < reply.length() {
+                    bytes.extend(reply.bytes(bytes.len() as u64, usize::MAX));
+                }
+                spoken(&bytes).unwrap_or_else(|| error("no HTTP"))
+            }
+        }
+    }
+}
+
+/// What the DHCP server told, in the words of dhclient.
+fn lease(booted: &Booted) -> Value {
+    let mut lease = Map::from_iter([("interface", "eth0")]);
+    let result = booted.plan.get("cloudseed/result.json").unwrap();
+    let result = json::read(result).unwrap();
+    let cards = result.get("network").and_then(Value::as_list);
+    let told = |card: &Value, key: &str| card.at(&["dhcp4", key]).and_then(Value::to_text);
+    for card in cards.unwrap_or_default() {
+        let Some(address) = told(card, "address") else {
+            continue;
+        };
+        lease.insert("fixed-address", address.split('/').next());
+        lease.insert("dhcp-server-identifier", told(card, "server"));
+        lease.insert("domain-name", told(card, "domain"));
+        let routes = card.get("routes").and_then(Value::as_list);
+        let default = |route: &&Value| route.get("to") == Some(&"0.0.0.0/0".into());
+        let router = routes.and_then(|routes| routes.iter().find(default)?.get("via"));
+        lease.insert("routers", router.cloned());
+        break;
+    }
+    lease.into()
+}
+
+/// A request as our server reads it.
+fn request(asked: &Value, url: &Url) -> Request {
+    let text = |key: &str| asked.get(key).and_then(Value::as_text).unwrap();
+    let mut bytes = format!("{} {} HTTP/1.1\r\n", text("method"), url.target()).into_bytes();
+    for header in asked.get("headers").and_then(Value::as_list).unwrap() {
+        let pair = header.as_list().unwrap();
+        let (name, value) = (pair[0].as_text().unwrap(), pair[1].as_text().unwrap());
+        bytes.extend(format!("{name}: {value}\r\n").bytes());
+    }
+    bytes.extend(b"\r\n");
+    bytes.extend(STANDARD.decode(text("body")).unwrap());
+    let Parsed::Whole(mut request, _) = Request::parse(&bytes) else {
+        panic!("{}", String::from_utf8_lossy(&bytes));
+    };
+    request.port = asked.get("port").and_then(Value::as_int).unwrap() as u16;
+    request
+}
+
+/// A response in the oracle's words.
+fn spoken(bytes: &[u8]) -> Option<Value> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let (first, headers) = head.split_once("\r\n").unwrap_or((&head, ""));
+    let status: i64 = first.split(' ').nth(1)?.parse().ok()?;
+    let headers = headers.lines().filter_map(|line| line.split_once(": "));
+    let headers: Map = headers.collect();
+    let body = STANDARD.encode(&bytes[end + 4..]);
+    let answer = [
+        ("status", Value::Int(status)),
+        ("headers", headers.into()),
+        ("body", body.into()),
+    ];
+    Some(Map::from_iter(answer).into())
+}
+
+/// The original at work on one root.
+fn oracle(path: &Path, platform: &str, fixture: &Fixture, lease: &Value) -> Child {
+    let debian = manifest("target/oracle");
+    let fetched = Command::new(manifest("tests/oracle/fetch"))
+        .arg(&debian)
+        .status()
+        .unwrap();
+    assert!(
+        fetched.success(),
+        "tests/oracle/fetch needs apt-get and Debian's packages"
+    );
+    let modules = debian.join("root/usr/lib/python3/dist-packages");
+    let path = [path, &modules]
+        .map(|path| path.display().to_string())
+        .join(":");
+    Command::new("/usr/bin/python3")
+        .arg(manifest("tests/oracle/fetching.py"))
+        .arg(platform)
+        .args([fixture.machine(), fixture.beside("scratch")])
+        .arg(json::write(lease))
+        .env("PYTHONPATH", path)
+        .env("PYTHONPYCACHEPREFIX", debian.join("pycache"))
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What the original makes of a root.
+fn asked(path: &Path, platform: &str, name: &str, lease: &Value) -> Value {
+    let fixture = Fixture::new(name);
+    let mut simulated = Simulated::new(&fixture.cloud().unwrap());
+    let mut child = oracle(path, platform, &fixture, lease);
+    let mut answers = child.stdin.take().unwrap();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = json::read(line.unwrap().as_bytes()).unwrap();
+        if let Some(result) = line.get("result") {
+            child.wait().unwrap();
+            return result.clone();
+        }
+        writeln!(answers, "{}", json::write(&simulated.answer(&line))).unwrap();
+    }
+    panic!("{name}: the oracle ended without a result");
+}
+
+/// What our boot of a root found, in the same words; nothing if it was not read over HTTP.
+fn found(booted: &Booted) -> Option<(String, Map)> {
+    let instance = booted.instance.as_ref()?;
+    instance.source.place.contains("http").then_some(())?;
+    let file = |name: &str| booted.plan.get(&format!("cloudseed/{name}"));
+    let data = json::read(file("instance-data-sensitive.json")?).unwrap();
+    let fact = |key: &str| data.at(&["v1", key]).cloned().unwrap_or_default();
+    let document = |name: &str| {
+        let bytes = file(name)?;
+        Some(match std::str::from_utf8(bytes) {
+            Ok(text) => Value::from(text),
+            Err(_) => Map::from_iter([("base64", STANDARD.encode(bytes))]).into(),
+        })
+    };
+    let hostname = instance.hostname.as_ref().map(|name| name.as_str());
+    let network = file("network-config").map(|bytes| yaml::read(bytes).unwrap());
+    let fields = [
+        ("instance-id", fact("instance_id")),
+        ("hostname", hostname.into()),
+        ("keys", fact("public_ssh_keys")),
+        ("cloud-id", fact("cloud_id")),
+        ("region", fact("region")),
+        ("zone", fact("availability_zone")),
+        ("user-data", document("user-data").into()),
+        ("vendor-data", document("vendor-data").into()),
+        ("vendor-data2", document("vendor-data2").into()),
+        ("network", network.into()),
+        ("meta-data", data.at(&["ds", "meta_data"]).cloned().into()),
+    ];
+    Some((String::from(instance.platform), Map::from_iter(fields)))
+}
+
+/// A field without what differs in form alone: empty values, keys of no use, marks of base 64, several texts as one.
+fn plain(field: &str, value: &Value) -> Value {
+    match (field, value) {
+        ("keys", Value::List(keys)) => {
+            let lines = keys.iter().filter_map(Value::as_text).map(str::trim);
+            let lines = lines.filter(|line| line.split(' ').count() > 1 && !line.starts_with('#'));
+            Value::List(lines.map(Value::from).collect())
+        }
+        ("vendor-data" | "vendor-data2" | "user-data", list @ Value::List(texts))
+            if !texts.is_empty() =>
+        {
+            Value::from(["#cloud-config-archive\n", &json::write(list), "\n"].concat())
+        }
+        ("instance-id" | "zone" | "region", value) => value.to_text().into(),
+        (_, value) => unmarked(value),
+    }
+}
+
+fn unmarked(value: &Value) -> Value {
+    match value {
+        Value::Text(text) => text.strip_prefix("ci-b64:").unwrap_or(text).into(),
+        Value::List(list) => Value::List(list.iter().map(unmarked).collect()),
+        Value::Map(map) => match map.get("base64") {
+            Some(text) if map.len() == 1 => text.clone(),
+            _ => {
+                let entries = map
+                    .iter()
+                    .map(|(key, value)| (key.clone(), unmarked(value)));
+                Value::Map(entries.collect())
+            }
+        },
+        other => other.clone(),
+    }
+}
+
+/// Rows of the table: root, field, reason; the field `all` stands for every one.
+fn deviations() -> BTreeSet<(String, String)> {
+    let text = fs::read_to_string(roots().join("DEVIATIONS.md")).unwrap();
+    let (_, table) = text
+        .split_once("| root | field | why it differs |")
+        .unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert!(cells[3].len() > 10, "no reason: {row}");
+        (String::from(cells[1]), String::from(cells[2]))
+    })
+    .collect()
+}
+
+/// The fields in which a root differs.
+fn differences(ours: &Map, theirs: &Value) -> Vec<(&'static str, String)> {
+    let shown = |value: &Value| json::write(value);
+    if let Some(error) = theirs.get("error").and_then(Value::as_text) {
+        return vec![("all", format!("theirs ends with {error}"))];
+    }
+    let mut differ = Vec::new();
+    for field in FIELDS {
+        let nothing = Value::Null;
+        let (ours, theirs) = (ours.get(field), theirs.get(field));
+        let [ours, theirs] =
+            [ours, theirs].map(|value| said(&plain(field, value.unwrap_or(&nothing))));
+        let empty = |value: &Value| match value {
+            Value::Text(text) => text.is_empty(),
+            Value::List(list) => list.is_empty(),
+            Value::Map(map) => map.is_empty(),
+            other => other.is_null(),
+        };
+        if ours != theirs && !(empty(&ours) && empty(&theirs)) {
+            differ.push((
+                field,
+                format!("ours   {}\n  theirs {}", shown(&ours), shown(&theirs)),
+            ));
+        }
+    }
+    differ
+}
+
+#[test]
+fn roots_are_read_as_the_original_reads_them() {
+    let path = env::var_os("FETCH_PATH").map(PathBuf::from);
+    let deviations = deviations();
+    let (mut used, mut wrong, mut compared) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
+    for name in chosen() {
+        let file = manifest("tests/fetching").join(format!("{name}.json"));
+        let kept = fs::read(&file).ok();
+        if kept.is_none() && path.is_none() {
+            continue;
+        }
+        let booted = booted(&name);
+        let Some((platform, ours)) = found(&booted) else {
+            continue;
+        };
+        let theirs = match (&path, kept) {
+            (Some(path), _) => asked(path, &platform, &name, &lease(&booted)),
+            (None, kept) => json::read(&kept.unwrap()).unwrap(),
+        };
+        if path.is_some() && updating() {
+            fs::write(&file, json::write_indented(&theirs) + "\n").unwrap();
+        }
+        *compared.entry(platform).or_insert(0) += 1;
+        for (field, how) in differences(&ours, &theirs) {
+            let rows = [field, "all"].map(|field| (name.clone(), String::from(field)));
+            match rows.into_iter().find(|row| deviations.contains(row)) {
+                Some(row) => drop(used.insert(row)),
+                None => wrong.push(format!("{name}: {field}:\n  {how}")),
+            }
+        }
+    }
+    if env::var_os("ROOT").is_none() {
+        let unused = deviations.difference(&used);
+        wrong.extend(unused.map(|row| format!("{row:?}: a row that is no longer true")));
+        assert!(compared.len() > 5, "{compared:?}");
+    }
+    assert!(wrong.is_empty(), "{}\n{compared:?}", wrong.join("\n"));
+}
