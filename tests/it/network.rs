@@ -69,7 +69,7 @@ fn ours(kind: &str, input: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
             }))
         }
         "openstack" => network::openstack::document(input, links),
-        "opennebula" => network::opennebula::document(input.as_map().unwrap(), links),
+        "opennebula" => network::opennebula::document(input.as_map().unwrap_or(&Map::new()), links),
         "interfaces" => written(network::interfaces::config(input.as_text().unwrap())),
         "version1" => {
             let (mut config, warnings) = Config::read(input);
@@ -239,7 +239,7 @@ fn value(json: &str) -> Value {
 fn left(document: &Value) -> (String, Vec<String>) {
     let (config, warnings) = Config::read(document);
     let left = config.map_or("none".into(), |config| json::write(&config.write()));
-    (left, warnings.iter().map(Warning::to_string).collect())
+    (left, warnings.iter().map(Warning::whole).collect())
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn interfaces_of_both_families_are_read_and_passwords_kept() {
             + r#"{"type":"physical","name":"eth1","subnets":[{"type":"dhcp6","control":"manual"}]},"#
             + r#"{"type":"physical","name":"ppp0","subnets":[{"type":"manual","control":"manual"}]}]}"#
     );
-    let said: Vec<String> = warnings.iter().map(Warning::to_string).collect();
+    let said: Vec<String> = warnings.iter().map(Warning::whole).collect();
     assert_eq!(
         said,
         [
