@@ -48,6 +48,9 @@ const BEHIND_MAX: Duration = Duration::from_secs(60);
 /// Longest time that the configuration behind `cloud-config-url=` may take, in seconds.
 pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
 
+/// Most warnings that are told of a boot.
+pub const WARNINGS_MAX: usize = 512;
+
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
 pub struct Options {
@@ -425,6 +428,7 @@ impl<'a> Boot<'a> {
 
     /// The files, and the line for the console.
     fn compile(&mut self, ending: Ending, identified: &identify::Outcome) -> (Plan, String) {
+        bounded(&mut self.warnings);
         for warning in &self.warnings {
             self.note(format_args!("{}", warning.whole()));
         }
@@ -470,6 +474,21 @@ impl<'a> Boot<'a> {
             well: matches!(ending, Ending::Found(_)),
             deadline: self.deadline,
         }
+    }
+}
+
+/// Keeps the first warnings, and says how many more there were.
+fn bounded(warnings: &mut Vec<Warning>) {
+    let more = warnings.len().saturating_sub(WARNINGS_MAX);
+    if more > 0 {
+        warnings.truncate(WARNINGS_MAX);
+        let expected = format!("at most {WARNINGS_MAX} warnings");
+        warnings.push(Warning::new(
+            "merge",
+            "all documents",
+            expected,
+            format!("{more} more"),
+        ));
     }
 }
 

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use cloudseed_core::boot::{self, Booted, Options};
 use cloudseed_core::journal::Journal;
+use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::plan::Mode;
 use cloudseed_core::report;
+use cloudseed_core::value::Value;
 
 use crate::compile::{Scratch, write};
 use crate::sys::root::Root;
@@ -168,6 +170,23 @@ fn what_is_wrong_with_a_document_is_told_without_it() {
             "{user_data}{meta_data}: {shown:?}"
         );
     }
+}
+
+#[test]
+fn warnings_of_all_parts_are_bounded() {
+    let scratch = Scratch::new("warnings");
+    let part = "--B\nContent-Type: text/cloud-config\n\na: b: c\n";
+    let mail = "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n";
+    let booted = boot(
+        &scratch.0,
+        &format!("{mail}{}--B--\n", part.repeat(1_000)),
+        "instance-id: i\n",
+    );
+    let result = json::read(booted.plan.get("cloudseed/result.json").unwrap()).unwrap();
+    let warnings = result.get("warnings").and_then(Value::as_list).unwrap();
+    assert_eq!(warnings.len(), boot::WARNINGS_MAX + 1);
+    let last = warnings.last().and_then(|last| last.get("found"));
+    assert_eq!(last, Some(&Value::from("488 more")));
 }
 
 #[test]
