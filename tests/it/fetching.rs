@@ -216,15 +216,16 @@ fn asked(path: &Path, platform: &str, name: &str, lease: &Value) -> Value {
     let mut simulated = Simulated::new(&fixture.cloud().unwrap());
     let mut child = oracle(path, platform, &fixture, lease);
     let mut answers = child.stdin.take().unwrap();
+    let mut result = None;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = json::read(line.unwrap().as_bytes()).unwrap();
-        if let Some(result) = line.get("result") {
-            child.wait().unwrap();
-            return result.clone();
+        match line.get("result") {
+            Some(found) => result = Some(found.clone()),
+            None => writeln!(answers, "{}", json::write(&simulated.answer(&line))).unwrap(),
         }
-        writeln!(answers, "{}", json::write(&simulated.answer(&line))).unwrap();
     }
-    panic!("{name}: the oracle ended without a result");
+    child.wait().unwrap();
+    result.unwrap_or_else(|| panic!("{name}: the oracle ended without a result"))
 }
 
 /// What our boot of a root found, in the same words; nothing if it was not read over HTTP.
