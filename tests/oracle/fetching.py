@@ -182,7 +182,9 @@ def distro():
 
 def configuration():
     config = util.read_conf_with_confd(os.path.join(MACHINE, "etc/cloud/cloud.cfg"))
-    return config if isinstance(config, dict) else {}
+    config = config if isinstance(config, dict) else {}
+    # What is built in names every datasource.
+    return {"datasource_list": [PLATFORM, "None"], **config}
 
 
 def plain(value):
