@@ -22,6 +22,7 @@ mod sys;
 use command::clean::Clean;
 use command::decode::Decode;
 use command::fetch::Fetch;
+use command::handover::Handover;
 use command::identify::Identify;
 use command::plan::Plan;
 use command::query::Query;
@@ -36,6 +37,7 @@ use sys::root::Root;
 use sys::stream::Started;
 use sys::supervisor;
 use sys::template::Jinja;
+use sys::underway::Underway;
 use sys::watch::Watch;
 use sys::world;
 
@@ -56,6 +58,7 @@ enum Command {
     Identify(Identify),
     Fetch(Fetch),
     Plan(Plan),
+    Handover(Handover),
     Decode(Decode),
     #[cfg(feature = "tools")]
     Check(Check),
@@ -124,6 +127,7 @@ fn main() -> ExitCode {
             eprintln!("{}", booted.line);
             tell(plan.shown(&booted.plan))
         }
+        Command::Handover(handover) => handover.run(),
         Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
         #[cfg(feature = "tools")]
         Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
@@ -236,7 +240,6 @@ fn rehearse(
     let mut outside = world::open(settings, journal.clone(), started);
     let options = Options {
         platform,
-        handover: None,
         plan_bytes: root.plan_bytes(),
     };
     let templates = &mut Jinja;
@@ -255,6 +258,8 @@ impl Boot {
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
         let started = Started::now();
+        let root = Root::new(&self.root);
+        let _underway = Underway::begin(&root, boot::LIMIT);
         let watch = Watch::new(self.pcap, self.trace);
         let Handed {
             plan, line, well, ..
@@ -268,7 +273,6 @@ impl Boot {
                 deadline: Duration::MAX,
             }
         });
-        let root = Root::new(&self.root);
         let written = root.carry_out(&plan);
         match &written {
             Ok(warnings) => {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A dracut module: puts the agent and the drivers it may need into the image.
-# shellcheck disable=SC2154  # dracut sets moddir, initdir and systemdsystemunitdir
+# shellcheck disable=SC2154  # dracut sets moddir, initdir, hostonly and systemdsystemunitdir
 
 # In every image but that of a crash kernel, once the binary is installed.
 check() {
@@ -13,19 +13,30 @@ check() {
 depends() { return 0; }
 
 installkernel() {
-    # All of them, whatever this machine has: images travel. Without arguments instmods reads the names from its input.
-    grep -v '^#' "$moddir/drivers" | hostonly='' instmods
+    local mode
+    mode=$("$moddir/drivers.sh" mode "${hostonly:+host}")
+    if [[ $mode = host ]]; then
+        # Those that this machine has.
+        "$moddir/drivers.sh" list all | instmods
+    else
+        # All of them, whatever this machine has: images travel. Without arguments instmods reads names from its input.
+        "$moddir/drivers.sh" list "$mode" | hostonly='' instmods
+    fi
 }
 
 install() {
+    local unit
     inst_simple /usr/bin/cloudseed
     # What the owner wants it to know: the policy, and whom to trust instead of the roots that it brings along.
     inst_multiple -o /etc/cloudseed/cloudseed.cfg /etc/cloudseed/ca-certificates.crt
     if dracut_module_included systemd; then
-        inst_simple "$moddir/cloudseed.service" "$systemdsystemunitdir/cloudseed.service"
-        $SYSTEMCTL -q --root "$initdir" add-wants initrd.target cloudseed.service
+        for unit in cloudseed cloudseed-handover; do
+            inst_simple "$moddir/$unit.service" "$systemdsystemunitdir/$unit.service"
+            $SYSTEMCTL -q --root "$initdir" add-wants initrd.target "$unit.service"
+        done
     else
-        # After the queue that waits for devices, before the root is mounted.
-        inst_hook pre-mount 10 "$moddir/cloudseed-hook.sh"
+        # Once udev runs: the agent hears of devices itself.
+        inst_hook pre-trigger 90 "$moddir/cloudseed-hook.sh"
+        inst_hook pre-pivot 10 "$moddir/cloudseed-handover.sh"
     fi
 }

@@ -6,6 +6,7 @@ pub mod clean;
 pub mod decode;
 pub mod document;
 pub mod fetch;
+pub mod handover;
 pub mod identify;
 #[cfg(feature = "tools")]
 pub mod make_mime;

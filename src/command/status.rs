@@ -8,6 +8,7 @@ use cloudseed_core::json;
 use cloudseed_core::machine::{FILE_BYTES_MAX, Files};
 use cloudseed_core::value::{Map, Value};
 
+use super::handover::CHOSEN;
 use crate::sys::root::Root;
 
 /// The stages on the real root, each with the file in which it leaves its result.
@@ -53,6 +54,7 @@ impl Status {
             Some(Value::Map(result)) => result,
             _ => Map::from_iter([("status", "not run")]),
         };
+        let handed = root.text(CHOSEN);
         let stages = stages(root);
         let failed = stages
             .iter()
@@ -60,12 +62,17 @@ impl Status {
         let status = word(&result, "status");
         let well = !matches!(status.as_str(), "failed" | "not run") && !failed;
         if !self.json {
-            return (in_words(&result, &stages), well);
+            let mut words = in_words(&result, &stages);
+            if let Some(handed) = handed {
+                words += &format!("\nhandover: {handed}");
+            }
+            return (words, well);
         }
         let stages = stages
             .into_iter()
             .map(|(stage, result)| (stage, Value::from(result)));
         result.insert("stages", stages.collect::<Map>());
+        result.insert("handed", handed);
         (json::write_indented(&result.into()), well)
     }
 }

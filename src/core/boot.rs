@@ -26,7 +26,7 @@ use crate::fetch::web::Web;
 use crate::identify::{self, Answer};
 use crate::instance::{Document, Instance};
 use crate::journal::Journal;
-use crate::machine::{Kind, Machine};
+use crate::machine::Machine;
 use crate::outside::Outside;
 use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
@@ -50,14 +50,17 @@ pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
 
 /// Most warnings that are told of a boot.
 pub const WARNINGS_MAX: usize = 512;
+/// How long after its deadline a boot may still be writing: who waits for it then gives up.
+const WRITING_SECONDS_MAX: u64 = 10;
+/// How long a boot may take in all where nobody says how long: one that somebody has stopped is waited for so long, and no
+/// longer. Any other ends by itself.
+pub const LIMIT: Duration = Duration::from_secs(BOOT_SECONDS_MAX + WRITING_SECONDS_MAX);
 
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
 pub struct Options {
     /// Fetch from this platform, whatever firmware says.
     pub platform: Option<&'static Platform>,
-    /// What stock cloud-init is told; `None` leaves it to the setting `cloudseed.handover`.
-    pub handover: Option<Handover>,
     /// Most bytes that the plan may have, where there is less room for it than [`PLAN_BYTES_MAX`].
     pub plan_bytes: Option<usize>,
 }
@@ -131,7 +134,7 @@ pub fn failed(error: &Error) -> Handed {
         timings: &[],
         network: Value::Null,
         handover: Handover::default(),
-        systemd: false,
+        report_ready: false,
         clock: None,
         plan_bytes: PLAN_BYTES_MAX,
     };
@@ -156,8 +159,7 @@ impl<'a> Boot<'a> {
             start_micros: 0,
             micros: micros(outside.now()),
         };
-        let mut settings = Settings::read(machine, platform::searched());
-        settings.handover = options.handover.unwrap_or(settings.handover);
+        let settings = Settings::read(machine, platform::searched());
         let plan_bytes = options
             .plan_bytes
             .unwrap_or(PLAN_BYTES_MAX)
@@ -421,7 +423,7 @@ impl<'a> Boot<'a> {
     fn handover(&self) -> Handover {
         let trusted = self.settings.pin.is_some() || self.settings.keys.is_some();
         match self.settings.handover {
-            Handover::Hint if trusted => Handover::Seed,
+            Handover::Auto | Handover::Hint if trusted => Handover::Seed,
             asked => asked,
         }
     }
@@ -459,8 +461,8 @@ impl<'a> Boot<'a> {
             timings: &self.timings,
             clock,
             network: network.into(),
-            systemd: self.machine.files.kind("/run/systemd/system") == Some(Kind::Directory),
             handover: self.handover(),
+            report_ready: self.settings.report_ready,
             plan_bytes: self.plan_bytes,
         })
     }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 use core::time::Duration;
 
+pub mod accounts;
 pub mod amend;
 pub mod cloud_config;
 pub mod cloud_init;
@@ -77,12 +78,12 @@ pub struct Outcome<'a> {
     pub clock: Option<(Duration, Duration)>,
     /// The interface and the lease that carried the fetch, as a tree; null if there was none.
     pub network: Value,
-    /// What stock cloud-init is told.
+    /// What the real root is to be given.
     pub handover: Handover,
-    /// True if systemd is known to run the real root, as when it runs this initramfs.
-    pub systemd: bool,
     /// How large all files may be that are made of what strangers wrote, bytes. One for which there is no room is left out.
     pub plan_bytes: usize,
+    /// Whether a cloud that waits for it was told that the machine is ready.
+    pub report_ready: bool,
 }
 
 /// One thing that is made of a boot.
@@ -103,7 +104,7 @@ enum Print {
 
 /// Everything that is made, in order. The reports come last, for they tell the warnings of all others.
 #[rustfmt::skip]
-pub static PRODUCTS: [Product; 13] = [
+pub static PRODUCTS: [Product; 14] = [
     Product {
         files: &[
             ("cloudseed/meta-data", Mode::Private),
@@ -150,15 +151,33 @@ pub static PRODUCTS: [Product; 13] = [
         print: Print::Always(script::print_run),
     },
     Product {
-        files: &[("cloudseed/plan/units/*", Mode::Public), ("systemd/system/*", Mode::Public)],
+        files: &[("cloudseed/handover/systemd/systemd/system/*", Mode::Public)],
         print: Print::Found(systemd::print),
     },
     Product {
-        files: &[("cloud-init/cloud.cfg", Mode::Public), ("cloud-init/.ds-identify.result", Mode::Public)],
+        files: &[
+            ("cloudseed/plan/accounts", Mode::Private),
+            ("cloudseed/plan/setup.sh", Mode::Private),
+            ("cloudseed/handover/systemd/credstore/*", Mode::Private),
+            ("cloudseed/handover/systemd/credstore.encrypted/*", Mode::Private),
+            ("cloudseed/handover/systemd/credentials/@initrd/*", Mode::Private),
+            ("cloudseed/handover/systemd/sysusers.d/cloudseed.conf", Mode::Public),
+        ],
+        print: Print::Found(accounts::print),
+    },
+    Product {
+        files: &[
+            ("cloudseed/handover/hint/cloud-init/cloud.cfg", Mode::Public),
+            ("cloudseed/handover/hint/cloud-init/.ds-identify.result", Mode::Public),
+        ],
         print: Print::Always(cloud_init::print_hint),
     },
     Product {
-        files: &[("cloud-init/cloud.cfg", Mode::Private), ("cloud-init/.ds-identify.result", Mode::Public)],
+        files: &[
+            ("cloudseed/handover/seed/cloud-init/cloud.cfg", Mode::Private),
+            ("cloudseed/handover/seed/cloud-init/.ds-identify.result", Mode::Public),
+            ("cloudseed/seed/*", Mode::Private),
+        ],
         print: Print::Found(cloud_init::print_seed),
     },
     Product {

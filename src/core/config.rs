@@ -13,7 +13,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Display;
 
+pub mod accounts;
 pub mod cloud_config;
+pub mod credentials;
 pub mod script;
 pub mod vendor;
 

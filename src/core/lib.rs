@@ -88,6 +88,8 @@ pub mod config;
 
 pub mod compile;
 
+pub mod handover;
+
 pub mod boot;
 
 pub mod query;

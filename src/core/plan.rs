@@ -23,12 +23,15 @@ const fn room(path: &'static str, mode: Mode) -> Room {
 }
 
 /// The directories below /run that this program may write into; no other part of it knows one.
-pub const ROOMS: [Room; 11] = [
+pub const ROOMS: [Room; 13] = [
     room("cloudseed", Mode::Private),
     room("cloud-init", Mode::Public),
     room("systemd/system", Mode::Public),
     room("systemd/network", Mode::Public),
     room("credstore", Mode::Private),
+    room("credstore.encrypted", Mode::Private),
+    // Its parent is everybody's; the files are private.
+    room("credentials/@initrd", Mode::Public),
     room("tmpfiles.d", Mode::Public),
     room("sysusers.d", Mode::Public),
     room("sysctl.d", Mode::Public),

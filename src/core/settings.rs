@@ -49,7 +49,7 @@ pub struct Settings {
     /// How long a volume is waited for that should be there, at most [`own::SETTLE_SECONDS_MAX`]; `None` leaves it to the
     /// step.
     pub settle: Option<Duration>,
-    /// What stock cloud-init is told.
+    /// What the real root is given.
     pub handover: Handover,
     /// Whether an include that fails leaves nothing of any document, as in cloud-init.
     pub strict_includes: bool,

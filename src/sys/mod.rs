@@ -32,6 +32,7 @@ pub mod tls;
 #[path = "no_tls.rs"]
 pub mod tls;
 pub mod uevent;
+pub mod underway;
 pub mod watch;
 pub mod world;
 pub mod writer;

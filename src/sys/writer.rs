@@ -71,7 +71,7 @@ impl Root {
         let run = self.run()?;
         let lock = Lock::take(&run).map_err(|error| unable("", "to have it alone", &error))?;
         if !holds_ours(plan) {
-            return Ok(rooms::fill(&run, plan).warnings);
+            return Ok(self.add(&run, plan));
         }
         self.sweep(&run, lock.alone);
         let earlier = self.elsewhere();
@@ -129,6 +129,18 @@ impl Root {
                 let _ = self.forget(&name);
             }
         }
+    }
+
+    /// Writes files of others beside what is there, and adds them to the list, if there is one; who has none cleans by himself.
+    fn add(&self, run: &Directory, plan: &Plan) -> Vec<Warning> {
+        let earlier = self.elsewhere();
+        let filled = rooms::fill(run, plan);
+        if let Ok(directory) = run.enter(OURS) {
+            let listed = list(filled.placed.into_iter().chain(&earlier));
+            // A file that is not listed is not removed, no more.
+            let _ = directory.replace(ELSEWHERE, 0o600, listed.as_bytes());
+        }
+        filled.warnings
     }
 
     /// Builds our own directory anew, and puts it in the place of the old one.

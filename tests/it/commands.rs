@@ -5,6 +5,7 @@ use std::fs;
 use argh::FromArgs;
 use cloudseed_core::compile::{Ending, Outcome, compile};
 use cloudseed_core::json;
+use cloudseed_core::machine::Files;
 use cloudseed_core::value::Value;
 use cloudseed_core::warning::{Blame, Error, Warning};
 
@@ -160,6 +161,7 @@ fn clean_forgets_everything_of_ours_and_nothing_else() {
         "var/lib/other",
         "var/log",
         "run/cloudseed.state",
+        "run/cloud-init",
     ] {
         fs::create_dir_all(scratch.0.join(path)).unwrap();
     }
@@ -170,11 +172,24 @@ fn clean_forgets_everything_of_ours_and_nothing_else() {
     assert!(clean(&[]));
     let left = |path: &str| scratch.0.join(path).exists();
     assert!(!left("run/cloudseed") && !left("run/cloudseed.state") && !left("var/lib/cloudseed"));
-    assert!(!left("run/cloud-init/cloud.cfg") && left("run/cloud-init/other"));
+    assert!(left("run/cloud-init/other"));
     assert!(left("var/lib/other") && left("var/log/cloudseed-output.log"));
     assert!(clean(&["--logs"]));
     assert!(!left("var/log/cloudseed-output.log"));
     assert!(!clean(&["--logs"]));
+    fs::create_dir_all(scratch.0.join("etc/ssh")).unwrap();
+    for path in [
+        "etc/machine-id",
+        "etc/ssh/ssh_host_rsa_key",
+        "etc/ssh/ssh_host_rsa_key.pub",
+        "etc/ssh/sshd_config",
+    ] {
+        fs::write(scratch.0.join(path), "x").unwrap();
+    }
+    assert!(!clean(&[]));
+    assert!(clean(&["--ssh-host-keys", "--machine-id"]));
+    assert_eq!(scratch.text("etc/machine-id"), "uninitialized\n");
+    assert_eq!(root.list("/etc/ssh"), ["sshd_config"]);
 }
 
 #[test]

@@ -145,8 +145,8 @@ pub fn outcome(ending: Ending) -> Outcome {
         timings: &[],
         clock: None,
         network: Value::Null,
-        handover: Handover::Hint,
-        systemd: false,
+        handover: Handover::Auto,
+        report_ready: false,
         plan_bytes: budget::PLAN_BYTES_MAX,
     }
 }
@@ -211,9 +211,19 @@ fn everything_found_is_in_run() {
 
     let names: Vec<&str> = plan.files().map(|(path, _, _)| path.as_str()).collect();
     let expected = [
-        "cloud-init/.ds-identify.result",
-        "cloud-init/cloud.cfg",
         "cloudseed/cloud-config.yaml",
+        "cloudseed/handover/hint/cloud-init/.ds-identify.result",
+        "cloudseed/handover/hint/cloud-init/cloud.cfg",
+        "cloudseed/handover/seed/cloud-init/.ds-identify.result",
+        "cloudseed/handover/seed/cloud-init/cloud.cfg",
+        "cloudseed/handover/systemd/credentials/@initrd/ssh.authorized_keys.root",
+        "cloudseed/handover/systemd/credentials/@initrd/system.hostname",
+        "cloudseed/handover/systemd/credstore/ssh.authorized_keys.root",
+        "cloudseed/handover/systemd/credstore/system.hostname",
+        "cloudseed/handover/systemd/systemd/system/basic.target.d/50-cloudseed.conf",
+        "cloudseed/handover/systemd/systemd/system/cloudseed-early.service",
+        "cloudseed/handover/systemd/systemd/system/cloudseed-final.service",
+        "cloudseed/handover/systemd/systemd/system/multi-user.target.d/50-cloudseed.conf",
         "cloudseed/instance-data-sensitive.json",
         "cloudseed/instance-data.json",
         "cloudseed/log",
@@ -226,14 +236,13 @@ fn everything_found_is_in_run() {
         "cloudseed/parts/004-v.sh",
         "cloudseed/plan/001-boothook-b",
         "cloudseed/plan/002-vendor-v.sh",
+        "cloudseed/plan/accounts",
         "cloudseed/plan/instance-id",
         "cloudseed/plan/manifest",
-        "cloudseed/plan/units/basic.target.d/50-cloudseed.conf",
-        "cloudseed/plan/units/cloudseed-early.service",
-        "cloudseed/plan/units/cloudseed-final.service",
-        "cloudseed/plan/units/multi-user.target.d/50-cloudseed.conf",
+        "cloudseed/plan/setup.sh",
         "cloudseed/result.json",
         "cloudseed/run",
+        "cloudseed/seed/meta-data",
         "cloudseed/status",
         "cloudseed/user-data",
         "cloudseed/vendor-data",
@@ -245,7 +254,8 @@ fn everything_found_is_in_run() {
         ("run/cloudseed/parts/001-part-001", true),
         ("run/cloudseed/metadata.env", false),
         ("run/cloudseed/instance-data.json", false),
-        ("run/cloud-init/cloud.cfg", false),
+        ("run/cloudseed/handover/hint/cloud-init/cloud.cfg", false),
+        ("run/cloudseed/handover/seed/cloud-init/cloud.cfg", true),
     ] {
         let mode = fs::metadata(scratch.0.join(path))
             .unwrap()
@@ -275,7 +285,7 @@ fn everything_found_is_in_run() {
         "#!/bin/sh -e\r\ntrue\r\n"
     );
     assert_eq!(
-        scratch.text("run/cloud-init/cloud.cfg"),
+        scratch.text("run/cloudseed/handover/hint/cloud-init/cloud.cfg"),
         "datasource_list: [ Ec2, None ]\n"
     );
     let result = scratch.json("run/cloudseed/result.json");
@@ -374,7 +384,8 @@ fn each_ending_is_one_word_and_leaves_little() {
             word == "degraded"
         );
         assert_eq!(
-            plan.get("cloud-init/cloud.cfg").is_some(),
+            plan.get("cloudseed/handover/hint/cloud-init/cloud.cfg")
+                .is_some(),
             ["degraded", "named"].contains(&word)
         );
     }
@@ -473,30 +484,20 @@ fn the_owner_rules_over_the_operator() {
 
 #[test]
 fn a_platform_that_is_only_named_is_named_to_cloud_init() {
-    for (handover, hint) in [
-        (Handover::Hint, Some("datasource_list: [ Azure, None ]\n")),
-        (Handover::Seed, Some("datasource_list: [ Azure, None ]\n")),
-        (Handover::None, None),
-    ] {
-        let scratch = Scratch::new("only-named");
-        let outcome = Outcome {
-            handover,
-            ..outcome(Ending::Named("Azure"))
-        };
-        let (plan, warnings) = compile(&outcome);
-        assert_eq!(warnings, []);
-        write(&scratch.0, &plan);
-        let text = |path: &str| plan.get(path).map(|bytes| String::from_utf8_lossy(bytes));
-        assert_eq!(text("cloud-init/cloud.cfg").as_deref(), hint);
-        let result = hint.map(|_| "0\n");
-        assert_eq!(text("cloud-init/.ds-identify.result").as_deref(), result);
-        assert_eq!(
-            scratch.text("run/cloudseed/metadata.env"),
-            "CLOUDSEED_STATUS=\"named\"\nCLOUDSEED_PLATFORM=\"Azure\"\n"
-        );
-        let result = scratch.json("run/cloudseed/result.json");
-        assert_eq!(result.get("platform"), Some(&"Azure".into()));
-    }
+    let scratch = Scratch::new("named");
+    let (plan, warnings) = compile(&outcome(Ending::Named("Azure")));
+    assert_eq!(warnings, []);
+    write(&scratch.0, &plan);
+    let hint = "run/cloudseed/handover/hint/cloud-init";
+    let list = "datasource_list: [ Azure, None ]\n";
+    assert_eq!(scratch.text(&format!("{hint}/cloud.cfg")), list);
+    assert_eq!(scratch.text(&format!("{hint}/.ds-identify.result")), "0\n");
+    assert_eq!(
+        scratch.text("run/cloudseed/metadata.env"),
+        "CLOUDSEED_STATUS=\"named\"\nCLOUDSEED_PLATFORM=\"Azure\"\n"
+    );
+    let result = scratch.json("run/cloudseed/result.json");
+    assert_eq!(result.get("platform"), Some(&"Azure".into()));
     for (found, list) in [
         (&["Azure", "OVF", "None"][..], "Azure, OVF, None"),
         (&["Azure"], "Azure, None"),
@@ -507,7 +508,7 @@ fn a_platform_that_is_only_named_is_named_to_cloud_init() {
         outcome.identified.datasources = &found;
         let hint = compile(&outcome)
             .0
-            .get("cloud-init/cloud.cfg")
+            .get("cloudseed/handover/hint/cloud-init/cloud.cfg")
             .unwrap()
             .to_vec();
         let expected = format!("datasource_list: [ {list} ]\n");

@@ -1,37 +1,56 @@
-//! Handover to stock cloud-init: Debian's own Python reads what we leave in /run/cloud-init.
+//! Handover: what is put into place on which root, and what Debian's own Python makes of what we leave in /run/cloud-init.
+//!
+//! ```text
+//! CLOUD_INIT=/unpacked/usr/lib/python3/dist-packages cargo test --test it handover      against another cloud-init
+//! ```
 
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::compile::{Ending, Handover, Outcome, compile};
+use cloudseed_core::config::Parts;
 use cloudseed_core::instance::Document;
 use cloudseed_core::json;
+use cloudseed_core::plan::Plan;
 use cloudseed_core::value::Value;
+use cloudseed_core::warning::Warning;
 
-use crate::compile::{Boot, Scratch, instance, outcome, write};
+use crate::compile::{Boot, Scratch, instance, outcome, part, write};
 
-/// Loads the datasource that cloud.cfg names as cloud-init's local stage would, and prints what it has got.
+/// Loads the datasource that cloud.cfg names as cloud-init's local stage would, on a machine whose command line names a seed
+/// that nobody may ask for, and prints what it has got.
 const CONSUMER: &str = r#"
 import base64, json, sys
-from cloudinit import helpers, sources, util
+from cloudinit import helpers, sources, url_helper, util
 
-run, lib = sys.argv[1:]
+def nobody(url, *arguments, **words):
+    raise AssertionError("asked for " + url)
+
+run, lib, cmdline = sys.argv[1:]
+url_helper.readurl = nobody
+util.get_cmdline = lambda: cmdline
 config = util.read_conf(run + "/cloud-init/cloud.cfg")
-found = {"datasource_list": config["datasource_list"]}
+found = {"datasource_list": config["datasource_list"], "updates": config.get("updates")}
 if "datasource" in config:
+    seed = config["datasource"]["NoCloud"]
+    seed["seedfrom"] = run + seed["seedfrom"][len("/run"):]
     paths = helpers.Paths({"cloud_dir": lib, "run_dir": run})
     classes = sources.list_sources(config["datasource_list"], [sources.DEP_FILESYSTEM], ["cloudinit.sources"])
     source = classes[0](config, None, paths)
     assert source._get_data(), "no data"
     encoded = lambda blob: base64.b64encode(blob if isinstance(blob, bytes) else blob.encode()).decode()
     found.update(
-        source=str(source),
+        source=str(source).split(" ")[0],
         mode=source.dsmode,
         instance_id=source.get_instance_id(),
-        hostname=source.metadata["local-hostname"],
+        hostname=source.metadata.get("local-hostname"),
         zone=source.availability_zone,
         region=source.region,
         cloud=source.cloud_name,
@@ -42,6 +61,9 @@ if "datasource" in config:
     )
 print(json.dumps(found))
 "#;
+
+/// A command line that names a seed elsewhere.
+const ELSEWHERE: &str = "quiet ds=nocloud-net;s=http://192.0.2.1/ ro";
 
 /// Where Debian's cloud-init is unpacked, with what it imports; unpacked once, whichever test comes first.
 fn oracle() -> &'static Path {
@@ -60,12 +82,16 @@ fn unpack() -> PathBuf {
     folder.join("root/usr/lib/python3/dist-packages")
 }
 
-fn consume(root: &Path) -> Value {
+fn consume(root: &Path, cmdline: &str) -> Value {
+    // What another one imports, Debian's brings along.
+    let other = std::env::var("CLOUD_INIT").map(|other| format!("{other}:"));
+    let path = other.unwrap_or_default() + oracle().to_str().unwrap();
     let output = Command::new("/usr/bin/python3")
         .args(["-c", CONSUMER])
         .arg(root.join("run"))
         .arg(root.join("var/lib/cloud"))
-        .env("PYTHONPATH", oracle())
+        .arg(cmdline)
+        .env("PYTHONPATH", path)
         .output()
         .unwrap();
     assert!(
@@ -76,9 +102,339 @@ fn consume(root: &Path) -> Value {
     json::read(&output.stdout).unwrap()
 }
 
+/// Files of a real root; a text that begins with `->` is a link.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
+const DEBIAN: Files = &[
+    ("etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
+    ("lib/systemd/systemd", ""),
+    ("sbin/init", "->../lib/systemd/systemd"),
+];
+const CLOUD_INIT: Files = &[
+    ("usr/bin/cloud-init", ""),
+    ("lib/systemd/system/cloud-init.target", ""),
+    (
+        "usr/lib/python3/dist-packages/cloudinit/version.py",
+        "x = 1\n__VERSION__ = \"22.4.2\"\n",
+    ),
+    (
+        "usr/lib/python3/dist-packages/cloudinit/sources/DataSourceEc2.py",
+        "",
+    ),
+];
+const NETWORKD: Files = &[(
+    "etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+    "",
+)];
+
+fn lay(root: &Path, files: Files) {
+    for (path, text) in files {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&path);
+        match text.strip_prefix("->") {
+            Some(target) => symlink(target, path).unwrap(),
+            None => fs::write(path, text).unwrap(),
+        }
+    }
+}
+
+fn cloudseed() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_cloudseed"))
+}
+
+/// Hands over from /run of `scratch` to the root below `sysroot` of it; what was chosen.
+fn hand_over(scratch: &Scratch) -> String {
+    let output = cloudseed()
+        .arg("handover")
+        .arg("--run")
+        .arg(&scratch.0)
+        .arg("--root")
+        .arg(scratch.0.join("sysroot"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    scratch.text("run/cloudseed/handed").trim().into()
+}
+
+fn handed(name: &str, plan: &Plan, files: &[Files]) -> (Scratch, String) {
+    let scratch = Scratch::new(name);
+    write(&scratch.0, plan);
+    fs::create_dir_all(scratch.0.join("sysroot")).unwrap();
+    for files in files {
+        lay(&scratch.0.join("sysroot"), files);
+    }
+    let chosen = hand_over(&scratch);
+    (scratch, chosen)
+}
+
+fn plan_of(asked: Handover, warnings: &[Warning]) -> Plan {
+    let boot = Boot::new(instance("i-0123"), Vec::new());
+    let outcome = Outcome {
+        handover: asked,
+        warnings,
+        ..outcome(boot.found())
+    };
+    compile(&outcome).0
+}
+
+#[test]
+fn every_root_gets_what_fits_it() {
+    let lost = [Warning::new("fetch ec2", "GET /x", "a document", "none")];
+    let auto = &plan_of(Handover::Auto, &[]);
+    let lossy = &plan_of(Handover::Auto, &lost);
+    let named = &compile(&outcome(Ending::Named("Ec2"))).0;
+    let strange = &compile(&outcome(Ending::Named("Bigstep"))).0;
+    let none = &compile(&outcome(Ending::None)).0;
+    let pinned: Files = &[("etc/cloud/cloud.cfg", "datasource_list: [ Azure, None ]\n")];
+    let allowed: Files = &[("etc/cloud/cloud.cfg", "datasource_list: [ Ec2 ]\n")];
+    let disabled: Files = &[("etc/cloud/cloud-init.disabled", "")];
+    let owner: Files = &[("etc/cloudseed/cloudseed.cfg", "handover: shell\n")];
+    let alpine: Files = &[
+        ("etc/os-release", "ID=alpine\n"),
+        ("bin/busybox", ""),
+        ("sbin/init", "->/bin/busybox"),
+        ("sbin/openrc", ""),
+    ];
+    let units = "run/systemd/system/cloudseed-early.service";
+    let config = "run/cloud-init/cloud.cfg";
+    type Case<'a> = (&'a Plan, &'a [Files<'a>], &'a str, &'a str, bool, bool);
+    let cases: [Case; 14] = [
+        (
+            auto,
+            &[DEBIAN, CLOUD_INIT],
+            "all data, as a seed",
+            "(Debian GNU/Linux 12, systemd, cloud-init 22.4.2)",
+            false,
+            true,
+        ),
+        (
+            auto,
+            &[DEBIAN, CLOUD_INIT, allowed],
+            "all data, as a seed",
+            "",
+            false,
+            true,
+        ),
+        (
+            auto,
+            &[DEBIAN, CLOUD_INIT, pinned],
+            "nothing: cloud-init is pinned to Azure",
+            "",
+            false,
+            false,
+        ),
+        (
+            auto,
+            &[DEBIAN, CLOUD_INIT, disabled],
+            "nothing: cloud-init is there, but its owner has disabled it",
+            "",
+            false,
+            false,
+        ),
+        (
+            auto,
+            &[DEBIAN, CLOUD_INIT, owner],
+            "the stages for a shell",
+            "",
+            false,
+            false,
+        ),
+        (
+            lossy,
+            &[DEBIAN, CLOUD_INIT],
+            "the name Ec2 for cloud-init: not all of it could be read",
+            "",
+            false,
+            true,
+        ),
+        (
+            &plan_of(Handover::Hint, &[]),
+            &[DEBIAN, CLOUD_INIT],
+            "the name Ec2 for cloud-init: as its owner wants",
+            "",
+            false,
+            true,
+        ),
+        (
+            &plan_of(Handover::None, &[]),
+            &[DEBIAN, CLOUD_INIT],
+            "nothing, as its owner wants",
+            "",
+            false,
+            false,
+        ),
+        (
+            auto,
+            &[DEBIAN, NETWORKD],
+            "units, credentials and the network for systemd and networkd",
+            "",
+            true,
+            false,
+        ),
+        (
+            auto,
+            &[alpine],
+            "the stages for a shell",
+            "(alpine, openrc)",
+            false,
+            false,
+        ),
+        (
+            named,
+            &[DEBIAN, CLOUD_INIT],
+            "the name Ec2 for cloud-init: it is not read here",
+            "",
+            false,
+            true,
+        ),
+        (
+            strange,
+            &[DEBIAN, CLOUD_INIT],
+            "nothing: this cloud-init has no datasource Bigstep",
+            "",
+            false,
+            false,
+        ),
+        (
+            named,
+            &[DEBIAN],
+            "nothing: only cloud-init could read Ec2",
+            "",
+            false,
+            false,
+        ),
+        (
+            none,
+            &[DEBIAN, CLOUD_INIT],
+            "none: cloud-init searches by itself",
+            "",
+            false,
+            false,
+        ),
+    ];
+    for (index, (plan, files, said, root, has_units, has_config)) in cases.into_iter().enumerate() {
+        let (scratch, chosen) = handed(&format!("fits-{index}"), plan, files);
+        assert!(
+            chosen.starts_with(said) && chosen.ends_with(root),
+            "{index}: {chosen}"
+        );
+        assert_eq!(
+            scratch.0.join(units).exists(),
+            has_units,
+            "{index}: {chosen}"
+        );
+        assert_eq!(
+            scratch.0.join(config).exists(),
+            has_config,
+            "{index}: {chosen}"
+        );
+        // Programs take the directory for systemd itself.
+        assert_eq!(scratch.0.join("run/systemd/system").exists(), has_units);
+        let again = hand_over(&scratch);
+        assert_eq!(again, chosen, "the same once more");
+    }
+}
+
+#[test]
+fn credentials_are_for_root_alone_and_a_part_brings_its_own() {
+    let part = part(
+        1,
+        "text/systemd-userdata",
+        "c",
+        "#systemd-userdata\n{\"systemd.credentials\": [{\"name\": \"a\", \"data\": \"eA==\"}, {\"name\": \"b\", \"encrypted\": \"eQ==\"}]}\n",
+    );
+    let parts = vec![Parts {
+        document: Document::UserData,
+        parts: vec![part],
+    }];
+    let boot = Boot::new(instance("i-0123"), parts);
+    let (plan, warnings) = compile(&outcome(boot.found()));
+    assert_eq!(warnings, []);
+    let (scratch, _) = handed("credentials", &plan, &[DEBIAN]);
+    for (path, text) in [
+        (
+            "credstore/ssh.authorized_keys.root",
+            "ssh-ed25519 AAAA me@here\n",
+        ),
+        (
+            "credentials/@initrd/ssh.authorized_keys.root",
+            "ssh-ed25519 AAAA me@here\n",
+        ),
+        ("credentials/@initrd/system.hostname", "ip-10-0-0-1"),
+        ("credstore/a", "x"),
+        ("credstore.encrypted/b", "y"),
+    ] {
+        let path = format!("run/{path}");
+        assert_eq!(scratch.text(&path), text);
+        let mode = fs::metadata(scratch.0.join(&path))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{path}");
+    }
+    let mode = |path: &str| {
+        fs::metadata(scratch.0.join(path))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(
+        (mode("run/credentials"), mode("run/credstore")),
+        (0o755, 0o700)
+    );
+    let cleaned = cloudseed()
+        .args(["clean", "--root"])
+        .arg(&scratch.0)
+        .status();
+    assert!(cleaned.unwrap().success());
+    let left = |path: &str| scratch.0.join(path).exists();
+    assert!(!left("run/credstore/a") && !left("run/systemd/system/cloudseed-early.service"));
+}
+
+/// A boot that never answers: a machine whose metadata service is behind a socket that nobody serves would end too soon, so it
+/// is this test that has the lock.
+#[test]
+fn nobody_waits_longer_than_the_boot_wants_and_is_told() {
+    let scratch = Scratch::new("held");
+    fs::create_dir_all(scratch.0.join("run")).unwrap();
+    fs::create_dir_all(scratch.0.join("sysroot")).unwrap();
+    let holder = "import fcntl, os, signal, sys\n\
+                  f = open(sys.argv[1], 'w')\nfcntl.lockf(f, fcntl.LOCK_EX)\nf.write('%020d' % int(sys.argv[2]))\nf.flush()\n\
+                  print('held', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)\nsignal.pause()\n";
+    let mut holder = Command::new("/usr/bin/python3")
+        .args(["-c", holder])
+        .arg(scratch.0.join("run/cloudseed.boot"))
+        .arg("1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !scratch.0.join("run/cloudseed.boot").exists()
+        || fs::read(scratch.0.join("run/cloudseed.boot"))
+            .unwrap()
+            .len()
+            < 20
+    {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let stat = format!("/proc/{}/stat", holder.id());
+    while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let chosen = hand_over(&scratch);
+    assert!(chosen.starts_with("failed: there is nothing"), "{chosen}");
+    assert!(!holder.wait().unwrap().success(), "it was killed");
+    let result = scratch.json("run/cloudseed/result.json");
+    let found = result.at(&["error", "found"]).and_then(Value::as_text);
+    assert_eq!(
+        found,
+        Some("one that was stopped by a signal; it was killed")
+    );
+}
+
 #[test]
 fn cloud_init_takes_our_seed() {
-    let scratch = Scratch::new("handover-seed");
     let mut instance = instance("i-0123");
     let user_data = [b"\x1f\x8b\x08\0 packed \xff\xfe".as_slice(), &[0; 200]].concat();
     let vendor_data = "#cloud-config\n# é '\"\n\ta: |\n  x\n\n";
@@ -90,57 +446,86 @@ fn cloud_init_takes_our_seed() {
     ] {
         instance.documents.put(document, Some(bytes));
     }
-    let boot = Boot::new(instance, Vec::new());
-    let outcome = Outcome {
-        handover: Handover::Seed,
-        ..outcome(boot.found())
-    };
-    write(&scratch.0, &compile(&outcome).0);
-    let found = consume(&scratch.0);
-    for (key, expected) in [
-        ("source", "DataSourceNoCloud [seed=ds_config][dsmode=net]"),
-        ("mode", "net"),
-        ("instance_id", "i-0123"),
-        ("hostname", "ip-10-0-0-1.internal"),
-        ("zone", "eu-central-1a"),
-        ("region", "eu-central-1"),
-        ("cloud", "aws"),
-        ("user_data", &STANDARD.encode(user_data)),
-        ("vendor_data", &STANDARD.encode(vendor_data)),
-    ] {
-        assert_eq!(found.get(key), Some(&expected.into()), "{key}");
+    if let Value::Map(map) = &mut instance.meta_data {
+        map.insert("seedfrom", "http://192.0.2.2/");
     }
-    let dhcp = found.at(&["network", "ethernets", "eth0", "dhcp4"]);
-    assert_eq!(dhcp, Some(&Value::Bool(true)));
-    let keys = found.get("keys").unwrap().as_list().unwrap();
-    assert_eq!(keys, [Value::from("ssh-ed25519 AAAA me@here")]);
+    let boot = Boot::new(instance, Vec::new());
+    let (scratch, _) = handed(
+        "seed",
+        &compile(&outcome(boot.found())).0,
+        &[DEBIAN, CLOUD_INIT],
+    );
+    for cmdline in ["quiet", ELSEWHERE] {
+        let found = consume(&scratch.0, cmdline);
+        for (key, expected) in [
+            ("source", "DataSourceNoCloud"),
+            ("mode", "net"),
+            ("instance_id", "i-0123"),
+            ("hostname", "ip-10-0-0-1.internal"),
+            ("zone", "eu-central-1a"),
+            ("region", "eu-central-1"),
+            ("cloud", "aws"),
+            ("user_data", &STANDARD.encode(&user_data)),
+            ("vendor_data", &STANDARD.encode(vendor_data)),
+        ] {
+            assert_eq!(found.get(key), Some(&expected.into()), "{key} by {cmdline}");
+        }
+        let dhcp = found.at(&["network", "ethernets", "eth0", "dhcp4"]);
+        assert_eq!(dhcp, Some(&Value::Bool(true)));
+        let keys = found.get("keys").unwrap().as_list().unwrap();
+        assert_eq!(keys, [Value::from("ssh-ed25519 AAAA me@here")]);
+    }
 }
 
 #[test]
 fn cloud_init_takes_our_seed_without_any_document() {
-    let scratch = Scratch::new("handover-bare");
     let mut instance = instance("i-0123");
     instance.documents = Default::default();
     instance.meta_data = Value::Null;
     let boot = Boot::new(instance, Vec::new());
-    let outcome = Outcome {
-        handover: Handover::Seed,
-        ..outcome(boot.found())
-    };
-    write(&scratch.0, &compile(&outcome).0);
-    let found = consume(&scratch.0);
+    let (scratch, _) = handed(
+        "bare",
+        &compile(&outcome(boot.found())).0,
+        &[DEBIAN, CLOUD_INIT],
+    );
+    let found = consume(&scratch.0, ELSEWHERE);
     assert_eq!(found.get("instance_id"), Some(&"i-0123".into()));
     assert_eq!(found.get("user_data"), Some(&"".into()));
 }
 
 #[test]
+fn two_documents_of_the_operator_become_one() {
+    let mut instance = instance("i-0123");
+    for (document, text) in [
+        (Document::VendorData, "#cloud-config\na: 1\n"),
+        (Document::VendorData2, "#cloud-config\na: 2\n"),
+    ] {
+        instance.documents.put(document, Some(text.into()));
+    }
+    let boot = Boot::new(instance, Vec::new());
+    let (scratch, _) = handed(
+        "both",
+        &compile(&outcome(boot.found())).0,
+        &[DEBIAN, CLOUD_INIT],
+    );
+    let found = consume(&scratch.0, "quiet");
+    let vendor_data = found.get("vendor_data").and_then(Value::as_text).unwrap();
+    let vendor_data = String::from_utf8(STANDARD.decode(vendor_data).unwrap()).unwrap();
+    let at = |text: &str| vendor_data.find(&STANDARD.encode(text)).unwrap();
+    assert!(at("#cloud-config\na: 1\n") < at("#cloud-config\na: 2\n"));
+}
+
+#[test]
 fn cloud_init_reads_our_hint() {
-    let scratch = Scratch::new("handover-hint");
     let boot = Boot::new(instance("i-0123"), Vec::new());
-    for (ending, name) in [(boot.found(), "Ec2"), (Ending::Named("Azure"), "Azure")] {
-        write(&scratch.0, &compile(&outcome(ending)).0);
-        let list = consume(&scratch.0).get("datasource_list").cloned();
-        assert_eq!(list, Some(vec![Value::from(name), "None".into()].into()));
+    for ending in [boot.found(), Ending::Named("Ec2")] {
+        let outcome = Outcome {
+            handover: Handover::Hint,
+            ..outcome(ending)
+        };
+        let (scratch, _) = handed("hint", &compile(&outcome).0, &[DEBIAN, CLOUD_INIT]);
+        let list = consume(&scratch.0, "quiet").get("datasource_list").cloned();
+        assert_eq!(list, Some(vec![Value::from("Ec2"), "None".into()].into()));
         assert_eq!(scratch.text("run/cloud-init/.ds-identify.result"), "0\n");
     }
 }

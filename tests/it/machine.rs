@@ -271,7 +271,7 @@ fn a_setting_that_cannot_be_used_is_told_and_counts_as_not_said() {
         "kernel command line, cloudseed.settle: expected a whole number of seconds, 0 to 60, but found \"-1\"",
         "kernel command line, cloudseed.strict_includes: expected true or false, but found \"perhaps\"",
         "kernel command line: expected a setting of cloudseed (KEYS), but found \"\"",
-        "kernel command line, cloudseed.handover: expected hint, seed or none, but found \"Seed\"",
+        "kernel command line, cloudseed.handover: expected auto, cloud-init-seed, cloud-init-hint, systemd, shell, none, but found \"Seed\"",
         "kernel command line: expected a setting of cloudseed (KEYS), but found \"password\"",
         "sources: expected names of platforms, but found \"NoClod\" (did you mean NoCloud?)",
     ];

@@ -100,9 +100,11 @@ fn files(plan: &Plan) -> BTreeMap<String, Vec<u8>> {
         }
         _ => bytes.to_vec(),
     };
-    // The runner is the same in every boot, and is tested by itself.
-    let differs =
-        |path: &str| !matches!(path, "cloudseed/run") && !path.starts_with("cloudseed/plan/units/");
+    // The programs are the same in every boot, and are tested by themselves.
+    let differs = |path: &str| {
+        !matches!(path, "cloudseed/run" | "cloudseed/plan/setup.sh")
+            && !path.starts_with("cloudseed/handover/systemd/systemd/")
+    };
     let files = plan.files().map(|(path, _, bytes)| (path.as_str(), bytes));
     files
         .filter(|(path, _)| differs(path))

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use cloudseed_core::compile::{Ending, Outcome, compile};
+use cloudseed_core::compile::{Ending, compile};
 use cloudseed_core::config::Parts;
 use cloudseed_core::instance::Document;
 use cloudseed_core::userdata::Part;
@@ -439,21 +439,58 @@ fn shells_and_systemd_read_the_same_environment() {
     }
 }
 
+/// An account, a key and a name in every shell: on a root that has others already, and once more for another instance.
 #[test]
-fn units_are_installed_where_systemd_is_and_nowhere_else() {
-    let scratch = Scratch::new("units");
-    let root = scratch.0.as_path();
-    prepare(root, "i-1", every_kind(), Vec::new());
-    let units = root.join("run/systemd/system");
-    assert!(run(&["dash"], root, "units").status.success());
-    assert!(!root.join("run/systemd").exists());
-    fs::create_dir_all(root.join("usr/lib/systemd")).unwrap();
-    fs::write(root.join("usr/lib/systemd/systemd"), "").unwrap();
+fn accounts_are_made_once_and_keep_what_is_there() {
+    let config = "#cloud-config\nhostname: web-1.example\nssh_authorized_keys: [ssh-ed25519 BBBB b]\nuser: old\nusers:\n\
+         - {name: new, gecos: A New One, groups: 'sudo, games', sudo: 'ALL=(ALL) NOPASSWD:ALL', shell: /bin/sh, \
+         ssh_authorized_keys: [ssh-ed25519 CCCC c], lock_passwd: false, passwd: $6$x$y}\n- 'Not A Name'\n";
     for shell in SHELLS {
-        assert!(run(shell, root, "units").status.success());
-        assert!(units.join("cloudseed-final.service").is_file());
-        assert!(units.join("basic.target.d/50-cloudseed.conf").is_file());
-        fs::remove_dir_all(&units).unwrap();
+        let scratch = Scratch::new(&format!("accounts-{}", shell[0]));
+        let root = scratch.0.as_path();
+        fs::create_dir_all(root.join("etc/sudoers.d")).unwrap();
+        for (file, text) in [
+            (
+                "passwd",
+                "root:x:0:0:root:/root:/bin/sh\nold:x:0:0::/home/old:/bin/sh",
+            ),
+            ("group", "root:x:0:\nsudo:x:27:\ngames:x:60:root\n"),
+            ("shadow", "root:*:1::::::\n"),
+            ("hostname", "localhost\n"),
+        ] {
+            fs::write(root.join("etc").join(file), text).unwrap();
+        }
+        fs::create_dir_all(root.join("home/old/.ssh")).unwrap();
+        let keys = "home/old/.ssh/authorized_keys";
+        fs::write(root.join(keys), "ssh-ed25519 DDDD mine\n").unwrap();
+        let user = || vec![part(1, "text/cloud-config", "c", config)];
+        for id in ["i-1", "i-1", "i-2"] {
+            prepare(root, id, user(), Vec::new());
+            let early = run(shell, root, "early");
+            assert!(early.status.success(), "{early:?}");
+        }
+        assert_eq!(
+            scratch.text("etc/passwd"),
+            "root:x:0:0:root:/root:/bin/sh\nold:x:0:0::/home/old:/bin/sh\nnew:x:1000:1000:A New One:/home/new:/bin/sh\n"
+        );
+        assert_eq!(
+            scratch.text("etc/group"),
+            "root:x:0:\nsudo:x:27:new\ngames:x:60:root,new\nnew:x:1000:\n"
+        );
+        assert!(scratch.text("etc/shadow").contains("\nnew:$6$x$y:"));
+        assert_eq!(scratch.text("etc/hostname"), "web-1\n");
+        assert_eq!(
+            scratch.text(keys),
+            "ssh-ed25519 DDDD mine\nssh-ed25519 AAAA me@here\nssh-ed25519 BBBB b\n"
+        );
+        assert_eq!(
+            scratch.text("home/new/.ssh/authorized_keys"),
+            "ssh-ed25519 CCCC c\n"
+        );
+        assert_eq!(
+            scratch.text("etc/sudoers.d/90-cloudseed-users"),
+            "new ALL=(ALL) NOPASSWD:ALL\n"
+        );
     }
 }
 
@@ -461,13 +498,10 @@ fn units_are_installed_where_systemd_is_and_nowhere_else() {
 #[test]
 fn systemd_understands_the_units() {
     let scratch = Scratch::new("systemd");
-    let boot = Boot::new(instance("i-1"), Vec::new());
-    let outcome = Outcome {
-        systemd: true,
-        ..outcome(boot.found())
-    };
-    write(&scratch.0, &compile(&outcome).0);
-    let units = scratch.0.join("run/systemd/system");
+    prepare(&scratch.0, "i-1", every_kind(), Vec::new());
+    let units = scratch
+        .0
+        .join("run/cloudseed/handover/systemd/systemd/system");
     let verified = Command::new("systemd-analyze")
         .args(["verify", "--man=no", "--recursive-errors=yes"])
         .arg(units.join("cloudseed-early.service"))

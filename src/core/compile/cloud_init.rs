@@ -1,33 +1,49 @@
-//! For stock cloud-init on the real root: what saves it the search, or the fetch as well.
+//! For stock cloud-init on the real root: what saves it the search, and what saves it the fetch as well.
 //!
-//! Its generator takes the word of `.ds-identify.result` and probes nothing; `cloud.cfg` here is merged above
-//! /etc/cloud and below the kernel command line. Both are read at each boot and gone after it.
+//! ```text
+//!   handover/hint/cloud-init/cloud.cfg             the name of the datasource
+//!   handover/seed/cloud-init/cloud.cfg             NoCloud, and where its seed is
+//!   handover/…/cloud-init/.ds-identify.result      0: its generator probes nothing
+//!   seed/meta-data                                 the cloud's tree, and in it the keys by which NoCloud knows its facts
+//!   seed/vendor-data                               only where the operator has two documents: both as one
+//! ```
 //!
-//! A hint is the default: cloud-init asks the cloud once more, by its own datasource, and with it keeps what only
-//! that can do (hotplug, network updates at boot, provisioning reports, the whole tree of `cloud-init query ds`). The
-//! seed is for roots that shall start without the network.
+//! Which of the two it gets is decided when the real root can be looked at ([`crate::handover`]); the other documents of the
+//! seed join it then. `cloud.cfg` is merged above /etc/cloud and below the kernel command line.
+//!
+//! The seed is named as `seedfrom`, because that alone outranks a `seedfrom` of the command line or of the SMBIOS serial
+//! number, which cloud-init would fetch by itself, or not at all: 22.4 reads `ds=nocloud;s=http://…` and then leaves it, in
+//! local mode. The same versions read no network configuration beside a seed, so that it stands in cloud.cfg, too.
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Ending, Found, Outcome, Products};
-use crate::instance::{Document, Instance};
-use crate::settings::Handover;
+use crate::instance::{Document, Documents, Instance};
+use crate::userdata::compose::{Attachment, multipart};
 use crate::value::{Map, Value};
 use crate::yaml;
 
-/// Adds the hint. Of a platform that can only be named there is nothing that could be a seed, so that it gets a hint as well.
+/// The directory of the seed, as cloud-init will find it.
+const SEED: &str = "/run/cloudseed/seed/";
+
+/// Platforms whose datasource writes the network configuration anew at each boot, not for new instances alone. Source:
+/// `default_update_events` of cloud-init 26.2's datasources.
+const EACH_BOOT: [&str; 8] = [
+    "AliYun", "Azure", "GCE", "Hetzner", "RbxCloud", "Scaleway", "SmartOS", "VMware",
+];
+
+/// Adds the hint: of an instance, and of a platform that can only be named.
 pub(super) fn print_hint(products: &mut Products, outcome: &Outcome) {
-    let platforms = match (outcome.ending, outcome.handover) {
-        (Ending::Found(found), Handover::Hint) => String::from(found.instance.platform),
-        (Ending::Named(name), Handover::Hint | Handover::Seed) => named(name, outcome),
+    let platforms = match outcome.ending {
+        Ending::Found(found) => String::from(found.instance.platform),
+        Ending::Named(name) => named(name, outcome),
         _ => return,
     };
-    put(
-        products,
-        format!("datasource_list: [ {platforms}, None ]\n"),
-    );
+    let config = format!("datasource_list: [ {platforms}, None ]\n");
+    put(products, "hint", config);
 }
 
 /// All platforms that this may be, for nobody has asked the first one: those that were found, if it is one of them.
@@ -41,46 +57,53 @@ fn named(name: &str, outcome: &Outcome) -> String {
     }
 }
 
-/// Adds the seed, if it is wanted. It holds user-data, which may hold secrets.
-pub(super) fn print_seed(products: &mut Products, outcome: &Outcome, found: &Found) {
-    if outcome.handover == Handover::Seed {
-        put(products, seed(found.instance));
+/// Adds the seed.
+pub(super) fn print_seed(products: &mut Products, _: &Outcome, found: &Found) {
+    let instance = found.instance;
+    put(products, "seed", config(instance));
+    products.put(
+        "cloudseed/seed/meta-data",
+        yaml::write(&meta_data(instance)),
+    );
+    if let Some(both) = vendor_data(&instance.documents) {
+        products.put("cloudseed/seed/vendor-data", both);
     }
 }
 
-fn put(products: &mut Products, config: String) {
-    products.put("cloud-init/cloud.cfg", config);
-    products.put("cloud-init/.ds-identify.result", "0\n");
+fn put(products: &mut Products, set: &str, config: String) {
+    let folder = format!("cloudseed/handover/{set}/cloud-init");
+    products.put(&format!("{folder}/cloud.cfg"), config);
+    products.put(&format!("{folder}/.ds-identify.result"), "0\n");
 }
 
-/// Two datasources, for a single one counts as forced; `fs_label: null` spares the search for volumes. Documents that are not
-/// text are YAML's `!!binary`, and cloud-init takes such.
-fn seed(instance: &Instance) -> String {
-    let documents = &instance.documents;
+/// Two datasources, for a single one counts as forced; `fs_label: null` spares the search for volumes. Only beside meta-data
+/// and user-data does NoCloud look at its other keys. What is not text is YAML's `!!binary`, and cloud-init takes such.
+fn config(instance: &Instance) -> String {
     let mut seed = Map::from_iter([
         ("fs_label", Value::Null),
-        ("meta-data", meta_data(instance)),
-        ("user-data", Value::from("")),
+        ("seedfrom", SEED.into()),
+        ("meta-data", Map::new().into()),
+        ("user-data", "".into()),
     ]);
-    for kind in [
-        Document::UserData,
-        Document::VendorData,
-        Document::NetworkConfig,
-    ] {
-        if let Some(document) = documents.get(kind) {
-            seed.insert(kind.name(), text_or_bytes(document));
-        }
+    if let Some(network) = instance.documents.get(Document::NetworkConfig) {
+        seed.insert(Document::NetworkConfig.name(), text_or_bytes(network));
     }
     // What the platform configures counts less than the documents, and so does what stands here.
     let mut config = instance.config.clone();
     config.insert("datasource", Map::from_iter([("NoCloud", seed)]));
-    let seed = yaml::write(&config.into());
-    format!("datasource_list: [ NoCloud, None ]\n{seed}")
+    if EACH_BOOT.contains(&instance.platform) {
+        let when: Vec<Value> = vec!["boot-new-instance".into(), "boot".into()];
+        let network = Map::from_iter([("when", when)]);
+        config.insert("updates", Map::from_iter([("network", network)]));
+    }
+    let config = yaml::write(&config.into());
+    format!("datasource_list: [ NoCloud, None ]\n{config}")
 }
 
-/// The cloud's tree, and in it the keys by which NoCloud knows its facts.
+/// The cloud's tree, and in it the keys by which NoCloud knows its facts. A `seedfrom` in it would be fetched again.
 fn meta_data(instance: &Instance) -> Value {
     let mut meta_data = instance.meta_data.as_map().cloned().unwrap_or_default();
+    meta_data.remove(&"seedfrom".into());
     let hostname = instance.hostname.as_ref().map(|name| name.as_str());
     let ssh_keys: Vec<Value> = instance
         .ssh_keys
@@ -105,6 +128,20 @@ fn meta_data(instance: &Instance) -> Value {
         meta_data.insert("public-keys", ssh_keys);
     }
     meta_data.into()
+}
+
+/// NoCloud knows one document of the operator; of two it gets a multipart, in which the second outranks the first, as in the
+/// original.
+fn vendor_data(documents: &Documents) -> Option<String> {
+    let second = documents.get(Document::VendorData2)?;
+    let first = documents.get(Document::VendorData);
+    let both = first.into_iter().chain([second]).enumerate();
+    let attachments = both.map(|(index, content)| Attachment {
+        filename: format!("vendor-data-{}", index + 1),
+        subtype: String::from("plain"),
+        content: content.to_vec(),
+    });
+    Some(multipart(&attachments.collect::<Vec<_>>()))
 }
 
 fn text_or_bytes(document: &[u8]) -> Value {

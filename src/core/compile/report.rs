@@ -86,11 +86,60 @@ fn result(outcome: &Outcome, own: &[Warning], status: &str) -> Value {
         let clock = [("machine", machine), ("service", service)];
         result.insert("clock", Map::from_iter(clock));
     }
+    result.insert("handover", handover(outcome));
     result.insert("timings", timings);
     result.insert("parts", i64::try_from(parts).unwrap_or(i64::MAX));
     result.insert("warnings", warnings);
     result.insert("error", error);
     result.into()
+}
+
+/// What was asked for, and what a seed would lack beside the datasource itself.
+fn handover(outcome: &Outcome) -> Map {
+    Map::from_iter([
+        ("asked", Value::from(outcome.handover.word())),
+        ("lacks", lacks(outcome).into()),
+    ])
+}
+
+/// What a datasource of the original does beside reading, where nobody else does it.
+const ONLY_THERE: [(&str, &str); 5] = [
+    (
+        "Azure",
+        "its datasource tells the cloud that the machine is ready",
+    ),
+    (
+        "CloudStack",
+        "its datasource takes the password from its server",
+    ),
+    (
+        "Exoscale",
+        "its datasource takes the password from its server",
+    ),
+    ("GCE", "its datasource publishes the machine's host keys"),
+    (
+        "VMware",
+        "its datasource tells the hypervisor the machine's addresses",
+    ),
+];
+
+fn lacks(outcome: &Outcome) -> Option<&'static str> {
+    let Ending::Found(found) = outcome.ending else {
+        return None;
+    };
+    if outcome
+        .warnings
+        .iter()
+        .any(|warning| warning.step.starts_with("fetch"))
+    {
+        return Some("not all of it could be read");
+    }
+    let platform = found.instance.platform;
+    if platform == "Azure" && outcome.report_ready {
+        return None;
+    }
+    let known = ONLY_THERE.iter().find(|(name, _)| *name == platform);
+    known.map(|(_, what)| *what)
 }
 
 fn facts(instance: &Instance) -> Map {

@@ -1,9 +1,9 @@
 # sh /run/cloudseed/run STAGE [--root DIR]: executes on the real root what the instance's data asks for.
 #
 # STAGE is one of
-#   early   part handlers and boothooks, at each boot
-#   final   scripts: vendor, per-once, per-boot, per-instance, user
-#   units   for an initramfs that has mounted the real root at DIR: if systemd runs it, lets it run the other two
+#   early     accounts and host name, once per instance; part handlers and boothooks, at each boot
+#   network   nothing but to wait for a route to somewhere, 60 s at most: for who starts `final` without knowing when
+#   final     scripts: vendor, per-once, per-boot, per-instance, user
 #
 # plan/manifest has one line per script, in order: group, part, file (beside this program), interpreter, argument, tabs between
 # them. A script is
@@ -188,11 +188,40 @@ run_group() {
     finish
 }
 
-# Puts the units where the systemd of the real root will look for them. Where something else runs it, their directory must
-# not even exist: that is how programs ask for systemd.
-install_units() {
-    [ -e "$root/lib/systemd/systemd" ] || [ -e "$root/usr/lib/systemd/systemd" ] || return 0
-    mkdir -p "${here%/*}/systemd/system" && cp -R "$here/plan/units/." "${here%/*}/systemd/system"
+# Makes the accounts and gives the machine its name, once per instance.
+run_setup() {
+    [ -r "$here/plan/setup.sh" ] || return 0
+    take setup || return 0
+    total=$((total + 1))
+    sh "$here/plan/setup.sh" "$root" </dev/null
+    status=$?
+    [ "$status" -eq 0 ] || fail setup.sh "exit status $status"
+}
+
+# True if there is a default route: to 0.0.0.0 with its gateway's flag, or to ::/0 by an interface.
+has_route() {
+    while read -r _ destination _ flags _; do
+        [ "$destination $flags" != '00000000 0003' ] || return 0
+    done <"$root/proc/net/route"
+    while read -r destination length _ _ _ _ _ _ flags device; do
+        case "$destination $length $device" in
+        '00000000000000000000000000000000 00 lo') ;;
+        '00000000000000000000000000000000 00 '*) return 0 ;;
+        esac
+    done <"$root/proc/net/ipv6_route"
+    return 1
+} 2>/dev/null
+
+wait_for_network() {
+    turns=0
+    until has_route; do
+        if [ "$turns" -ge 60 ]; then
+            say "network: expected a default route, but found none in 60 s"
+            return 1
+        fi
+        turns=$((turns + 1))
+        sleep 1
+    done
 }
 
 stage=${1-}
@@ -205,14 +234,14 @@ esac
 here=$(CDPATH='' cd "$here" && pwd -P)
 
 case $stage in
-early) groups='handlers boothook' ;;
+early) groups='setup handlers boothook' ;;
 final) groups='vendor per-once per-boot per-instance user' ;;
-units)
-    [ ! -d "$here/plan/units" ] || install_units
+network)
+    wait_for_network
     exit
     ;;
 *)
-    say "expected early, final or units, but found '$stage'" >&2
+    say "expected early, network or final, but found '$stage'" >&2
     exit 2
     ;;
 esac
@@ -225,6 +254,7 @@ choose_state
 record
 for name in $groups; do
     case $name in
+    setup) run_setup ;;
     handlers) run_handlers ;;
     *) run_group "$name" ;;
     esac

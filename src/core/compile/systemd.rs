@@ -1,30 +1,27 @@
 //! For a systemd on the real root that knows nothing of us: units that run the stages of the plan.
 //!
-//! They stand in `plan/units/`, and in `/run/systemd/system` if systemd is known to run the real root; where it is not
-//! known, that directory must stay away, for programs take it for systemd itself. `sh /run/cloudseed/run units` is for an
-//! initramfs that can look.
+//! They stand in `handover/systemd/`, and [`crate::handover`] puts them where systemd looks if that is what runs the real
+//! root. Targets want the units by drop-ins, which are plain files as everything in a plan. No unit runs in an initramfs, nor
+//! where cloud-init is installed: that runs the scripts itself.
 //!
-//! Targets want the units by drop-ins, which are plain files as everything in a plan. No unit runs in an initramfs, nor
-//! where cloud-init is installed: that runs the scripts itself. The order is cloud-init's own.
+//! Neither waits for a network before the machine can be logged into. The early one needs none; the late one comes after
+//! everything else, and only if there is a script for it is the network waited for at all.
 
 use alloc::format;
 
 use super::{Found, Outcome, Products};
+use crate::config::script::Group;
 
-/// As `cloud-init.service`, but before everything ordinary even where NetworkManager brings up the network, which itself is
-/// ordinary. A boothook that hangs must not hang the boot.
+/// Before everything ordinary: accounts and keys have to be there before sshd. A boothook that hangs must not hang the boot.
 const EARLY: &str = "\
 [Unit]
-Description=Boothooks of the instance's user-data
+Description=Accounts, host name and boothooks of the instance
 ConditionPathExists=/run/cloudseed/plan/manifest
 ConditionPathExists=!/etc/initrd-release
-ConditionPathExists=!/usr/bin/cloud-init
 DefaultDependencies=no
-RequiresMountsFor=/var/lib /var/log
-After=local-fs.target systemd-tmpfiles-setup.service
-After=networking.service systemd-networkd-wait-online.service
-Before=basic.target network-online.target
-Before=systemd-user-sessions.service
+RequiresMountsFor=/var/lib /var/log /home /root
+After=local-fs.target systemd-remount-fs.service systemd-sysusers.service systemd-tmpfiles-setup.service
+Before=basic.target systemd-user-sessions.service ssh.service sshd.service
 Conflicts=shutdown.target
 Before=shutdown.target
 
@@ -32,7 +29,7 @@ Before=shutdown.target
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=/bin/sh /run/cloudseed/run early
-TimeoutStartSec=15min
+TimeoutStartSec=5min
 KillMode=process
 StandardOutput=journal+console
 ";
@@ -43,7 +40,6 @@ const FINAL: &str = "\
 Description=Scripts of the instance's user-data
 ConditionPathExists=/run/cloudseed/plan/manifest
 ConditionPathExists=!/etc/initrd-release
-ConditionPathExists=!/usr/bin/cloud-init
 RequiresMountsFor=/var/lib /var/log
 Wants=network-online.target
 After=network-online.target cloudseed-early.service multi-user.target
@@ -59,26 +55,31 @@ TasksMax=infinity
 StandardOutput=journal+console
 ";
 
-/// The files, by their names below a directory of units.
-const UNITS: [(&str, &str); 4] = [
+/// The files, by their names below a directory of units, of the stage that always runs.
+const EARLY_UNITS: [(&str, &str); 2] = [
     ("cloudseed-early.service", EARLY),
-    ("cloudseed-final.service", FINAL),
     (
         "basic.target.d/50-cloudseed.conf",
         "[Unit]\nWants=cloudseed-early.service\n",
     ),
+];
+
+/// Those of the stage that scripts run in.
+const FINAL_UNITS: [(&str, &str); 2] = [
+    ("cloudseed-final.service", FINAL),
     (
         "multi-user.target.d/50-cloudseed.conf",
         "[Unit]\nWants=cloudseed-final.service\n",
     ),
 ];
 
-/// Adds the units to the plan's own directory, and to systemd's if that is known to be right.
-pub(super) fn print(products: &mut Products, outcome: &Outcome, _: &Found) {
-    for (name, text) in UNITS {
-        products.put(&format!("cloudseed/plan/units/{name}"), text);
-        if outcome.systemd {
-            products.put(&format!("systemd/system/{name}"), text);
-        }
+/// Adds the units.
+pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
+    let mut scripts = found.config.scripts.iter();
+    let late = scripts.any(|script| script.group != Group::Boothook);
+    let late = if late { &FINAL_UNITS[..] } else { &[] };
+    for (name, text) in EARLY_UNITS.iter().chain(late) {
+        let path = format!("cloudseed/handover/systemd/systemd/system/{name}");
+        products.put(&path, *text);
     }
 }

@@ -33,16 +33,48 @@ pub const DEADLINE_SECONDS_MAX: u64 = 3600;
 /// The longest that `settle` may ask for.
 pub const SETTLE_SECONDS_MAX: u64 = 60;
 
-/// What stock cloud-init, which starts later in the real root, is told.
+/// What the real root is given, of all that was made for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Handover {
-    /// The name of the datasource.
+    /// What fits it best.
     #[default]
-    Hint,
-    /// The name of NoCloud, and the data as its seed.
+    Auto,
+    /// For its cloud-init: NoCloud as the datasource, with all the data as its seed.
     Seed,
-    /// Nothing.
+    /// For its cloud-init: the name of the datasource, which then fetches once more.
+    Hint,
+    /// For its systemd: units, credentials, accounts, the network.
+    Systemd,
+    /// Nothing in places where others look: whoever likes calls `sh /run/cloudseed/run STAGE`.
+    Shell,
+    /// Nothing at all.
     None,
+}
+
+impl Handover {
+    /// Every word there is for one, the usual one first.
+    const WORDS: [(&str, Handover); 8] = [
+        ("auto", Handover::Auto),
+        ("cloud-init-seed", Handover::Seed),
+        ("cloud-init-hint", Handover::Hint),
+        ("systemd", Handover::Systemd),
+        ("shell", Handover::Shell),
+        ("none", Handover::None),
+        ("seed", Handover::Seed),
+        ("hint", Handover::Hint),
+    ];
+
+    /// What this word means.
+    pub fn named(word: &str) -> Option<Handover> {
+        let known = Handover::WORDS.iter().find(|(known, _)| *known == word);
+        known.map(|(_, handover)| *handover)
+    }
+
+    /// Its usual word.
+    pub fn word(self) -> &'static str {
+        let known = Handover::WORDS.iter().find(|(_, known)| *known == self);
+        known.map_or("", |(word, _)| word)
+    }
 }
 
 /// Who said it: the owner of the initramfs, of the hypervisor, or of the boot loader.
@@ -247,12 +279,11 @@ fn seconds(value: &Value, max: u64) -> Result<Duration, String> {
 }
 
 fn handover(value: &Value) -> Result<Handover, String> {
-    match value.as_text() {
-        Some("hint") => Ok(Handover::Hint),
-        Some("seed") => Ok(Handover::Seed),
-        Some("none") => Ok(Handover::None),
-        _ => Err(String::from("hint, seed or none")),
-    }
+    let named = value.as_text().and_then(Handover::named);
+    named.ok_or_else(|| {
+        let words = Handover::WORDS.map(|(word, _)| word);
+        words[..6].join(", ")
+    })
 }
 
 fn truth(value: &Value) -> Result<bool, String> {

@@ -158,6 +158,7 @@ fn on_type(part: &Part) -> Advice {
         PartType::Boothook => on_boothook(content),
         PartType::Jinja => on_template(content),
         PartType::PartHandler => on_handler(content),
+        PartType::SystemdUserdata => plain("gives credentials to systemd"),
         PartType::UpstartJob => plain("is written out; only old releases run it"),
         _ if content.is_empty() => plain("is empty and does nothing"),
         other => Advice {

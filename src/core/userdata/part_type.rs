@@ -35,6 +35,8 @@ pub enum PartType {
     ScriptPerInstance,
     /// A script that runs once ever, late.
     ScriptPerOnce,
+    /// Credentials for systemd, in JSON: what its own agent reads on the clouds that it knows.
+    SystemdUserdata,
     /// A job of Upstart, which has gone from the original and which only old releases run.
     UpstartJob,
     /// Text of which nothing more was said.
@@ -70,13 +72,14 @@ const fn row(part_type: PartType, name: &'static str, start: &'static str, handl
 /// The three `text/x-shellscript-per-…` are their own start lines: in practice they are reached through a MIME header.
 /// `#upstart-job` has gone from the original and is kept here.
 #[rustfmt::skip]
-static TABLE: [Row; 15] = [
+static TABLE: [Row; 16] = [
     row(PartType::ScriptPerInstance, "text/x-shellscript-per-instance", "text/x-shellscript-per-instance", true),
     row(PartType::ScriptPerBoot, "text/x-shellscript-per-boot", "text/x-shellscript-per-boot", true),
     row(PartType::ScriptPerOnce, "text/x-shellscript-per-once", "text/x-shellscript-per-once", true),
     row(PartType::Archive, "text/cloud-config-archive", "#cloud-config-archive", false),
     row(PartType::ConfigPatch, "text/cloud-config-jsonp", "#cloud-config-jsonp", true),
     row(PartType::Jinja, "text/jinja2", "## template: jinja", true),
+    row(PartType::SystemdUserdata, "text/systemd-userdata", "#systemd-userdata", true),
     row(PartType::Boothook, "text/cloud-boothook", "#cloud-boothook", true),
     row(PartType::IncludeOnce, "text/x-include-once-url", "#include-once", false),
     row(PartType::PartHandler, "text/part-handler", "#part-handler", true),

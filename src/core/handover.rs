@@ -1,0 +1,396 @@
+//! Hand over: a look at the mounted real root, and what of all that was made for it is put where others look.
+//!
+//! ```text
+//!   RealRoot::look ─ which init, which cloud-init, who sets up its network, what its owner says
+//!        │
+//!        ▼
+//!   choose ─► sets of handover/…, each a tree below /run:  seed · hint · systemd · networkd · …
+//! ```
+//!
+//! In doubt the least intrusive: a cloud-init that its owner pinned to something else is left alone, and what is not known is
+//! given nothing.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
+use crate::platform;
+use crate::settings::{Handover, Settings};
+use crate::value::Value;
+
+/// What runs the real root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// systemd.
+    Systemd,
+    /// Another that is known: `openrc`, `runit`, `busybox`, `sysvinit`.
+    Other(&'static str),
+    /// One that is not.
+    Unknown(String),
+}
+
+impl Init {
+    /// By the file that the kernel will start, links followed; empty if there is none.
+    fn of(files: &dyn Files, program: &str) -> Init {
+        let there = |path: &str| files.kind(path).is_some();
+        let name = program.rsplit('/').next().unwrap_or_default();
+        match name {
+            "systemd" => Init::Systemd,
+            // A script that ends in systemd.
+            _ if program.starts_with("/nix/store/") => Init::Systemd,
+            _ if there("/sbin/openrc") || there("/usr/sbin/openrc") => Init::Other("openrc"),
+            "runit" | "runit-init" => Init::Other("runit"),
+            "busybox" => Init::Other("busybox"),
+            "init" if there("/etc/inittab") => Init::Other("sysvinit"),
+            _ => Init::Unknown(program.to_string()),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Init::Systemd => "systemd",
+            Init::Other(name) => name,
+            Init::Unknown(program) if program.is_empty() => "no init",
+            Init::Unknown(program) => program,
+        }
+    }
+}
+
+/// The cloud-init of the real root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CloudInit {
+    /// Its version; empty if it does not say.
+    pub version: String,
+    /// Why it does nothing, if it does nothing.
+    pub idle: Option<&'static str>,
+    /// The datasources that it has; empty if that could not be told.
+    pub sources: Vec<String>,
+    /// The only datasources that its owner allows, where these are one or two.
+    pub pinned: Vec<String>,
+}
+
+/// The real root, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealRoot {
+    /// Its distribution, for people.
+    pub distribution: String,
+    /// What runs it.
+    pub init: Init,
+    /// Its cloud-init, if it has one.
+    pub cloud_init: Option<CloudInit>,
+    /// The set for who brings up its network, if that is known.
+    pub network: Option<&'static str>,
+    /// What its owner wants, if he says.
+    pub asked: Handover,
+}
+
+/// Who brings up the network: its set, and all of the files by which it shows. The first counts: netplan writes for others.
+const NETWORKS: [(&str, &[&[&str]]); 4] = [
+    ("netplan", &[&["/usr/sbin/netplan"], &["/etc/netplan"]]),
+    (
+        "network-manager",
+        &[
+            &["/usr/sbin/NetworkManager", "/usr/bin/NetworkManager"],
+            &[
+                "/etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+                "/etc/runlevels/default/networkmanager",
+            ],
+        ],
+    ),
+    (
+        "networkd",
+        &[&[
+            "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service",
+            "/etc/systemd/system/sysinit.target.wants/systemd-networkd.service",
+            "/etc/systemd/system/dbus-org.freedesktop.network1.service",
+        ]],
+    ),
+    (
+        "ifupdown",
+        &[
+            &["/sbin/ifup", "/usr/sbin/ifup"],
+            &["/etc/network/interfaces"],
+        ],
+    ),
+];
+
+/// Where cloud-init's program and its units or scripts are.
+const PROGRAM: [&str; 2] = ["/usr/bin/cloud-init", "/usr/local/bin/cloud-init"];
+const STARTED: [&str; 6] = [
+    "/usr/lib/systemd/system/cloud-init.target",
+    "/lib/systemd/system/cloud-init.target",
+    "/etc/systemd/system/cloud-init.target",
+    "/etc/init.d/cloud-init-local",
+    "/etc/init.d/cloud-init",
+    "/usr/local/lib/systemd/system/cloud-init.target",
+];
+
+impl RealRoot {
+    /// Looks at a root. `program` is what the kernel or the initramfs will start there, links followed; `cmdline` the kernel's.
+    pub fn look(machine: &Machine, settings: &Settings, program: &str, cmdline: &str) -> RealRoot {
+        let files = machine.files;
+        RealRoot {
+            distribution: distribution(files),
+            init: Init::of(files, program),
+            cloud_init: cloud_init(files, settings, cmdline),
+            network: network(files),
+            asked: settings.handover,
+        }
+    }
+
+    fn says(&self) -> String {
+        let mut text = format!("{}, {}", self.distribution, self.init.name());
+        if let Some(cloud_init) = &self.cloud_init {
+            text += ", cloud-init ";
+            text += &cloud_init.version;
+        }
+        text
+    }
+}
+
+fn distribution(files: &dyn Files) -> String {
+    let text = files.text("/etc/os-release");
+    let text = text.or_else(|| files.text("/usr/lib/os-release"));
+    let text = text.unwrap_or_default();
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        Some(line.trim_matches(['"', '\'']))
+    };
+    let name = value("PRETTY_NAME=").or_else(|| value("ID="));
+    String::from(name.unwrap_or("an unnamed distribution"))
+}
+
+fn network(files: &dyn Files) -> Option<&'static str> {
+    let there = |any: &&[&str]| any.iter().any(|path| files.kind(path).is_some());
+    let found = NETWORKS.iter().find(|(_, all)| all.iter().all(there));
+    found.map(|(set, _)| *set)
+}
+
+fn cloud_init(files: &dyn Files, settings: &Settings, cmdline: &str) -> Option<CloudInit> {
+    let there = |path: &&str| files.kind(path).is_some();
+    if !PROGRAM.iter().any(there) {
+        return None;
+    }
+    let says = |word: &str| cmdline.split_ascii_whitespace().any(|said| said == word);
+    let idle = if !STARTED.iter().any(there) {
+        Some("nothing starts it")
+    } else if files.kind("/etc/cloud/cloud-init.disabled") == Some(Kind::File) {
+        Some("its owner has disabled it")
+    } else if says("cloud-init=disabled") {
+        Some("the command line has disabled it")
+    } else {
+        None
+    };
+    let package = package(files).unwrap_or_default();
+    let real = |name: &&String| *name != "None";
+    let pinned: Vec<String> = settings.list.iter().filter(real).cloned().collect();
+    let said = settings.configured(&["datasource_list"]).is_some();
+    Some(CloudInit {
+        version: version(files, &package),
+        idle,
+        sources: sources(files, &package),
+        pinned: if said && pinned.len() <= 2 {
+            pinned
+        } else {
+            Vec::new()
+        },
+    })
+}
+
+/// The directory of its Python package.
+fn package(files: &dyn Files) -> Option<String> {
+    for above in ["/usr/lib", "/usr/local/lib"] {
+        let names = files.list(above).into_iter();
+        for python in names.filter(|name| name.starts_with("python3")) {
+            for packages in ["dist-packages", "site-packages"] {
+                let path = format!("{above}/{python}/{packages}/cloudinit");
+                if files.kind(&path) == Some(Kind::Directory) {
+                    return Some(path);
+                }
+            }
+        }
+    }
+    None
+}
+
+/// `__VERSION__ = "22.4.2"`
+fn version(files: &dyn Files, package: &str) -> String {
+    let text = files.text(&format!("{package}/version.py"));
+    let text = text.unwrap_or_default();
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix("__VERSION__ ="));
+    let version = line.unwrap_or_default().trim().trim_matches(['"', '\'']);
+    String::from(version)
+}
+
+fn sources(files: &dyn Files, package: &str) -> Vec<String> {
+    let names = files.list(&format!("{package}/sources")).into_iter();
+    let source = |name: String| {
+        let name = name.strip_prefix("DataSource")?.strip_suffix(".py")?;
+        Some(String::from(name))
+    };
+    names.filter_map(source).collect()
+}
+
+/// How the boot in the initramfs went, as its result.json says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Result {
+    /// The status in a word; empty if there is none.
+    pub status: String,
+    /// The platform; empty if there is none.
+    pub platform: String,
+    /// What its owner asked for.
+    pub asked: Handover,
+    /// Why a seed would lack something that the datasource itself does, if it would.
+    pub lacks: String,
+}
+
+impl Result {
+    /// Reads result.json.
+    pub fn read(document: &Value) -> Result {
+        let text = |path: &[&str]| {
+            let text = document.at(path).and_then(Value::as_text);
+            String::from(text.unwrap_or_default())
+        };
+        Result {
+            status: text(&["status"]),
+            platform: text(&["platform"]),
+            asked: Handover::named(&text(&["handover", "asked"])).unwrap_or_default(),
+            lacks: text(&["handover", "lacks"]),
+        }
+    }
+
+    /// The result below `/run` of this machine, if there is one.
+    pub fn of(files: &dyn Files) -> Option<Result> {
+        let bytes = files.read("/run/cloudseed/result.json", FILE_BYTES_MAX)?;
+        let document = crate::json::read(&bytes).ok()?;
+        let mut result = Result::read(&document);
+        let seed = files.kind("/run/cloudseed/seed/meta-data");
+        if result.has_instance() && seed.is_none() && result.lacks.is_empty() {
+            result.lacks = String::from("there was no room for a seed");
+        }
+        Some(result)
+    }
+
+    fn has_instance(&self) -> bool {
+        matches!(self.status.as_str(), "found" | "degraded")
+    }
+}
+
+/// What is put into place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The names of the sets.
+    pub sets: Vec<&'static str>,
+    /// What and why, in one line.
+    pub said: String,
+}
+
+impl Choice {
+    fn of(sets: &[&'static str], said: impl ToString, root: &RealRoot) -> Choice {
+        Choice {
+            sets: sets.to_vec(),
+            said: format!("{} ({})", said.to_string(), root.says()),
+        }
+    }
+}
+
+/// Chooses.
+pub fn choose(result: &Result, root: &RealRoot) -> Choice {
+    let asked = match result.asked {
+        Handover::Auto => root.asked,
+        asked => asked,
+    };
+    let status = result.status.as_str();
+    if !result.has_instance() && status != "named" {
+        let next = match &root.cloud_init {
+            Some(CloudInit { idle: None, .. }) => "cloud-init searches by itself",
+            _ => "there is nothing to hand over",
+        };
+        return Choice::of(&[], format!("{status}: {next}"), root);
+    }
+    match asked {
+        Handover::None => Choice::of(&[], "nothing, as its owner wants", root),
+        Handover::Shell => Choice::of(&[], shell(), root),
+        Handover::Systemd => systemd(root),
+        Handover::Seed if result.has_instance() && root.cloud_init.is_none() => auto(result, root),
+        Handover::Seed if result.has_instance() => seed("as its owner wants", root),
+        Handover::Seed | Handover::Hint => hint(result, "as its owner wants", root),
+        Handover::Auto => auto(result, root),
+    }
+}
+
+fn auto(result: &Result, root: &RealRoot) -> Choice {
+    match &root.cloud_init {
+        Some(CloudInit { idle: None, .. }) => {}
+        _ if !result.has_instance() => {
+            let said = format!("nothing: only cloud-init could read {}", result.platform);
+            return Choice::of(&[], said, root);
+        }
+        Some(CloudInit {
+            idle: Some(why), ..
+        }) => {
+            return Choice::of(
+                &[],
+                format!("nothing: cloud-init is there, but {why}"),
+                root,
+            );
+        }
+        None if root.init == Init::Systemd => return systemd(root),
+        None => return Choice::of(&[], shell(), root),
+    }
+    let pinned = root.cloud_init.iter().flat_map(|known| &known.pinned);
+    let pinned: Vec<&str> = pinned.map(String::as_str).collect();
+    let is_it = |name: &&str| platform::same(name, &result.platform);
+    if !pinned.is_empty() && !pinned.iter().any(is_it) {
+        let said = format!("nothing: cloud-init is pinned to {}", pinned.join(", "));
+        return Choice::of(&[], said, root);
+    }
+    if !result.has_instance() {
+        return hint(result, "it is not read here", root);
+    }
+    match result.lacks.as_str() {
+        "" => seed("all of it was read", root),
+        lacks => hint(result, lacks, root),
+    }
+}
+
+fn seed(why: &str, root: &RealRoot) -> Choice {
+    Choice::of(
+        &["seed"],
+        format!("all data, as a seed for cloud-init: {why}"),
+        root,
+    )
+}
+
+/// A hint at a datasource that this cloud-init does not have would keep it from the others.
+fn hint(result: &Result, why: &str, root: &RealRoot) -> Choice {
+    let platform = &result.platform;
+    let sources = root.cloud_init.iter().flat_map(|known| &known.sources);
+    let mut sources = sources.peekable();
+    let has = sources.peek().is_none() || sources.any(|source| source == platform);
+    if !has && platform != "NoCloud" {
+        let said = format!("nothing: this cloud-init has no datasource {platform}");
+        return Choice::of(&[], said, root);
+    }
+    Choice::of(
+        &["hint"],
+        format!("the name {platform} for cloud-init: {why}"),
+        root,
+    )
+}
+
+fn systemd(root: &RealRoot) -> Choice {
+    let sets = ["systemd"].into_iter().chain(root.network);
+    let sets: Vec<&'static str> = sets.collect();
+    let said = match root.network {
+        Some(network) => format!("units, credentials and the network for systemd and {network}"),
+        None => String::from("units and credentials for systemd; nobody known sets up its network"),
+    };
+    Choice::of(&sets, said, root)
+}
+
+fn shell() -> &'static str {
+    "the stages for a shell: sh /run/cloudseed/run early, final"
+}
