@@ -1018,14 +1018,14 @@ fn a_recipe_waits_as_long_as_it_is_told() {
 #[test]
 fn a_recipe_gives_up_in_words() {
     for (line, want) in [
-        ("answer GET /x 503", "but found 503 (6 tries"),
+        ("answer GET /x 503", "but found 503 (18 tries, 56 s)"),
         ("answer GET /x 403", "but found 403 (1 try"),
         (
             "answer GET /x 429 retry-after 3600",
-            "but found 429 (6 tries, 25 s)",
+            "but found 429 (12 tries, 55 s)",
         ),
-        ("slow /x 1", "but found no answer in 5 s (6 tries"),
-        ("mute /x", "but found no answer in 5 s (6 tries"),
+        ("slow /x 1", "(9 tries, 60 s)"),
+        ("mute /x", "(9 tries, 60 s)"),
         (
             "answer GET /x 301 location http://elsewhere.test/",
             "but found 301 to http://elsewhere.test/ (1 try",

@@ -6,9 +6,10 @@ use core::time::Duration;
 
 /// Longest time one try may take, connection included.
 pub const TRY_SECONDS_MAX: u64 = 5;
-/// Longest time one document may take, all tries and pauses together.
+/// Longest time one document that may be missing may take, all tries and pauses together. For one that must be there there is
+/// no limit but the deadline: without it there is no instance.
 pub const DOCUMENT_SECONDS_MAX: u64 = 40;
-/// Tries per document.
+/// Tries per document that may be missing.
 pub const TRIES_MAX: u32 = 6;
 /// The first pause between tries; it doubles, with jitter, up to [`PAUSE_MAX`].
 pub const PAUSE_MIN: Duration = Duration::from_millis(200);
@@ -21,6 +22,7 @@ pub struct Schedule {
     started: Duration,
     deadline: Duration,
     tries: u32,
+    tries_max: u32,
     pause: Duration,
 }
 
@@ -31,7 +33,16 @@ impl Schedule {
             started: now,
             deadline: deadline.min(now.saturating_add(most)),
             tries: 0,
+            tries_max: TRIES_MAX,
             pause: PAUSE_MIN,
+        }
+    }
+
+    /// A schedule that begins `now` and goes on until `deadline`, at growing distances.
+    pub fn patient(now: Duration, deadline: Duration) -> Schedule {
+        Schedule {
+            tries_max: u32::MAX,
+            ..Schedule::new(now, deadline, Duration::MAX)
         }
     }
 
@@ -57,7 +68,7 @@ impl Schedule {
         let own = self.pause - self.pause / 4 * (random % 256) / 256;
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         let pause = asked.unwrap_or(own).min(PAUSE_MAX);
-        (self.tries < TRIES_MAX && pause < self.left(now)).then_some(pause)
+        (self.tries < self.tries_max && pause < self.left(now)).then_some(pause)
     }
 
     /// What it took so far: `2 tries, 3 s`.
@@ -88,6 +99,18 @@ mod tests {
         assert_eq!(pauses[..5], millis);
         assert_eq!(pauses[5], None);
         assert_eq!(schedule.spent(13 * SECOND), "6 tries, 12 s");
+    }
+
+    #[test]
+    fn the_patient_go_on_until_the_deadline() {
+        let mut schedule = Schedule::patient(SECOND, 60 * SECOND);
+        let (mut now, mut tries) = (SECOND, 0);
+        while let Some(pause) = schedule.pause(now, None, 0) {
+            now += pause;
+            tries += 1;
+        }
+        assert!(now > 50 * SECOND && now < 60 * SECOND, "{now:?}");
+        assert!((10..30).contains(&tries), "{tries}");
     }
 
     #[test]

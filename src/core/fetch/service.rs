@@ -185,8 +185,11 @@ impl<'a> Service<'a> {
         cloud: &mut Cloud,
         question: &Question,
     ) -> Result<Option<Response>, Error> {
-        let most = Duration::from_secs(DOCUMENT_SECONDS_MAX);
-        let mut schedule = Schedule::new(cloud.outside.now(), cloud.deadline, most);
+        let (now, deadline) = (cloud.outside.now(), cloud.deadline);
+        let mut schedule = match question.optional {
+            true => Schedule::new(now, deadline, Duration::from_secs(DOCUMENT_SECONDS_MAX)),
+            false => Schedule::patient(now, deadline),
+        };
         let denied = match self.tries(cloud, question, &mut schedule) {
             Ok(found) => return Ok(found),
             Err(denied) => denied,

@@ -217,15 +217,25 @@ impl<W: Wires> Net<W> {
             };
             return format!("no answer to {questions} {kind} for {hop} on {name} in {waited}");
         }
-        if let Some(asked) = unanswered(lane, addresses) {
+        // Nor need he who had one of the network's own, and whom the service did not answer.
+        let routed = |runner: &&Runner| !is_link_local(runner.from);
+        let asked = unanswered(lane, addresses);
+        if let Some(asked) = asked.filter(|_| !ours().any(|runner| routed(&runner))) {
             return format!("no answer to {asked} on {name} in {waited}");
         }
-        if let Some(Runner { from, to, .. }) = ours().next() {
+        if let Some(Runner { from, to, .. }) = ours().find(routed).or_else(|| ours().next()) {
             return format!("no answer from {to} to {from} on {name} in {waited}");
         }
         let to = addresses.first().map(SocketAddr::ip);
         let to = to.map_or(String::from("anywhere"), |to| format!("{to}"));
         format!("no route to {to} on {name}")
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 
