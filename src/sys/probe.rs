@@ -1,5 +1,9 @@
 //! Probe: the facts of the machine, read again when a block device comes that may be the one that is missing.
+//!
+//! Nobody has waited for udev before this program starts. As long as udev is busy, devices that the machine has may not be
+//! there yet; what is found then may not be all, a seed on a CD that counts more than the cloud's service.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cloudseed_core::identify::late;
@@ -13,6 +17,21 @@ use super::uevent::Uevents;
 /// Devices come in rows: after one, this long without another ends the row.
 const QUIET: Duration = Duration::from_millis(100);
 
+/// Where udev shows that it is busy; `udevadm settle` looks there, too.
+const BUSY: &str = "/run/udev/queue";
+/// How long udev may be busy before nobody believes that it is about to show a disk.
+const BUSY_MAX: Duration = Duration::from_secs(10);
+/// How often is looked whether it still is.
+const TURN: Duration = Duration::from_millis(20);
+
+/// Waits until udev has shown what there is.
+fn settle() {
+    let until = Instant::now() + BUSY_MAX;
+    while Path::new(BUSY).exists() && Instant::now() < until {
+        std::thread::sleep(TURN);
+    }
+}
+
 /// Reads the machine below `root`. At `/` this waits, within [`late::patience`], for a volume that should be there.
 pub fn machine(root: &Root) -> Machine<'_> {
     let started = Instant::now();
@@ -20,6 +39,7 @@ pub fn machine(root: &Root) -> Machine<'_> {
     let Some(Ok(uevents)) = uevents else {
         return Machine::read(root);
     };
+    settle();
     loop {
         let machine = Machine::read(root);
         let settings = Settings::read(&machine, platform::searched());
