@@ -188,14 +188,18 @@ run_group() {
     finish
 }
 
-# Makes the accounts and gives the machine its name, once per instance.
+# Makes the accounts and gives the machine its name, once per instance. What is there already does it no harm, so that one that
+# did not come to its end is run again: nobody is to be locked out by a power cut.
 run_setup() {
-    [ -r "$here/plan/setup.sh" ] || return 0
-    take setup || return 0
+    [ -r "$here/plan/setup.sh" ] && [ ! -e "$marks/setup" ] || return 0
     total=$((total + 1))
     sh "$here/plan/setup.sh" "$root" </dev/null
     status=$?
-    [ "$status" -eq 0 ] || fail setup.sh "exit status $status"
+    if [ "$status" -eq 0 ]; then
+        (umask 077 && : >"$marks/setup") 2>/dev/null
+    else
+        fail setup.sh "exit status $status"
+    fi
 }
 
 # True if there is a default route: to 0.0.0.0 with its gateway's flag, or to ::/0 by an interface.
