@@ -582,7 +582,7 @@ mod tests {
         let place = scratch("together");
         let whole = |number: usize| {
             let mut plan = Plan::default();
-            for file in 0..40 {
+            for file in 0..20 {
                 let path = RunPath::new(&format!("cloudseed/parts/{number}-{file}"));
                 plan.put(path.unwrap(), Mode::Private, "x");
             }
@@ -592,14 +592,14 @@ mod tests {
             for number in 0..4 {
                 let place = &place;
                 scope.spawn(move || {
-                    for _ in 0..10 {
+                    for _ in 0..3 {
                         Root::new(place).carry_out(&whole(number)).unwrap();
                     }
                 });
             }
             let place = &place;
             scope.spawn(move || {
-                for _ in 0..10 {
+                for _ in 0..3 {
                     Root::new(place).clean().unwrap();
                     let hint = plan(&[("cloud-init/cloud.cfg", Mode::Public, "di")]);
                     Root::new(place).carry_out(&hint).unwrap();
@@ -608,7 +608,7 @@ mod tests {
         });
         let root = Root::new(&place);
         root.carry_out(&whole(0)).unwrap();
-        assert_eq!(root.list("/run/cloudseed/parts").len(), 40);
+        assert_eq!(root.list("/run/cloudseed/parts").len(), 20);
         let names = root.list("/run");
         assert_eq!(names, ["cloud-init", "cloudseed"]);
         let held = Lock::take(&root.run().unwrap()).unwrap();

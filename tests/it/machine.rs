@@ -5,6 +5,7 @@ use std::time::Duration;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 use cloudseed_core::settings::{Allowed, Handover, Settings};
+use cloudseed_core::warning::Warning;
 
 use crate::fixture::Fixture;
 use crate::sys::root::Root;
@@ -261,7 +262,7 @@ fn a_setting_that_cannot_be_used_is_told_and_counts_as_not_said() {
     let settings = settings(&tree);
     assert_eq!(settings.deadline, Some(Duration::from_secs(7)));
     assert_eq!(settings.settle, None);
-    let told: Vec<String> = settings.warnings.iter().map(ToString::to_string).collect();
+    let told: Vec<String> = settings.warnings.iter().map(Warning::whole).collect();
     let expected = [
         "/etc/cloudseed/cloudseed.cfg, settle: expected a whole number of seconds, 0 to 60, but found float",
         "/etc/cloudseed/cloudseed.cfg: expected a setting of cloudseed (KEYS), but found \"1\"",

@@ -83,7 +83,9 @@ fn raw_tables_say_the_same_as_the_kernels_files() {
     for name in names() {
         let fixture = Fixture::new(&name);
         let root = Root::new(&fixture.machine());
-        if root.kind(DMI) == Some(Kind::Directory) {
+        // What only tables have, strings of the maker, no file of the kernel says.
+        let own = root.kind(TABLES) == Some(Kind::Directory);
+        if !own && root.kind(DMI) == Some(Kind::Directory) {
             let raw = Raw::of(&root);
             assert_eq!(Some(found(&raw)), Expected::read(&name), "{name}");
             raw_roots += 1;

@@ -48,7 +48,7 @@ fn parts_are_merged_as_by_the_original() {
         let warnings = merged
             .warnings
             .iter()
-            .map(|warning| format!("! {warning}\n"));
+            .map(|warning| format!("! {}\n", warning.whole()));
         let found = cloud_config::text(&merged) + &warnings.collect::<String>();
         let expect = case.join("expect");
         if env::var_os("UPDATE").is_some() {

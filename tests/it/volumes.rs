@@ -548,7 +548,7 @@ fn superblocks_of_systems_we_only_name() {
     make("mkfs.xfs", &["-q", "-L", "root fs", &image]);
     let (disk, volume) = read(&image);
     let error = volume::read_file(disk.as_ref(), &volume, "x", 1).unwrap_err();
-    let expected = "read volume: vda x: expected a file system of iso9660, vfat, ext2, ext3 or ext4, but found xfs";
+    let expected = "read volume: vda x: expected a file system of iso9660, udf, vfat, ext2, ext3 or ext4, but found xfs";
     assert_eq!(error.to_string(), expected);
 
     let image = scratch.image("btrfs", 128 << 20);

@@ -112,13 +112,13 @@ fn long_documents_of_every_shape_are_read() {
         |n| format!("x: &x 1\ny: [{}]", "*x, ".repeat(n)),
     ];
     for (number, shape) in shapes.into_iter().enumerate() {
-        let value = yaml::read(shape(160_000).as_bytes());
+        let value = yaml::read(shape(120_000).as_bytes());
         let entries = value.map(|value| match value {
             Value::List(list) => list.len(),
             Value::Map(map) => map.len(),
             _ => 0,
         });
-        let expected = [160_000, 160_000, 1, 160_000, 1, 1, 2];
+        let expected = [120_000, 120_000, 1, 120_000, 1, 1, 2];
         assert_eq!(entries, Ok(expected[number]), "shape {number}");
     }
 }

@@ -171,6 +171,10 @@ fn parameters(text: &str) -> String {
         Some(value) if !known(key) => {
             format!("{key}={}", if value.is_empty() { "" } else { "REDACTED" })
         }
+        // Quotes around a value are told: the original takes them for a part of it.
+        Some(value) if text.contains(&format!("{key}=\"{value}\"")) => {
+            format!("{key}=\"{}\"", words(value))
+        }
         Some(value) if value.contains(char::is_whitespace) => {
             format!("\"{}\"", words(&format!("{key}={value}")))
         }
