@@ -9,7 +9,7 @@
 //! A record lock (fcntl(2)) because it goes with its process, however that ends, is not inherited by children, and tells
 //! who has it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -33,15 +33,24 @@ const RUNNING_MAX: Duration = Duration::from_secs(DEADLINE_SECONDS_MAX);
 /// How long a process may take to go after a kill.
 const GOING_MAX: Duration = Duration::from_secs(2);
 
-/// The mark of a boot; with it goes the lock.
+/// The mark of a boot; with it goes the lock. An orderly end takes the mark away.
 #[derive(Debug)]
 pub struct Underway {
+    place: PathBuf,
     _file: File,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        // What cannot be removed says that nobody has the lock any more, which is true as well.
+        let _ = fs::remove_file(&self.place);
+    }
 }
 
 impl Underway {
     /// Marks that a boot runs, which will be done within `limit`. Without a place for the mark there is none, and nobody waits.
     pub fn begin(root: &Root, limit: Duration) -> Option<Underway> {
+        let place = path(root)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -49,14 +58,14 @@ impl Underway {
             .truncate(false)
             .mode(0o600)
             .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
-            .open(path(root)?)
+            .open(&place)
             .ok()?;
         lock(&file, libc::F_SETLK).ok()?;
         let until = uptime().saturating_add(limit).as_millis();
         // A fixed number of digits, so that nobody reads half of one.
         file.write_all_at(format!("{until:020}").as_bytes(), 0)
             .ok()?;
-        Some(Underway { _file: file })
+        Some(Underway { place, _file: file })
     }
 }
 
@@ -76,15 +85,20 @@ pub enum Joined {
 pub fn join(root: &Root, told: impl FnOnce(Duration)) -> Joined {
     let started = uptime();
     let mut told = Some(told);
+    let mut seen = false;
     loop {
         let passed = uptime().saturating_sub(started);
         let Some((file, until)) = begun(root) else {
+            if seen {
+                return Joined::Ended;
+            }
             if passed >= START_MAX {
                 return Joined::Never;
             }
             std::thread::sleep(TURN);
             continue;
         };
+        seen = true;
         let Some(owner) = owner(&file) else {
             return Joined::Ended;
         };

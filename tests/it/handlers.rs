@@ -152,7 +152,7 @@ fn a_broken_handler_costs_itself() {
         "part 1 (syntax.py) cannot be used",
         "part 2 (exit.py) cannot be used",
         "expected handler_version 1, 2 or 3, but found 9",
-        "early: 1 of 2 failed: handlers.py\n",
+        "early: 1 of 3 failed: handlers.py\n",
     ] {
         assert!(said.contains(words), "{words:?} in {said}");
     }

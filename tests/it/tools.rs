@@ -201,7 +201,7 @@ fn make_mime_complains_in_the_words_of_the_original() {
 fn make_mime_lists_its_types() {
     let (success, list) = said(|out| parse::<MakeMime>(&["--list-types"]).run(out));
     assert!(success);
-    let expected = "cloud-boothook cloud-config cloud-config-archive cloud-config-jsonp jinja2 part-handler upstart-job \
+    let expected = "cloud-boothook cloud-config cloud-config-archive cloud-config-jsonp jinja2 part-handler systemd-userdata upstart-job \
         x-include-once-url x-include-url x-shellscript x-shellscript-per-boot x-shellscript-per-instance x-shellscript-per-once";
     assert_eq!(list.lines().collect::<Vec<&str>>().join(" "), expected);
 }
