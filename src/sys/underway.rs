@@ -145,8 +145,10 @@ fn begun(root: &Root) -> Option<(File, Duration)> {
     Some((file, Duration::from_millis(millis)))
 }
 
+/// Where the mark is; nowhere if there is no /run.
 fn path(root: &Root) -> Option<PathBuf> {
-    root.resolve(NAME)
+    let run = root.resolve("/run").filter(|run| run.is_dir())?;
+    Some(run.join(NAME.trim_start_matches("/run/")))
 }
 
 fn whole() -> libc::flock {
