@@ -236,6 +236,7 @@ fn everything_found_is_in_run() {
         "cloudseed/parts/004-v.sh",
         "cloudseed/plan/001-boothook-b",
         "cloudseed/plan/002-vendor-v.sh",
+        "cloudseed/plan/003-user-.._.._etc_passwd",
         "cloudseed/plan/accounts",
         "cloudseed/plan/instance-id",
         "cloudseed/plan/manifest",

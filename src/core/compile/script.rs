@@ -4,7 +4,7 @@
 //!   plan/manifest            one line per script: group, part, file (beside `run`), interpreter, argument; tabs between them
 //!   plan/instance-id         whose scripts these are, and the name of the directory of their marks
 //!   plan/vendor-prefix/000   the words of the command that vendor scripts are arguments of, a file each
-//!   plan/001-boothook-NAME   the scripts that are not their parts byte for byte; all others are in parts/
+//!   plan/001-boothook-NAME   the scripts, for whoever looks here; a long one that is its part byte for byte is in parts/ alone
 //!   run                      the shell program that reads all this
 //! ```
 
@@ -55,21 +55,22 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     }
 }
 
+/// Longest script that is in the plan although it is in parts/ as well, in bytes.
+const COPIED_BYTES_MAX: usize = 16 << 10;
+
 /// The file of a script: its part's, if it is the same byte for byte, else one of its own. `None` if there is no room for it.
 fn file(products: &mut Products, config: &Config, index: usize, script: &Script) -> Option<String> {
     let part = config
         .parts
         .iter()
         .find(|part| part.number == script.number);
-    let file = match part.filter(|part| part.part.content.is(&script.content)) {
-        Some(part) => format!("parts/{}", parts::file(part)),
-        None => {
-            let (number, group) = (index + 1, script.group.name());
-            let file = format!("plan/{number:03}-{group}-{}", script.name);
-            products.put(&format!("cloudseed/{file}"), script.content.clone());
-            file
-        }
-    };
+    let part = part.filter(|part| part.part.content.is(&script.content));
+    let (number, group) = (index + 1, script.group.name());
+    let own = format!("plan/{number:03}-{group}-{}", script.name);
+    if part.is_none() || script.content.len() <= COPIED_BYTES_MAX {
+        products.put(&format!("cloudseed/{own}"), script.content.clone());
+    }
+    let file = part.map_or(own, |part| format!("parts/{}", parts::file(part)));
     let there = products.plan.get(&format!("cloudseed/{file}")).is_some();
     there.then_some(file)
 }

@@ -189,8 +189,14 @@ pub fn hyphen(node: &Node, variables: &Dict) -> Option<String> {
         (false, Some(near)) => format!("there is `{near}`; with a hyphen it"),
         (false, None) => "one side of it is not there; with a hyphen it".to_string(),
     };
+    // Names of instance data are no quotation: everybody may read them, and the console's line is to say them.
+    let plain = if is_there {
+        plain
+    } else {
+        format!("`{plain}`")
+    };
     Some(format!(
-        "`{written}`, where - is minus ({meant} is written `{plain}`{or})"
+        "`{written}`, where - is minus ({meant} is written {plain}{or})"
     ))
 }
 

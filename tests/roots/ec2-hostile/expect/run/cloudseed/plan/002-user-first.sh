@@ -1,0 +1,2 @@
+#!/bin/sh
+echo the first part is intact

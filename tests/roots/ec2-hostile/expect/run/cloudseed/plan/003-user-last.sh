@@ -1,0 +1,2 @@
+#!/bin/sh
+echo the last part is intact
