@@ -25,17 +25,17 @@ const UNPADDED: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
 
-/// Base 64 as Python's lenient decoder takes it: what is not of the alphabet does not count, nothing counts behind padding,
-/// and padding must be there.
-pub fn unpacked(text: &str) -> Option<Vec<u8>> {
-    let mut letters: Vec<u8> = Vec::new();
+/// Base 64 as Python's `b64decode` takes it where nobody asks for more: what is not of the alphabet does not count, and the first
+/// padding that is whole ends the data. `None` where letters or padding are missing at the end.
+pub fn unpacked(text: &[u8]) -> Option<Vec<u8>> {
+    let mut letters: Vec<u8> = Vec::with_capacity(text.len());
     let mut pads = 0;
-    for byte in Some(text).filter(|text| text.is_ascii())?.bytes() {
+    for byte in text {
         match byte {
             b'=' if letters.len() % 4 >= 2 => pads += 1,
             byte if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/') => {
                 pads = 0;
-                letters.push(byte);
+                letters.push(*byte);
             }
             _ => {}
         }
@@ -47,6 +47,11 @@ pub fn unpacked(text: &str) -> Option<Vec<u8>> {
     UNPADDED.decode(letters).ok().filter(|_| whole)
 }
 
+/// The same of a text, which Python refuses if it is not ASCII.
+pub fn unpacked_text(text: &str) -> Option<Vec<u8>> {
+    unpacked(Some(text).filter(|text| text.is_ascii())?.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,8 +59,18 @@ mod tests {
 
     #[test]
     fn base_64_is_taken_as_python_takes_it() {
-        let text = |text: &str| Some(String::from_utf8_lossy(&unpacked(text)?).into_owned());
+        let text = |text: &str| Some(String::from_utf8_lossy(&unpacked_text(text)?).into_owned());
         for (packed, expected) in [
+            ("YWI=", Some("ab")),
+            ("YQ==", Some("a")),
+            ("Y W\nJ!j", Some("abc")),
+            ("YWJj=ZGVm", Some("abcdef")),
+            ("YQ==YWJj", Some("a")),
+            ("Y=Q==", Some("a")),
+            ("YQ=w==", Some("a\u{c}")),
+            ("YQ", None),
+            ("YQ=", None),
+            ("YWJjZ", None),
             ("aGVs\nbG8=", Some("hello")),
             ("aGVs*bG8=", Some("hello")),
             ("aGVsbG8=aGVs", Some("hello")),

@@ -184,6 +184,22 @@ impl Source {
             place: String::from(place),
         }
     }
+
+    /// A directory that somebody has put the documents into; also an address that stands for one.
+    pub fn seed_dir(place: impl Into<String>) -> Source {
+        Source {
+            kind: "seed-dir",
+            place: place.into(),
+        }
+    }
+
+    /// A volume, by the name of its block device.
+    pub fn config_disk(name: &str) -> Source {
+        Source {
+            kind: "config-disk",
+            place: ["/dev/", name].concat(),
+        }
+    }
 }
 
 /// As the original's `subplatform`: `metadata (http://169.254.169.254)`.

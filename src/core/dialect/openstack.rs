@@ -13,7 +13,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::{unpacked, vendor};
+use super::{unpacked_text, vendor};
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Source, Told};
 use crate::json;
@@ -173,7 +173,7 @@ pub fn random_seed(cloud: &mut Cloud, meta_data: &mut Map) {
     let Some(seed) = meta_data.get("random_seed") else {
         return;
     };
-    let decoded = seed.as_text().and_then(unpacked);
+    let decoded = seed.as_text().and_then(unpacked_text);
     match decoded {
         Some(bytes) => drop(meta_data.insert("random_seed", Value::Bytes(bytes))),
         None => cloud.warn("random_seed", "base 64", "something else"),

@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
-use crate::instance::{Document, Documents};
+use crate::instance::{Document, Documents, Source};
 use crate::machine::volume::{self, Volume};
 use crate::minisign;
 use crate::url::{below, shown};
@@ -108,6 +108,17 @@ pub fn read(cloud: &mut Cloud, place: &Place) -> Option<Seed> {
                 place.read_or_warn(cloud, "network-config"),
             ),
     })
+}
+
+/// Reads the seed directory of a datasource that has it beside its own service.
+///
+/// # Errors
+/// There is none that is complete.
+pub fn directory(cloud: &mut Cloud, path: &str) -> Result<(Source, Seed), Error> {
+    match read(cloud, &Place::Directory(path)) {
+        Some(seed) => Ok((Source::seed_dir(path), seed)),
+        None => Err(cloud.broken(path, "a seed", "none that is complete")),
+    }
 }
 
 /// Reads a seed that has to be there.

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::fetch::Cloud;
+use crate::instance::{Document, Documents};
 use crate::json;
 use crate::value::{Map, Value};
 
@@ -30,6 +31,15 @@ pub fn field(cloud: &mut Cloud, map: &Map, key: &str) -> Option<Vec<u8>> {
         cloud.warn(key, "text, or a list of texts", String::from(kind));
         None
     })
+}
+
+/// The documents of a cloud that hands out one JSON object: the object, and user-data and vendor-data at two of its keys.
+pub fn documents(cloud: &mut Cloud, document: Vec<u8>, map: &Map, keys: [&str; 2]) -> Documents {
+    let [user_data, vendor_data] = keys.map(|key| field(cloud, map, key));
+    Documents::default()
+        .with(Document::MetaData, Some(document))
+        .with(Document::UserData, user_data)
+        .with(Document::VendorData, vendor_data)
 }
 
 /// The document that is a value, without a map around it.

@@ -15,8 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
-use super::{Needs, Platform, Way, unpacked};
-use crate::dialect::xml;
+use super::{Needs, Platform, Way};
+use crate::dialect::{unpacked, xml};
 use crate::fetch::service::{Question, Service};
 use crate::fetch::tries::{Meaning, usual};
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
@@ -131,15 +131,12 @@ fn environment(cloud: &mut Cloud) -> Option<(Source, Environment)> {
             .machine
             .files
             .read(&format!("{path}/{OVF}"), RESPONSE_BYTES_MAX)?;
-        let kind = "seed-dir";
-        return read_environment(cloud, Source { kind, place: path }, &document);
+        return read_environment(cloud, Source::seed_dir(path), &document);
     }
     let machine = cloud.machine;
     machine.volumes.iter().find_map(|volume| {
         let document = on_disc(cloud, volume)?;
-        let place = format!("/dev/{}", volume.name);
-        let kind = "config-disk";
-        read_environment(cloud, Source { kind, place }, &document)
+        read_environment(cloud, Source::config_disk(&volume.name), &document)
     })
 }
 

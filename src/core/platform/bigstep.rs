@@ -8,7 +8,7 @@ use alloc::string::{String, ToString};
 use super::{Needs, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Instance, Source, Told};
 use crate::outside::Network;
 use crate::rule::Rule;
 use crate::url::{Url, shown};
@@ -41,16 +41,8 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     service.base = text;
     let document = service.get(cloud, "")?;
     let map = cloud.json_map(&place, &document)?;
-    let documents = Documents::default()
-        .with(Document::MetaData, Some(document))
-        .with(
-            Document::UserData,
-            vendor::field(cloud, &map, "userdata_raw"),
-        )
-        .with(
-            Document::VendorData,
-            vendor::field(cloud, &map, "vendordata_raw"),
-        );
+    let keys = ["userdata_raw", "vendordata_raw"];
+    let documents = vendor::documents(cloud, document, &map, keys);
     let meta_data = match map.get("metadata") {
         Some(Value::Map(meta_data)) => meta_data.clone(),
         other => {

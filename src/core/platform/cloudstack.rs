@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::{Needs, Platform, Way};
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::password;
-use crate::dialect::seed::{self, Place};
+use crate::dialect::seed;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -58,13 +58,7 @@ const META_DATA: &str = "/latest/meta-data/";
 const USER_DATA: &str = "/latest/user-data";
 
 fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let Some(seed) = seed::read(cloud, &Place::Directory(SEED)) else {
-        return Err(cloud.broken(SEED, "a seed", "none that is complete"));
-    };
-    let source = Source {
-        kind: "seed-dir",
-        place: String::from(SEED),
-    };
+    let (source, seed) = seed::directory(cloud, SEED)?;
     let told = Told {
         documents: seed.documents,
         ..Told::by_meta_data("cloudstack", source, seed.meta_data)

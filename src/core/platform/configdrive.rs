@@ -57,10 +57,9 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut failed = None;
     for directory in DIRECTORIES {
         let there = cloud.machine.files.kind(directory).is_some();
-        let kind = "seed-dir";
-        let place = String::from(directory);
         if there {
-            match drive(cloud, &Place::Directory(directory), Source { kind, place }) {
+            let source = Source::seed_dir(directory);
+            match drive(cloud, &Place::Directory(directory), source) {
                 Ok(Some(drive)) => return instance(cloud, drive),
                 Ok(None) => {}
                 Err(error) => failed = Some(error),
@@ -69,12 +68,11 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     }
     let machine = cloud.machine;
     for name in volumes(cloud) {
-        let place = format!("/dev/{name}");
         let Some(volume) = machine.volumes.iter().find(|volume| volume.name == name) else {
             continue;
         };
-        let kind = "config-disk";
-        match drive(cloud, &Place::Volume(volume), Source { kind, place }) {
+        let source = Source::config_disk(&name);
+        match drive(cloud, &Place::Volume(volume), source) {
             Ok(Some(drive)) => {
                 cloud.warnings.extend(failed.map(|error: Error| error.what));
                 return instance(cloud, drive);

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Needs, Platform, Way};
 use crate::dialect::ec2::{self, Root, Trees};
-use crate::dialect::seed::{self, Place};
+use crate::dialect::seed;
 use crate::fetch::Cloud;
 use crate::fetch::service::{Service, Token};
 use crate::instance::{Document, Instance, Source, Told};
@@ -182,13 +182,7 @@ fn known(inquiry: &mut Inquiry) -> Verdict {
 
 /// A seed directory, as for the other datasources.
 fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let Some(seed) = seed::read(cloud, &Place::Directory(SEED)) else {
-        return Err(cloud.broken(SEED, "a seed", "none that is complete"));
-    };
-    let source = Source {
-        kind: "seed-dir",
-        place: String::from(SEED),
-    };
+    let (source, seed) = seed::directory(cloud, SEED)?;
     let name = relative(cloud.machine).map_or("unknown", |(relative, _)| relative.name());
     let told = Told {
         documents: seed.documents,

@@ -11,7 +11,8 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
-use super::{Needs, Platform, Way, unpacked};
+use super::{Needs, Platform, Way};
+use crate::dialect::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
 use crate::instance::{Document, Documents, Instance, Source, Told};

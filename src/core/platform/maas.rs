@@ -86,10 +86,7 @@ fn instance(cloud: &mut Cloud, service: &mut Service, url: &str) -> Result<Insta
     let vendor_data = service.get_or_warn(cloud, "/meta-data/vendor-data");
     let vendor_data = vendor_data.and_then(|document| vendor_data_of(cloud, &document));
     let user_data = service.get_or_warn(cloud, "/user-data");
-    let source = Source {
-        kind: "seed-dir",
-        place: crate::url::shown(url).to_string(),
-    };
+    let source = Source::seed_dir(crate::url::shown(url).to_string());
     let told = Told {
         documents: Documents::default()
             .with(Document::UserData, user_data)

@@ -6,7 +6,7 @@
 use super::{Needs, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::network::physical;
 use crate::outside::Network;
@@ -36,13 +36,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let network = network.map(|network| physical::renamed(network, &cloud.machine.links));
     let (network, warnings) = network.unzip();
     let network = cloud.network_document((network, warnings.unwrap_or_default()));
-    let documents = Documents::default()
-        .with(Document::MetaData, Some(document))
-        .with(Document::UserData, vendor::field(cloud, &map, "userdata"))
-        .with(
-            Document::VendorData,
-            vendor::field(cloud, &map, "vendordata"),
-        )
+    let documents = vendor::documents(cloud, document, &map, ["userdata", "vendordata"])
         .with(Document::NetworkConfig, network);
     let source = Source::metadata(&service.base);
     let told = Told {

@@ -4,13 +4,12 @@
 //! shell; here it is parsed and never executed: see [`context`]. Source: OpenNebula's "Context section" of the template
 //! reference, and cloud-init's behaviour. On purpose otherwise: what only a shell could tell costs its variable.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
 use crate::dialect::seed::Place;
-use crate::dialect::{shell, unpacked};
+use crate::dialect::{shell, unpacked_text};
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::network;
@@ -103,14 +102,8 @@ fn instance(cloud: &mut Cloud, place: &Place, document: Vec<u8>) -> Result<Insta
     let network = network.map(|network| crate::yaml::write(&network).into_bytes());
     let user_data = user_data(cloud, &context);
     let source = match place {
-        Place::Volume(volume) => Source {
-            kind: "config-disk",
-            place: format!("/dev/{}", volume.name),
-        },
-        _ => Source {
-            kind: "seed-dir",
-            place: place.name(),
-        },
+        Place::Volume(volume) => Source::config_disk(&volume.name),
+        _ => Source::seed_dir(place.name()),
     };
     let told = Told {
         documents: Documents::default()
@@ -150,7 +143,7 @@ fn user_data(cloud: &mut Cloud, context: &Map) -> Option<Vec<u8>> {
     let user_data = text_of(&["USER_DATA", "USERDATA"])?;
     let encoding = text_of(&["USERDATA_ENCODING", "USER_DATA_ENCODING"]);
     if encoding == Some("base64") {
-        let decoded = unpacked(user_data);
+        let decoded = unpacked_text(user_data);
         if decoded.is_some() {
             return decoded;
         }

@@ -8,7 +8,8 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way, unpacked};
+use super::{Needs, Platform, Way};
+use crate::dialect::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
 use crate::instance::{Document, Documents, Instance, Source, Told};

@@ -6,7 +6,7 @@
 use super::{Needs, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::network::upcloud;
 use crate::outside::Network;
@@ -34,13 +34,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let map = cloud.json_map(PATH, &document)?;
     let network = map.get("network").unwrap_or(&Value::Null);
     let network = upcloud::document(network, &cloud.machine.links);
-    let documents = Documents::default()
-        .with(Document::MetaData, Some(document))
-        .with(Document::UserData, vendor::field(cloud, &map, "user_data"))
-        .with(
-            Document::VendorData,
-            vendor::field(cloud, &map, "vendor_data"),
-        )
+    let documents = vendor::documents(cloud, document, &map, ["user_data", "vendor_data"])
         .with(Document::NetworkConfig, cloud.network_document(network));
     let source = Source::metadata(&service.base);
     let uuid = cloud.machine.dmi.get(Field::ProductUuid);

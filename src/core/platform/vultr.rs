@@ -8,7 +8,7 @@ use super::{Needs, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::fetch::service::Question;
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::network::{physical, vultr};
 use crate::outside::{Method, Network};
@@ -48,16 +48,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut meta_data = cloud.json_map(PATH, &document)?;
     let network = network_config(cloud, &mut meta_data);
     rename(&mut meta_data);
-    let documents = Documents::default()
-        .with(Document::MetaData, Some(document))
-        .with(
-            Document::UserData,
-            vendor::field(cloud, &meta_data, "user-data"),
-        )
-        .with(
-            Document::VendorData,
-            vendor::field(cloud, &meta_data, "vendor-data"),
-        )
+    let documents = vendor::documents(cloud, document, &meta_data, ["user-data", "vendor-data"])
         .with(Document::NetworkConfig, network);
     let source = Source::metadata(&service.base);
     let told = Told {
