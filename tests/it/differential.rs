@@ -62,6 +62,11 @@ pub fn original() -> PathBuf {
     folder
 }
 
+/// The modules of the original and of what it imports.
+pub fn modules() -> PathBuf {
+    original().join("root/usr/lib/python3/dist-packages")
+}
+
 /// The oracle at work on some documents.
 struct Oracle(Child);
 

@@ -170,13 +170,7 @@ fn a_boot_ends_well_whatever_its_service_does() {
         let wrong = wrong(&booted, took).or_else(lost)?;
         Some(format!("{}: {fault}: {wrong}", subject.platform))
     });
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        tasks.len(),
-        wrong.join("\n")
-    );
+    none_wrong(&wrong, tasks.len());
 }
 
 /// How a document is spoilt: its name, and what becomes of the bytes; nothing where that does not apply.
@@ -256,11 +250,14 @@ fn a_boot_ends_well_whatever_its_documents_are() {
             status(&booted)
         ))
     });
+    none_wrong(&wrong, tasks.len());
+}
+
+fn none_wrong(wrong: &[String], tried: usize) {
+    let count = wrong.len();
     assert!(
         wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        tasks.len(),
+        "{count} of {tried}:\n{}",
         wrong.join("\n")
     );
 }

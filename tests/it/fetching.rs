@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,8 +25,9 @@ use crate::cloud::dns::Name;
 use crate::cloud::folder::Folder;
 use crate::cloud::http::{Parsed, Request, Service};
 use crate::cloud::settings::{DEFAULT, Settings};
+use crate::differential::original;
 use crate::fixture::{Fixture, chosen, roots, updating};
-use crate::network::said;
+use crate::network::{python, said};
 use crate::roots::booted;
 
 /// What is compared.
@@ -183,29 +184,12 @@ fn spoken(bytes: &[u8]) -> Option<Value> {
 
 /// The original at work on one root.
 fn oracle(path: &Path, platform: &str, fixture: &Fixture, lease: &Value) -> Child {
-    let debian = manifest("target/oracle");
-    let fetched = Command::new(manifest("tests/oracle/fetch"))
-        .arg(&debian)
-        .status()
-        .unwrap();
-    assert!(
-        fetched.success(),
-        "tests/oracle/fetch needs apt-get and Debian's packages"
-    );
-    let modules = debian.join("root/usr/lib/python3/dist-packages");
-    let path = [path, &modules]
-        .map(|path| path.display().to_string())
-        .join(":");
-    Command::new("/usr/bin/python3")
-        .arg(manifest("tests/oracle/fetching.py"))
+    python("fetching.py", path)
         .arg(platform)
         .args([fixture.machine(), fixture.beside("scratch")])
         .arg(json::write(lease))
-        .env("PYTHONPATH", path)
-        .env("PYTHONPYCACHEPREFIX", debian.join("pycache"))
+        .env("PYTHONPYCACHEPREFIX", original().join("pycache"))
         .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }

@@ -23,6 +23,7 @@ use cloudseed_core::value::Value;
 use cloudseed_core::warning::Warning;
 
 use crate::compile::{Boot, Scratch, instance, outcome, part, write};
+use crate::differential::modules;
 
 /// Loads the datasource that cloud.cfg names as cloud-init's local stage would, on a machine whose command line names a seed
 /// that nobody may ask for, and prints what it has got.
@@ -65,21 +66,10 @@ print(json.dumps(found))
 /// A command line that names a seed elsewhere.
 const ELSEWHERE: &str = "quiet ds=nocloud-net;s=http://192.0.2.1/ ro";
 
-/// Where Debian's cloud-init is unpacked, with what it imports; unpacked once, whichever test comes first.
+/// The modules of Debian's cloud-init and what it imports; asked for once.
 fn oracle() -> &'static Path {
     static ORACLE: OnceLock<PathBuf> = OnceLock::new();
-    ORACLE.get_or_init(unpack)
-}
-
-fn unpack() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("handover");
-    let fetch = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/fetch");
-    let status = Command::new(&fetch).arg(&folder).status().unwrap();
-    assert!(
-        status.success(),
-        "{fetch:?} must be able to use apt-get download"
-    );
-    folder.join("root/usr/lib/python3/dist-packages")
+    ORACLE.get_or_init(modules)
 }
 
 fn consume(root: &Path, cmdline: &str) -> Value {

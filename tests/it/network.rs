@@ -18,6 +18,8 @@ use cloudseed_core::network::{self, Config, Dialect};
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::warning::Warning;
 
+use crate::differential::modules;
+
 /// Inputs of each kind that are kept in `tests/network`.
 const KEPT: &str = "8";
 
@@ -160,27 +162,24 @@ fn none_differ(count: usize, wrong: Vec<String>) {
 
 /// The original at work, by one of the scripts in `tests/oracle`.
 pub fn oracle(script: &str, path: &Path, count: &str) -> Child {
-    let debian = manifest("target/oracle");
-    let fetched = Command::new(manifest("tests/oracle/fetch"))
-        .arg(&debian)
-        .status()
-        .unwrap();
-    assert!(
-        fetched.success(),
-        "tests/oracle/fetch needs apt-get and Debian's packages"
-    );
-    let modules = debian.join("root/usr/lib/python3/dist-packages");
-    let path = [path, &modules]
-        .map(|path| path.display().to_string())
-        .join(":");
-    Command::new("/usr/bin/python3")
-        .arg(manifest("tests/oracle").join(script))
+    python(script, path)
         .args([&*env::var("NETWORK_SEED").unwrap_or("1".into()), count])
-        .env("PYTHONPATH", path)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
         .spawn()
         .unwrap()
+}
+
+/// A script of `tests/oracle` with the original's modules in `path`; what those need beside them is Debian's.
+pub fn python(script: &str, path: &Path) -> Command {
+    let path = [path, &modules()]
+        .map(|path| path.display().to_string())
+        .join(":");
+    let mut command = Command::new("/usr/bin/python3");
+    command
+        .arg(manifest("tests/oracle").join(script))
+        .env("PYTHONPATH", path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
 }
 
 /// Shows every line of the oracle.
