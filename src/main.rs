@@ -233,9 +233,10 @@ fn rehearse(
     let journal = Journal::new();
     let root = Root::new(root);
     let machine = probe::machine(&root);
-    let settings = match root.is_real() {
-        true => world::Settings::of(&machine, &root, watch),
-        false => world::Settings::without_network(&root),
+    let settings = if root.is_real() {
+        world::Settings::of(&machine, &root, watch)
+    } else {
+        world::Settings::without_network(&root)
     };
     let mut outside = world::open(settings, journal.clone(), started);
     let options = Options {
@@ -276,17 +277,15 @@ impl Boot {
         let written = root.carry_out(&plan);
         match &written {
             Ok(warnings) => {
-                let weight = match well {
-                    true => Weight::Notice,
-                    false => Weight::Alarm,
-                };
+                let weight = if well { Weight::Notice } else { Weight::Alarm };
                 console::say(&root, weight, &amend::line(line, warnings));
             }
             Err(error) => console::say(&root, Weight::Alarm, &format!("failed: {error}")),
         }
-        match self.strict && (written.is_err() || !well) {
-            true => ExitCode::FAILURE,
-            false => ExitCode::SUCCESS,
+        if self.strict && (written.is_err() || !well) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
         }
     }
 }

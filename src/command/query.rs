@@ -62,9 +62,10 @@ impl Query {
             "" => Value::Map(variables),
             name => query::find(&variables, name)?,
         };
-        match self.list_keys {
-            true => query::keys(&value, name).map(|keys| keys.join("\n")),
-            false => Ok(query::printed(&value)),
+        if self.list_keys {
+            query::keys(&value, name).map(|keys| keys.join("\n"))
+        } else {
+            Ok(query::printed(&value))
         }
     }
 

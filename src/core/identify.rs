@@ -376,9 +376,10 @@ impl<'a> Draft<'a> {
             (_, false) => ("Disabled cloud-init [1]", 1, true),
         };
         self.say(1, format!("{base} {what}"));
-        let remark = match remark {
-            true => format!("# reporting not found result. notfound={word}."),
-            false => String::new(),
+        let remark = if remark {
+            format!("# reporting not found result. notfound={word}.")
+        } else {
+            String::new()
         };
         let report = listing(&[], &remark, true);
         let (datasources, restricted) = match status {

@@ -120,17 +120,19 @@ impl<'a> Signature<'a> {
     ) -> Result<&'k PublicKey, &'static str> {
         let key = keys.iter().find(|key| key.id == self.id);
         let key = key.ok_or("a signature by another key")?;
-        let signed = match self.hashed {
-            true => key.signed(&Blake2b512::digest(document), &self.signature),
-            false => key.signed(document, &self.signature),
+        let signed = if self.hashed {
+            key.signed(&Blake2b512::digest(document), &self.signature)
+        } else {
+            key.signed(document, &self.signature)
         };
         if !signed {
             return Err("a signature of another document");
         }
         let whole = [&self.signature[..], self.comment.as_bytes()].concat();
-        match key.signed(&whole, &self.global) {
-            true => Ok(key),
-            false => Err("a trusted comment that was changed"),
+        if key.signed(&whole, &self.global) {
+            Ok(key)
+        } else {
+            Err("a trusted comment that was changed")
         }
     }
 

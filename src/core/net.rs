@@ -537,10 +537,10 @@ impl<W: Wires> Net<W> {
     }
 
     fn want_for(&mut self, addresses: &[SocketAddr]) -> Result<(), Failure> {
-        match self.wanted.is_none() || addresses.iter().any(|address| !is_link_local(address.ip()))
-        {
-            true => self.want(Network::Any),
-            false => Ok(()),
+        if self.wanted.is_none() || addresses.iter().any(|address| !is_link_local(address.ip())) {
+            self.want(Network::Any)
+        } else {
+            Ok(())
         }
     }
 }
@@ -565,9 +565,10 @@ fn is_link_local(address: IpAddr) -> bool {
 
 /// A TCP socket with buffers of ours, without delays; `further` if there is another one to the same service.
 fn socket(further: bool) -> tcp::Socket<'static> {
-    let receive = match further {
-        true => FURTHER_RECEIVE_BYTES,
-        false => RECEIVE_BYTES,
+    let receive = if further {
+        FURTHER_RECEIVE_BYTES
+    } else {
+        RECEIVE_BYTES
     };
     let mut socket = tcp::Socket::new(
         tcp::SocketBuffer::new(alloc::vec![0; receive]),

@@ -461,9 +461,10 @@ impl Cidr {
 
     /// As it is written where a single address may stand for itself.
     fn short(&self) -> Value {
-        match self.prefix == bits(self.address) {
-            true => format!("{}", self.address).into(),
-            false => format!("{self}").into(),
+        if self.prefix == bits(self.address) {
+            format!("{}", self.address).into()
+        } else {
+            format!("{self}").into()
         }
     }
 }

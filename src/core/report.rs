@@ -287,9 +287,10 @@ fn oem_table(machine: &Machine) -> Vec<u8> {
     let strings: Vec<u8> = ours
         .flat_map(|string| (redact::setting(string) + "\0").into_bytes())
         .collect();
-    match strings.is_empty() {
-        true => strings,
-        false => [&[11, 5, 0, 0, 1][..], &strings, &[0]].concat(),
+    if strings.is_empty() {
+        strings
+    } else {
+        [&[11, 5, 0, 0, 1][..], &strings, &[0]].concat()
     }
 }
 

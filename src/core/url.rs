@@ -96,9 +96,10 @@ impl<'a> Url<'a> {
 
     /// What a request asks for: path and query, the path at least `/` (RFC 9112, 3.2.1).
     pub fn target(&self) -> String {
-        match self.target.starts_with('/') {
-            true => String::from(self.target),
-            false => format!("/{}", self.target),
+        if self.target.starts_with('/') {
+            String::from(self.target)
+        } else {
+            format!("/{}", self.target)
         }
     }
 

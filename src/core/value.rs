@@ -215,9 +215,10 @@ pub fn float_text(float: f64) -> String {
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
         let plain = format!("{float}");
-        return match plain.contains('.') {
-            true => plain,
-            false => plain + ".0",
+        return if plain.contains('.') {
+            plain
+        } else {
+            plain + ".0"
         };
     }
     let sign = if exponent < 0 { '-' } else { '+' };
@@ -420,9 +421,10 @@ fn key_bytes(key: &Value) -> Vec<u8> {
         Value::Float(float) => {
             // Exact: the range keeps the cast from saturating.
             let whole = *float as i64;
-            match float.abs() < 9.0e18 && whole as f64 == *float {
-                true => tagged(b'i', &whole.to_be_bytes()),
-                false => tagged(b'f', &float.to_bits().to_be_bytes()),
+            if float.abs() < 9.0e18 && whole as f64 == *float {
+                tagged(b'i', &whole.to_be_bytes())
+            } else {
+                tagged(b'f', &float.to_bits().to_be_bytes())
             }
         }
         Value::Bytes(bytes) => tagged(b'b', bytes),

@@ -201,12 +201,13 @@ impl Progress {
 
     /// A failure, and how far the request had got.
     pub fn after(&self, failure: Failure) -> Failure {
-        match self.answered {
-            true => Failure {
+        if self.answered {
+            Failure {
                 found: format!("{} after {}", failure.found, self.amount()),
                 ..failure
-            },
-            false => failure,
+            }
+        } else {
+            failure
         }
     }
 
@@ -472,12 +473,11 @@ impl<W: Wires> Transport for Line<W> {
         let mut shared = self.handle.lock();
         let until = shared.until;
         let whole = output.ends_with(b"\r\n\r\n");
-        let sent = match std::mem::take(&mut shared.fits) && whole {
-            true => shared.net.request(self.conn, output, until),
-            false => {
-                let sent = shared.net.send(self.conn, output, until);
-                sent.map(|()| self.conn)
-            }
+        let sent = if std::mem::take(&mut shared.fits) && whole {
+            shared.net.request(self.conn, output, until)
+        } else {
+            let sent = shared.net.send(self.conn, output, until);
+            sent.map(|()| self.conn)
         };
         self.conn = sent.map_err(|how| cut(&mut shared, how))?;
         Ok(())

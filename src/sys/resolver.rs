@@ -92,9 +92,10 @@ fn ask(name: &str, servers: &[IpAddr], until: Instant) -> Result<Vec<IpAddr>, Fa
                     }
                     Err(error) => {
                         let silent = [io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock];
-                        found = match silent.contains(&error.kind()) {
-                            true => format!("no answer for {name} from {server}"),
-                            false => format!("{error} instead of {name} from {server}"),
+                        found = if silent.contains(&error.kind()) {
+                            format!("no answer for {name} from {server}")
+                        } else {
+                            format!("{error} instead of {name} from {server}")
                         };
                         // Who does not answer the one question will not answer the other.
                         break;
@@ -174,8 +175,9 @@ fn over_tcp(question: &[u8], server: SocketAddr, until: Instant) -> io::Result<V
 /// The time left; none is an error, because sockets take zero for "for ever".
 fn left(until: Instant) -> io::Result<Duration> {
     let left = until.saturating_duration_since(Instant::now());
-    match left.is_zero() {
-        true => Err(io::Error::from(io::ErrorKind::TimedOut)),
-        false => Ok(left),
+    if left.is_zero() {
+        Err(io::Error::from(io::ErrorKind::TimedOut))
+    } else {
+        Ok(left)
     }
 }

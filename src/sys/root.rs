@@ -68,9 +68,10 @@ impl Root {
                 .open(prefix)
         };
         let real = prefix == Path::new("/");
-        let below = match real {
-            true => None,
-            false => open().ok().map(|file| Arc::new(file.into())),
+        let below = if real {
+            None
+        } else {
+            open().ok().map(|file| Arc::new(file.into()))
         };
         Root {
             prefix: prefix.to_path_buf(),
@@ -151,9 +152,10 @@ impl Root {
 
     /// What the kernel says of the thing at `path`, links followed.
     fn metadata(&self, path: &str) -> io::Result<Metadata> {
-        match self.is_real() {
-            true => fs::metadata(path),
-            false => self.descend(path, libc::O_PATH)?.metadata(),
+        if self.is_real() {
+            fs::metadata(path)
+        } else {
+            self.descend(path, libc::O_PATH)?.metadata()
         }
     }
 
@@ -187,9 +189,10 @@ impl Root {
         let mut bytes = Vec::with_capacity(SHORT_FILE_BYTES);
         let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        match bytes.len() <= bytes_max {
-            true => Ok(bytes),
-            false => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+        if bytes.len() <= bytes_max {
+            Ok(bytes)
+        } else {
+            Err(io::Error::from(io::ErrorKind::FileTooLarge))
         }
     }
 }
@@ -318,9 +321,10 @@ impl Files for Root {
         if name.contains('/') || matches!(name, "" | "." | "..") {
             return None;
         }
-        let expected = match self.is_real() {
-            true => fs::FileType::is_block_device,
-            false => fs::FileType::is_file,
+        let expected = if self.is_real() {
+            fs::FileType::is_block_device
+        } else {
+            fs::FileType::is_file
         };
         let mut file = self
             .open(&format!("/dev/{}", name.replace('!', "/")), expected)
@@ -335,9 +339,10 @@ impl Files for Root {
         let honoured = VARIABLES.contains(&name) || name.starts_with(GUEST_VARIABLES);
         let real = || std::env::var(name).ok();
         if self.is_real() {
-            return match name.starts_with(HYPERVISORS) {
-                true => self.kept(name),
-                false => real(),
+            return if name.starts_with(HYPERVISORS) {
+                self.kept(name)
+            } else {
+                real()
             };
         }
         let text = self.environment.get_or_init(|| {

@@ -34,9 +34,10 @@ impl Belts {
         ];
         let held = all.iter().filter(|(_, held)| *held);
         let names: Vec<&str> = held.map(|(name, _)| *name).collect();
-        match names.is_empty() {
-            true => String::from("none"),
-            false => names.join(" "),
+        if names.is_empty() {
+            String::from("none")
+        } else {
+            names.join(" ")
         }
     }
 }

@@ -16,14 +16,15 @@ pub struct Folder {
 impl Folder {
     /// The folder at `root`, which must be there.
     pub fn new(root: &Path) -> Result<Folder, String> {
-        match root.is_dir() {
-            true => Ok(Folder {
+        if root.is_dir() {
+            Ok(Folder {
                 root: root.to_path_buf(),
-            }),
-            false => Err(format!(
+            })
+        } else {
+            Err(format!(
                 "{}: expected a folder, but found none",
                 root.display()
-            )),
+            ))
         }
     }
 

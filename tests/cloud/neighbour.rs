@@ -152,9 +152,10 @@ fn hardware(mut options: &[u8], kind: u8) -> Option<EthernetAddress> {
 pub fn advertisement(target: Ipv6Addr, hardware: EthernetAddress, asker: Ipv6Addr) -> Vec<u8> {
     const SOLICITED: u8 = 0x40;
     const OVERRIDE: u8 = 0x20;
-    let (to, flags) = match asker.is_unspecified() {
-        true => (ALL_NODES, OVERRIDE),
-        false => (asker, SOLICITED | OVERRIDE),
+    let (to, flags) = if asker.is_unspecified() {
+        (ALL_NODES, OVERRIDE)
+    } else {
+        (asker, SOLICITED | OVERRIDE)
     };
     let mut body = vec![NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, flags, 0, 0, 0];
     body.extend(target.octets());

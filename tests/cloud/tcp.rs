@@ -290,10 +290,13 @@ impl Sending {
             let most = most.min((allowed - self.sent).min(CHUNK_BYTES as u64) as usize);
             let bytes = self.reply.bytes(self.sent, most);
             let count = match secure {
-                Some(secure) => match secure.flush(now, socket) {
-                    true => secure.write(&bytes),
-                    false => 0,
-                },
+                Some(secure) => {
+                    if secure.flush(now, socket) {
+                        secure.write(&bytes)
+                    } else {
+                        0
+                    }
+                }
                 None => socket.send_slice(&bytes).unwrap_or(0),
             };
             if count == 0 {

@@ -63,9 +63,10 @@ pub fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let entry = entry.unwrap();
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            match entry.path().is_dir() {
-                true => add(&entry.path(), &format!("{name}/"), found),
-                false => drop(found.insert(name, fs::read(entry.path()).unwrap())),
+            if entry.path().is_dir() {
+                add(&entry.path(), &format!("{name}/"), found)
+            } else {
+                drop(found.insert(name, fs::read(entry.path()).unwrap()))
             }
         }
     }

@@ -120,10 +120,7 @@ fn what_only_a_running_machine_knows_is_in_a_report() {
         let (before, after) = (identified(&tree), identified(&Root::new(&machine)));
         assert_eq!(before, after);
         let special = fs::read_to_string(scratch.join("again/special")).unwrap();
-        let seconds = |path| match (log > boot) == (path == LOG) {
-            true => 6,
-            false => 5,
-        };
+        let seconds = |path| if (log > boot) == (path == LOG) { 6 } else { 5 };
         let (log, boot) = (seconds(LOG), seconds(BOOT));
         assert_eq!(special, format!("time {BOOT} {boot}\ntime {LOG} {log}\n"));
         assert!(before[0].contains("xen") && before[0].contains("aarch64"));

@@ -16,9 +16,10 @@ fn main() -> ExitCode {
         eprintln!("lay ROOT FOLDER");
         return ExitCode::FAILURE;
     };
-    let root = match root.contains('/') {
-        true => Path::new(root).to_path_buf(),
-        false => lay::roots().join(root),
+    let root = if root.contains('/') {
+        Path::new(root).to_path_buf()
+    } else {
+        lay::roots().join(root)
     };
     match lay(&root, Path::new(folder)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -204,9 +204,10 @@ fn list(from: &Path, path: &Path, files: &mut BTreeMap<PathBuf, PathBuf>) -> io:
     let Ok(found) = fs::symlink_metadata(from) else {
         return Ok(());
     };
-    let entries = match found.is_dir() {
-        true => fs::read_dir(from)?.collect::<Result<Vec<_>, _>>()?,
-        false => Vec::new(),
+    let entries = if found.is_dir() {
+        fs::read_dir(from)?.collect::<Result<Vec<_>, _>>()?
+    } else {
+        Vec::new()
     };
     if entries.is_empty() {
         files.insert(path.to_path_buf(), from.to_path_buf());
@@ -324,9 +325,10 @@ fn digest(folder: &Path, into: &mut Vec<u8>) -> io::Result<()> {
     entries.sort();
     for path in entries {
         into.extend(path.file_name().unwrap_or_default().as_encoded_bytes());
-        match path.is_dir() {
-            true => digest(&path, into)?,
-            false => into.extend(fs::read(&path)?),
+        if path.is_dir() {
+            digest(&path, into)?
+        } else {
+            into.extend(fs::read(&path)?)
         }
     }
     Ok(())

@@ -98,14 +98,16 @@ pub fn cut_off(so_far: Option<Handed>, error: &Error) -> Handed {
     let Some(mut handed) = so_far else {
         return boot::failed(error);
     };
-    let reports = match handed.well {
-        true => amend::degraded(&handed.plan, core::slice::from_ref(&error.what)),
-        false => amend::failed(&handed.plan, error),
+    let reports = if handed.well {
+        amend::degraded(&handed.plan, core::slice::from_ref(&error.what))
+    } else {
+        amend::failed(&handed.plan, error)
     };
     handed.plan.extend(reports);
-    handed.line = match handed.well {
-        true => amend::line(handed.line, core::slice::from_ref(&error.what)),
-        false => format!("failed: {error}"),
+    handed.line = if handed.well {
+        amend::line(handed.line, core::slice::from_ref(&error.what))
+    } else {
+        format!("failed: {error}")
     };
     handed
 }

@@ -149,9 +149,10 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
         .iter()
         .map(|key| key.as_str().into())
         .collect();
-    let hostname = match instance.keeps_domain {
-        true => instance.hostname.as_ref().map(Hostname::said),
-        false => instance.hostname.as_ref().map(Hostname::short),
+    let hostname = if instance.keeps_domain {
+        instance.hostname.as_ref().map(Hostname::said)
+    } else {
+        instance.hostname.as_ref().map(Hostname::short)
     };
     let cloud_name = cloud_name(instance);
     let mut standard = Map::from_iter([

@@ -186,9 +186,10 @@ impl<'a> Service<'a> {
         question: &Question,
     ) -> Result<Option<Response>, Error> {
         let (now, deadline) = (cloud.outside.now(), cloud.deadline);
-        let mut schedule = match question.optional {
-            true => Schedule::new(now, deadline, Duration::from_secs(DOCUMENT_SECONDS_MAX)),
-            false => Schedule::patient(now, deadline),
+        let mut schedule = if question.optional {
+            Schedule::new(now, deadline, Duration::from_secs(DOCUMENT_SECONDS_MAX))
+        } else {
+            Schedule::patient(now, deadline)
         };
         let denied = match self.tries(cloud, question, &mut schedule) {
             Ok(found) => return Ok(found),

@@ -131,9 +131,10 @@ impl Goal<'_> {
     }
 
     fn denied(&self, place: String, miss: Miss, spent: String) -> Box<Denied> {
-        let expected = match self.optional {
-            true => "status 200 or 404",
-            false => "status 200",
+        let expected = if self.optional {
+            "status 200 or 404"
+        } else {
+            "status 200"
         };
         let found = format!("{} ({spent})", miss.found);
         Box::new(Denied {

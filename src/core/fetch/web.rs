@@ -38,9 +38,10 @@ impl Web<'_> {
     /// The document behind `url`: `http://`, `https://`, `file://` or an absolute path. `Ok(None)` if it is not there.
     pub fn read(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
         let scheme = url.get(..7).unwrap_or_default();
-        let path = match scheme.eq_ignore_ascii_case("file://") {
-            true => url.get(7..),
-            false => Some(url).filter(|url| url.starts_with('/')),
+        let path = if scheme.eq_ignore_ascii_case("file://") {
+            url.get(7..)
+        } else {
+            Some(url).filter(|url| url.starts_with('/'))
         };
         match path {
             // The original's working directory is /.

@@ -159,9 +159,10 @@ pub fn table(machine: &Machine, settings: &Settings, outcome: &Outcome, colour: 
                 Verdict::Maybe(_) => YELLOW,
                 Verdict::No(_) => DIM,
             };
-            text.push_str(&match colour {
-                true => format!("{paint}{row}{PLAIN}\n"),
-                false => format!("{row}\n"),
+            text.push_str(&if colour {
+                format!("{paint}{row}{PLAIN}\n")
+            } else {
+                format!("{row}\n")
             });
         }
     }
@@ -182,9 +183,10 @@ fn summary(machine: &Machine, settings: &Settings, outcome: &Outcome) -> Vec<Str
         Allowed::Only(names) if names.is_empty() => String::from("none"),
         Allowed::Only(names) => names.join(", "),
     };
-    let written = match outcome.datasources.is_empty() {
-        true => String::from("no datasource_list"),
-        false => format!("datasource_list: {}", outcome.datasources.join(", ")),
+    let written = if outcome.datasources.is_empty() {
+        String::from("no datasource_list")
+    } else {
+        format!("datasource_list: {}", outcome.datasources.join(", "))
     };
     let (answer, status) = (outcome.answer.word(), outcome.status);
     let manager = match &machine.manager {

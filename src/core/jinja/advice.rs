@@ -75,15 +75,17 @@ fn unlike(name: &str, key: &str) -> Option<usize> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '.', '_'], "");
     let (name, key) = (plain(name), plain(key));
     let distance = distance(&name, &key);
-    let (shorter, longer) = match name.len() < key.len() {
-        true => (&name, &key),
-        false => (&key, &name),
+    let (shorter, longer) = if name.len() < key.len() {
+        (&name, &key)
+    } else {
+        (&key, &name)
     };
     let is_part = shorter.len() >= 3 && longer.contains(&**shorter);
-    match distance <= (name.chars().count() + 1) / 3 {
-        true => Some(distance),
+    if distance <= (name.chars().count() + 1) / 3 {
+        Some(distance)
+    } else {
         // Behind what is only misspelt.
-        false => is_part.then_some(NAME_CHARS_MAX + distance),
+        is_part.then_some(NAME_CHARS_MAX + distance)
     }
 }
 
@@ -180,9 +182,10 @@ pub fn hyphen(node: &Node, variables: &Dict) -> Option<String> {
             _ => Some(Rc::new(Dict::default())),
         };
     }
-    let or = match quoted.ends_with("']") {
-        true => format!(" or `{quoted}`"),
-        false => String::new(),
+    let or = if quoted.ends_with("']") {
+        format!(" or `{quoted}`")
+    } else {
+        String::new()
     };
     let meant = match (is_there, near) {
         (true, _) => "the variable".to_string(),

@@ -74,9 +74,10 @@ impl Args {
         for word in words.split_whitespace() {
             optional |= word.ends_with('?');
             let name = word.trim_end_matches('?');
-            let by_name = match by_place_only {
-                true => None,
-                false => self.take_named(name),
+            let by_name = if by_place_only {
+                None
+            } else {
+                self.take_named(name)
             };
             let value = match (given.next(), by_name) {
                 (Some(_), Some(_)) => return self.misfit(&format!("{name} twice")),

@@ -293,9 +293,10 @@ impl Run<'_> {
                 (Some(source), 0) => self.call_loop(state, source),
                 _ => fault("`loop` called with something else than one list"),
             },
-            Object::Joiner(separator, used) => Ok(match used.replace(true) {
-                true => separator.clone(),
-                false => Value::text(""),
+            Object::Joiner(separator, used) => Ok(if used.replace(true) {
+                separator.clone()
+            } else {
+                Value::text("")
             }),
             Object::Cycler(..) => fault("a call of a cycler, which has `next()`"),
         }

@@ -173,9 +173,10 @@ fn general(size: f64, digits: usize, alternate: bool, with_point: bool) -> Strin
 /// Digits without zeros at the end of a fraction.
 fn shortened(digits: &str, alternate: bool, with_point: bool) -> String {
     let has_point = digits.contains('.');
-    let text = match has_point && !alternate {
-        true => digits.trim_end_matches('0').trim_end_matches('.'),
-        false => digits,
+    let text = if has_point && !alternate {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
     };
     match (text.contains('.'), with_point, alternate) {
         (false, true, _) => format!("{text}.0"),
@@ -188,9 +189,10 @@ fn shortened(digits: &str, alternate: bool, with_point: bool) -> String {
 pub fn ascii(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
-        match c.is_ascii() {
-            true => out.push(c),
-            false => show::write_escape(&mut out, c),
+        if c.is_ascii() {
+            out.push(c)
+        } else {
+            show::write_escape(&mut out, c)
         }
     }
     out
@@ -251,13 +253,14 @@ pub fn formatted(run: &mut Run, value: &Value, text: &str) -> Answer<String> {
 fn number(sign: String, digits: String, spec: &Spec) -> String {
     let between = spec.zero && spec.align.is_none() || spec.align == Some('=');
     let Some(separator) = spec.group else {
-        return match between {
-            true => Spec {
+        return if between {
+            Spec {
                 fill: spec.fill.or(Some(if spec.zero { '0' } else { ' ' })),
                 ..*spec
             }
-            .filled(sign + &digits),
-            false => spec.padded(sign + &digits, '>'),
+            .filled(sign + &digits)
+        } else {
+            spec.padded(sign + &digits, '>')
         };
     };
     let end = digits
@@ -277,13 +280,14 @@ fn number(sign: String, digits: String, spec: &Spec) -> String {
         text = grouped(&whole, separator, size);
     }
     let body = format!("{sign}{text}{rest}");
-    match between {
-        true => Spec {
+    if between {
+        Spec {
             fill: spec.fill.or(Some(' ')),
             ..*spec
         }
-        .filled(body),
-        false => spec.padded(body, '>'),
+        .filled(body)
+    } else {
+        spec.padded(body, '>')
     }
 }
 
@@ -370,9 +374,10 @@ pub fn format(run: &mut Run, text: &Value, args: &Args, map: Option<&Value>) -> 
     };
     let template = text.as_text().map_or("", |text| text);
     let text = expanded(run, template, &mut fields, 2)?;
-    Ok(match is_html {
-        true => Value::Html(text.into()),
-        false => Value::Text(text.into()),
+    Ok(if is_html {
+        Value::Html(text.into())
+    } else {
+        Value::Text(text.into())
     })
 }
 
@@ -459,9 +464,10 @@ fn field_text(run: &mut Run, field: &str, fields: &mut Fields, levels: usize) ->
         (None, false) => return fault("a format with something between `!` and `:`"),
     };
     if fields.is_html {
-        let text = match spec.is_empty() {
-            true => return Ok(escaped(&value)?.to_string()),
-            false => formatted(run, &value, &spec)?,
+        let text = if spec.is_empty() {
+            return Ok(escaped(&value)?.to_string());
+        } else {
+            formatted(run, &value, &spec)?
         };
         return Ok(escaped(&Value::Text(text.into()))?.to_string());
     }

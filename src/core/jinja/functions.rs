@@ -12,9 +12,10 @@ use super::value::{Answer, Object, Range, Value, fault};
 
 /// The functions.
 pub static FUNCTIONS: [Entry; 6] = [
-    entry("cycler", "*", |_, _, args| match args.given.is_empty() {
-        true => fault("`cycler` without values"),
-        false => {
+    entry("cycler", "*", |_, _, args| {
+        if args.given.is_empty() {
+            fault("`cycler` without values")
+        } else {
             let values = core::mem::take(&mut args.given);
             Ok(Value::object(Object::Cycler(values, Cell::new(0))))
         }
@@ -44,8 +45,9 @@ fn range(_: &mut Run, _: &Value, args: &mut Args) -> Answer {
         None => (0, first),
     };
     let fits = |int: i128| i64::try_from(int).is_ok();
-    match step != 0 && fits(start) && fits(stop) && fits(step) {
-        true => Ok(Value::Range(Rc::new(Range { start, stop, step }))),
-        false => fault("`range` with a step of 0, or a number too large"),
+    if step != 0 && fits(start) && fits(stop) && fits(step) {
+        Ok(Value::Range(Rc::new(Range { start, stop, step })))
+    } else {
+        fault("`range` with a step of 0, or a number too large")
     }
 }

@@ -146,9 +146,10 @@ impl<'a> Lexer<'a> {
     /// Text of the template, without the blanks at its end if they are to be dropped.
     fn data(&mut self, bytes: usize, strip: bool) -> Result<(), Broken> {
         let text = self.rest.get(..bytes).unwrap_or("");
-        let kept = match strip {
-            true => text.trim_end_matches(is_blank),
-            false => text,
+        let kept = if strip {
+            text.trim_end_matches(is_blank)
+        } else {
+            text
         };
         if !kept.is_empty() {
             self.push(Token::Data(kept.into()))?;
@@ -212,9 +213,10 @@ impl<'a> Lexer<'a> {
 
     /// Something that has a start and no end, which at the end of the template is nothing.
     fn unclosed(&self, reason: &str) -> Result<(), Broken> {
-        match self.rest.is_empty() {
-            true => Ok(()),
-            false => self.broken(reason),
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            self.broken(reason)
         }
     }
 
@@ -268,12 +270,15 @@ impl<'a> Lexer<'a> {
     /// The next token and its length.
     fn token(&self, behind_dot: bool) -> Result<(Token, usize), Broken> {
         let text = self.rest;
-        let fraction = |text| match behind_dot {
-            true => Err(nom::Err::Error(nom::error::Error::new(
-                text,
-                nom::error::ErrorKind::Float,
-            ))),
-            false => float(text),
+        let fraction = |text| {
+            if behind_dot {
+                Err(nom::Err::Error(nom::error::Error::new(
+                    text,
+                    nom::error::ErrorKind::Float,
+                )))
+            } else {
+                float(text)
+            }
         };
         if let Ok((rest, digits)) = fraction(text) {
             let float = digits.replace('_', "").parse().unwrap_or(f64::INFINITY);

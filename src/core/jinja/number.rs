@@ -201,9 +201,10 @@ fn power(run: &mut Run, one: f64, other: f64) -> Answer {
         return fault("`**` of a negative number and a fraction, which is no real number");
     }
     let answer = (run.engine.power)(one, other);
-    match answer.is_infinite() && one.is_finite() && other.is_finite() {
-        true => fault("a number beyond all that can be written"),
-        false => Ok(Value::Float(answer)),
+    if answer.is_infinite() && one.is_finite() && other.is_finite() {
+        fault("a number beyond all that can be written")
+    } else {
+        Ok(Value::Float(answer))
     }
 }
 

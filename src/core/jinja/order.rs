@@ -72,9 +72,12 @@ fn numbers(one: &Value, other: &Value) -> Option<Option<Ordering>> {
     }
     let order = one.as_float()?.partial_cmp(&other.as_float()?);
     // Beyond 53 bits a whole number and its nearest fraction are still two.
-    let exact = |int: i128, float: f64| match float.abs() < 1e38 {
-        true => int.cmp(&(float as i128)),
-        false => Ordering::Equal,
+    let exact = |int: i128, float: f64| {
+        if float.abs() < 1e38 {
+            int.cmp(&(float as i128))
+        } else {
+            Ordering::Equal
+        }
     };
     Some(match (order, one, other) {
         (Some(Ordering::Equal), _, Value::Float(float)) if one.as_int().is_some() => {
@@ -269,9 +272,10 @@ pub fn contains(run: &mut Run, container: &Value, value: &Value) -> Answer<bool>
 
 /// A place in something of `len` elements, counted from its end where it is negative.
 pub fn place(index: i128, len: usize) -> Option<usize> {
-    let index = match index < 0 {
-        true => index.checked_add(len as i128)?,
-        false => index,
+    let index = if index < 0 {
+        index.checked_add(len as i128)?
+    } else {
+        index
     };
     usize::try_from(index).ok().filter(|place| *place < len)
 }
@@ -292,9 +296,12 @@ pub fn places(slice: &[Value; 3], len: usize) -> Answer<Range> {
     }
     let len = len as i128;
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
-    let clamp = |bound: i128| match bound < 0 {
-        true => bound.saturating_add(len).max(low),
-        false => bound.min(high),
+    let clamp = |bound: i128| {
+        if bound < 0 {
+            bound.saturating_add(len).max(low)
+        } else {
+            bound.min(high)
+        }
     };
     let (first, last) = if step > 0 { (low, high) } else { (high, low) };
     Ok(Range {

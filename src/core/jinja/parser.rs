@@ -119,16 +119,18 @@ impl Parser<'_> {
     }
 
     fn sign(&mut self, sign: &str) -> Parsed<()> {
-        match self.takes_sign(sign) {
-            true => Ok(()),
-            false => self.instead(&format!("`{sign}`")),
+        if self.takes_sign(sign) {
+            Ok(())
+        } else {
+            self.instead(&format!("`{sign}`"))
         }
     }
 
     fn word(&mut self, word: &str) -> Parsed<()> {
-        match self.takes_word(word) {
-            true => Ok(()),
-            false => self.instead(&format!("`{word}`")),
+        if self.takes_word(word) {
+            Ok(())
+        } else {
+            self.instead(&format!("`{word}`"))
         }
     }
 
@@ -193,9 +195,9 @@ impl Parser<'_> {
                 Some(Token::PrintStart) => {
                     self.at += 1;
                     body.push(Statement::Print(self.tuple(true, &[])?));
-                    match self.takes(self.token() == Some(&Token::PrintEnd)) {
-                        true => {}
-                        false => return self.instead("`}}`"),
+                    if self.takes(self.token() == Some(&Token::PrintEnd)) {
+                    } else {
+                        return self.instead("`}}`");
                     }
                 }
                 Some(Token::BlockStart) => {
@@ -213,9 +215,10 @@ impl Parser<'_> {
     }
 
     fn block_end(&mut self) -> Parsed<()> {
-        match self.takes(self.token() == Some(&Token::BlockEnd)) {
-            true => Ok(()),
-            false => self.instead("`%}`"),
+        if self.takes(self.token() == Some(&Token::BlockEnd)) {
+            Ok(())
+        } else {
+            self.instead("`%}`")
         }
     }
 
@@ -291,9 +294,10 @@ impl Parser<'_> {
         }
         self.word("in")?;
         let iter = self.tuple(false, &["recursive"])?;
-        let condition = match self.takes_word("if") {
-            true => Some(self.unconditional(Self::expression)?),
-            false => None,
+        let condition = if self.takes_word("if") {
+            Some(self.unconditional(Self::expression)?)
+        } else {
+            None
         };
         let recursive = self.takes_word("recursive");
         let body = self.unconditional(|parser| parser.block(&["endfor", "else"]))?;
@@ -323,9 +327,10 @@ impl Parser<'_> {
         if self.takes_sign("=") {
             return Ok(Statement::Set(target, self.tuple(true, &[])?));
         }
-        let filter = match self.is_sign("|") {
-            true => Some(self.unconditional(|parser| parser.filters(None, false))?),
-            false => None,
+        let filter = if self.is_sign("|") {
+            Some(self.unconditional(|parser| parser.filters(None, false))?)
+        } else {
+            None
         };
         let body = self.whole_block("endset")?;
         Ok(Statement::SetBlock(target, filter, body))
@@ -353,9 +358,10 @@ impl Parser<'_> {
     }
 
     fn call_statement(&mut self) -> Parsed<Statement> {
-        let (parameters, defaults) = match self.is_sign("(") {
-            true => self.signature()?,
-            false => Default::default(),
+        let (parameters, defaults) = if self.is_sign("(") {
+            self.signature()?
+        } else {
+            Default::default()
         };
         let call = self.expression()?;
         if !matches!(call.expr, Expr::Call(_)) {
@@ -436,13 +442,12 @@ impl Parser<'_> {
             if is_end || matches!(self.token(), Some(Token::BlockEnd | Token::Sign(")" | "="))) {
                 break;
             }
-            let target = match self.takes_sign("(") {
-                true => {
-                    let inner = self.nested(|parser| parser.target(&[]))?;
-                    self.sign(")")?;
-                    inner
-                }
-                false => Target::Name(self.variable()?),
+            let target = if self.takes_sign("(") {
+                let inner = self.nested(|parser| parser.target(&[]))?;
+                self.sign(")")?;
+                inner
+            } else {
+                Target::Name(self.variable()?)
             };
             match (self.takes_sign(","), targets.is_empty()) {
                 (false, true) => return Ok(target),
@@ -453,9 +458,10 @@ impl Parser<'_> {
                 (true, _) => targets.push(target),
             }
         }
-        match targets.is_empty() {
-            true => self.instead("a name"),
-            false => Ok(Target::Tuple(targets)),
+        if targets.is_empty() {
+            self.instead("a name")
+        } else {
+            Ok(Target::Tuple(targets))
         }
     }
 

@@ -56,9 +56,10 @@ pub fn format(run: &mut Run, format: &Value, values: &Value) -> Answer {
     if values.rest.len() > 0 && !values.by_name && !may_be_more {
         return fault("`%` with more values than are asked for");
     }
-    Ok(match is_html {
-        true => Value::Html(out.into()),
-        false => Value::Text(out.into()),
+    Ok(if is_html {
+        Value::Html(out.into())
+    } else {
+        Value::Text(out.into())
     })
 }
 
@@ -211,9 +212,10 @@ fn converted(
         }
         kind => return fault(format!("`%{kind}`, which is no `%` format")),
     };
-    match spec.zero {
-        true => out.push_str(&spec.filled(body)),
-        false => out.push_str(&spec.padded(body, '>')),
+    if spec.zero {
+        out.push_str(&spec.filled(body))
+    } else {
+        out.push_str(&spec.padded(body, '>'))
     }
     Ok(())
 }

@@ -28,9 +28,10 @@ pub fn write(out: &mut String, value: &Value) -> Answer<()> {
         Value::Missing(missing) => write_missing(out, missing)?,
         other => write_repr(out, other, &mut Vec::new())?,
     }
-    match out.len() > RENDERED_BYTES_MAX {
-        true => too_long(),
-        false => Ok(()),
+    if out.len() > RENDERED_BYTES_MAX {
+        too_long()
+    } else {
+        Ok(())
     }
 }
 

@@ -88,9 +88,10 @@ pub struct Range {
 impl Range {
     /// How many numbers there are.
     pub fn len(&self) -> i128 {
-        let span = match self.step > 0 {
-            true => self.stop.saturating_sub(self.start),
-            false => self.start.saturating_sub(self.stop),
+        let span = if self.step > 0 {
+            self.stop.saturating_sub(self.start)
+        } else {
+            self.start.saturating_sub(self.stop)
         };
         let step = self.step.unsigned_abs();
         match u128::try_from(span) {

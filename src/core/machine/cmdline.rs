@@ -30,12 +30,13 @@ impl Cmdline {
     /// Reads /proc/cmdline, in a container the arguments of process 1. Where there is nothing to read the line is
     /// `unavailable:no-cmdline` or `unavailable:container`, as ds-identify has it.
     pub fn read(files: &dyn Files, container: bool) -> Cmdline {
-        let text = match container {
-            true => arguments(files).unwrap_or(String::from("unavailable:container")),
-            false => match files.text("/proc/cmdline") {
+        let text = if container {
+            arguments(files).unwrap_or(String::from("unavailable:container"))
+        } else {
+            match files.text("/proc/cmdline") {
                 Some(text) => String::from(text.lines().next().unwrap_or_default().trim_end()),
                 None => String::from("unavailable:no-cmdline"),
-            },
+            }
         };
         Cmdline { text }
     }

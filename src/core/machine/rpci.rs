@@ -212,9 +212,10 @@ mod tests {
     impl Host {
         fn answer(&mut self) {
             let name = b"info-get guestinfo.userdata";
-            self.reply = match self.sent == name {
-                true => b"1 #cloud-config\na: 1\n".to_vec(),
-                false => b"0 No value found".to_vec(),
+            self.reply = if self.sent == name {
+                b"1 #cloud-config\na: 1\n".to_vec()
+            } else {
+                b"0 No value found".to_vec()
             };
         }
     }

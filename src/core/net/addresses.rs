@@ -93,9 +93,10 @@ impl Addresses {
     }
 
     fn note(&mut self, now: Instant, line: fmt::Arguments) {
-        match self.notes.len() < NOTES_MAX {
-            true => self.notes.push((now, format!("{}: {line}", self.nic.name))),
-            false => self.unnoted += 1,
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push((now, format!("{}: {line}", self.nic.name)))
+        } else {
+            self.unnoted += 1
         }
     }
 
@@ -420,9 +421,10 @@ impl Addresses {
         let mac = self.nic.mac;
         match address {
             IpAddr::V4(address) => {
-                let source = match linklocal::contains(address) {
-                    true => self.claimed().or(self.first4()),
-                    false => self.first4().or(self.claimed()),
+                let source = if linklocal::contains(address) {
+                    self.claimed().or(self.first4())
+                } else {
+                    self.first4().or(self.claimed())
                 };
                 let arp = Arp {
                     request: true,

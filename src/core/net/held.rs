@@ -143,14 +143,15 @@ fn of_networkd(pairs: &Pairs) -> Option<Lease> {
         .filter_map(route)
         .take(ROUTES_MAX)
         .collect();
-    let routes = match routes.is_empty() {
-        true => routers
+    let routes = if routes.is_empty() {
+        routers
             .first()
             .copied()
             .map(Route::default4)
             .into_iter()
-            .collect(),
-        false => routes,
+            .collect()
+    } else {
+        routes
     };
     let option = |code: u8| Some((code, octets(pairs.text(&format!("OPTION_{code}"))?)?));
     let options: BTreeMap<u8, Vec<u8>> = (224..255).filter_map(option).collect();

@@ -192,10 +192,7 @@ pub fn spellings(host: &str, search: &[String]) -> Vec<String> {
             names.push(name);
         }
     }
-    let place = match whole.contains('.') {
-        true => 0,
-        false => names.len(),
-    };
+    let place = if whole.contains('.') { 0 } else { names.len() };
     names.insert(place, whole);
     names
 }

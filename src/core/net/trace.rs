@@ -87,9 +87,10 @@ impl Ladder {
         let asked = self.asked.iter();
         let asked = asked.map(|(name, words)| format!(" on {name} for an answer to: {words}"));
         let asked: Vec<String> = asked.collect();
-        match asked.is_empty() {
-            true => String::from(", but not for an answer"),
-            false => asked.join(";"),
+        if asked.is_empty() {
+            String::from(", but not for an answer")
+        } else {
+            asked.join(";")
         }
     }
 }

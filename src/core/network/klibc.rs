@@ -88,9 +88,10 @@ impl Said {
         if !servers.is_empty() {
             subnet.insert("dns_nameservers", servers);
             if let Some(domains) = self.get("DOMAINSEARCH") {
-                let domains: Vec<Value> = match domains.contains(',') {
-                    true => domains.split(',').map(Value::from).collect(),
-                    false => domains.split_whitespace().map(Value::from).collect(),
+                let domains: Vec<Value> = if domains.contains(',') {
+                    domains.split(',').map(Value::from).collect()
+                } else {
+                    domains.split_whitespace().map(Value::from).collect()
                 };
                 subnet.insert("dns_search", domains);
             }

@@ -62,10 +62,11 @@ fn decide(inquiry: &mut Inquiry) -> Verdict {
     let starts = |word: &str| said.to_ascii_uppercase().starts_with(word);
     let known = format!("{place} says {said:?}");
     if starts("RHEV") {
-        match has_floppy(machine) {
-            true => Verdict::maybe(format!("{known} and there is a floppy disk"))
-                .seeing(Seen::Volume(String::from(FLOPPY))),
-            false => Verdict::No(format!("{known}, but there is no floppy disk")),
+        if has_floppy(machine) {
+            Verdict::maybe(format!("{known} and there is a floppy disk"))
+                .seeing(Seen::Volume(String::from(FLOPPY)))
+        } else {
+            Verdict::No(format!("{known}, but there is no floppy disk"))
         }
     } else if starts("VSPHERE") || starts("VMWARE") {
         on_a_disc(machine, known)

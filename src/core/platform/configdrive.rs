@@ -158,9 +158,10 @@ fn interfaces(cloud: &mut Cloud, place: &Place, answer: &mut Answer) {
     };
     let path = item.get("content_path").and_then(Value::as_text);
     let path = path.unwrap_or_default().trim_matches('/').to_string();
-    let text = match path.is_empty() {
-        true => None,
-        false => place.read_or_warn(cloud, &format!("openstack/{path}")),
+    let text = if path.is_empty() {
+        None
+    } else {
+        place.read_or_warn(cloud, &format!("openstack/{path}"))
     };
     match text.map(String::from_utf8) {
         Some(Ok(text)) => {
@@ -240,15 +241,16 @@ fn instance(cloud: &mut Cloud, drive: Drive) -> Result<Instance, Error> {
     let configured = settings.datasource(PLATFORM.name);
     let configured = configured.and_then(|map| map.get("dsmode"));
     let passed = Value::from("pass");
-    let (said, default) = match is_first_version {
-        true => (
+    let (said, default) = if is_first_version {
+        (
             answer
                 .meta_data
                 .get("meta_js")
                 .and_then(|said| said.get("dsmode")),
             Some(&passed),
-        ),
-        false => (answer.mode(), None),
+        )
+    } else {
+        (answer.mode(), None)
     };
     let mode = openstack::mode(cloud, &[said, configured, default]);
     let declined = |blame, found| {

@@ -340,9 +340,10 @@ impl Taken {
 fn user_data(value: String) -> Vec<u8> {
     let letters: String = value.split_ascii_whitespace().collect();
     let bytes = decoded(letters.clone().into_bytes());
-    match bytes == letters.as_bytes() {
-        true => value.into_bytes(),
-        false => bytes,
+    if bytes == letters.as_bytes() {
+        value.into_bytes()
+    } else {
+        bytes
     }
 }
 

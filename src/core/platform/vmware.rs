@@ -290,13 +290,14 @@ fn redact(cloud: &mut Cloud, keys: &Value) {
             && commands
                 .iter()
                 .all(|command| done(cloud, &mut *stream, command));
-        match cleared {
-            true => cloud.note(format_args!("guestinfo.{key} was cleared")),
-            false => cloud.warn(
+        if cleared {
+            cloud.note(format_args!("guestinfo.{key} was cleared"))
+        } else {
+            cloud.warn(
                 &format!("redact {key}"),
                 "a variable to be cleared",
                 "one that is not",
-            ),
+            )
         }
     }
 }

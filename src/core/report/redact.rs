@@ -315,9 +315,10 @@ pub fn variable(name: &str, value: &str) -> String {
 pub fn setting(text: &str) -> String {
     let key = text.split('=').next().unwrap_or_default();
     let name = key.strip_prefix(own::PREFIX).unwrap_or(key);
-    match own::is_seed_word(name) {
-        true => format!("{key}=REDACTED"),
-        false => item(text),
+    if own::is_seed_word(name) {
+        format!("{key}=REDACTED")
+    } else {
+        item(text)
     }
 }
 
@@ -331,9 +332,12 @@ fn uuid(value: &str) -> String {
 
 /// A serial number with words for NoCloud in it.
 fn seeded(value: &str) -> String {
-    let words = value.split(' ').map(|part| match part.starts_with("ds=") {
-        true => word(part),
-        false => masked(part),
+    let words = value.split(' ').map(|part| {
+        if part.starts_with("ds=") {
+            word(part)
+        } else {
+            masked(part)
+        }
     });
     words.collect::<Vec<String>>().join(" ")
 }

@@ -218,11 +218,12 @@ fn take_pin(settings: &mut Settings, value: &Value) -> Result<(), String> {
     let text = scalar(value).unwrap_or_default().to_ascii_lowercase();
     let fits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     settings.pin = Some(if fits { text } else { String::new() });
-    match fits {
-        true => Ok(()),
-        false => Err(String::from(
+    if fits {
+        Ok(())
+    } else {
+        Err(String::from(
             "64 hexadecimal digits (no user-data are taken now)",
-        )),
+        ))
     }
 }
 

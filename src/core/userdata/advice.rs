@@ -325,9 +325,10 @@ fn on_cloud_config(content: &[u8]) -> Advice {
             }
         },
     };
-    let does = match keys.is_empty() {
-        true => "configures nothing".to_string(),
-        false => format!("configures {}", keys.join(", ")),
+    let does = if keys.is_empty() {
+        "configures nothing".to_string()
+    } else {
+        format!("configures {}", keys.join(", "))
     };
     Advice { does, doubts }
 }

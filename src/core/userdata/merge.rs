@@ -134,9 +134,10 @@ impl Mergers {
                     let shifted = old
                         .len()
                         .saturating_mul(usize::from(list.method == ListMethod::Prepend));
-                    match budget.steps.take(shifted) && budget.read_nodes(split(new)) {
-                        true => Ok(()),
-                        false => Err(Flaw::new("lists that take less time and memory", "more")),
+                    if budget.steps.take(shifted) && budget.read_nodes(split(new)) {
+                        Ok(())
+                    } else {
+                        Err(Flaw::new("lists that take less time and memory", "more"))
                     }
                 }
                 (ListMethod::NoReplace, new) if !has_places(old, new) => {

@@ -47,9 +47,10 @@ pub enum Kind {
 /// The meaning of a scalar; or what its tag expects.
 pub fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Scalar, String> {
     let Some(tag) = tag else {
-        return Ok(match plain {
-            true => implicit(text),
-            false => Scalar::Is(text.into()),
+        return Ok(if plain {
+            implicit(text)
+        } else {
+            Scalar::Is(text.into())
         });
     };
     let value = match tag.strip_prefix(YAML) {
@@ -151,15 +152,19 @@ fn whole(text: &str) -> Option<Value> {
         [b'0', b'x', ..] => (16, &text[2..]),
         [b'0', _, ..] => (8, &text[1..]),
         [b'0'] => (10, text),
-        [b'1'..=b'9', ..] => match text.contains(':') {
-            true => return sexagesimal(text, negative),
-            false => (10, text),
-        },
+        [b'1'..=b'9', ..] => {
+            if text.contains(':') {
+                return sexagesimal(text, negative);
+            } else {
+                (10, text)
+            }
+        }
         _ => return None,
     };
-    let digits: String = match digits.chars().all(|c| c == '_' || c.is_digit(radix)) {
-        true => digits.chars().filter(|c| *c != '_').collect(),
-        false => return None,
+    let digits: String = if digits.chars().all(|c| c == '_' || c.is_digit(radix)) {
+        digits.chars().filter(|c| *c != '_').collect()
+    } else {
+        return None;
     };
     // "0_" is zero, as to PyYAML; "0x_" is nothing.
     if digits.is_empty() {

@@ -437,9 +437,10 @@ fn style(value: &Value, text: &str, context: Context) -> Style {
         Value::Bytes(bytes) if bytes.is_empty() || key => Style::Double,
         Value::Bytes(_) => Style::Literal,
         Value::Text(_) if !found.plain || !scalar::is_plain_text(text) => {
-            match found.single && !(key && text.contains(is_break)) {
-                true => Style::Single,
-                false => Style::Double,
+            if found.single && !(key && text.contains(is_break)) {
+                Style::Single
+            } else {
+                Style::Double
             }
         }
         _ => Style::Plain,

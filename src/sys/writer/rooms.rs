@@ -105,9 +105,10 @@ fn commit(staged: &mut [Staged]) -> Result<(), Warning> {
     };
     for file in staged.iter().take(done) {
         // The failure before is the one to tell.
-        let _ = match file.kept {
-            true => file.directory.rename(&old(file.name), file.name),
-            false => file.directory.remove(file.name),
+        let _ = if file.kept {
+            file.directory.rename(&old(file.name), file.name)
+        } else {
+            file.directory.remove(file.name)
         };
     }
     Err(warning)

@@ -64,9 +64,7 @@ pub fn walk(disk: &dyn Disk, kind: &str) {
         let names = volume::list(disk, &volume, &directory).unwrap_or_default();
         for name in names.into_iter().take(NAMES_MAX) {
             let path = format!("{directory}/{name}");
-            match name.ends_with('/') {
-                true => directories.push(path),
-                false => {
+            if name.ends_with('/') { directories.push(path) } else {
                     let content = volume::read_file(disk, &volume, &path, FILE_BYTES_MAX);
                     assert!(
                         content.is_err()
@@ -74,7 +72,6 @@ pub fn walk(disk: &dyn Disk, kind: &str) {
                                 .is_none_or(|content| content.len() <= FILE_BYTES_MAX))
                     );
                 }
-            }
         }
     }
 }

@@ -83,9 +83,10 @@ pub fn attr(run: &mut Run, value: &Value, args: &mut Args) -> Answer {
 }
 
 pub fn default(_: &mut Run, value: &Value, args: &mut Args) -> Answer {
-    match value.is_missing() || (args.flag(1) && !value.is_true()) {
-        true => Ok(args.get(0).cloned().unwrap_or_else(|| Value::text(""))),
-        false => Ok(value.clone()),
+    if value.is_missing() || (args.flag(1) && !value.is_true()) {
+        Ok(args.get(0).cloned().unwrap_or_else(|| Value::text("")))
+    } else {
+        Ok(value.clone())
     }
 }
 
@@ -453,12 +454,11 @@ fn choose(
         }
         false => element.clone(),
     };
-    let passes = match args.given.is_empty() {
-        true => value.is_true(),
-        false => {
-            let (name, args) = named(&args, "select")?;
-            run.test(&name, &value, args)?
-        }
+    let passes = if args.given.is_empty() {
+        value.is_true()
+    } else {
+        let (name, args) = named(&args, "select")?;
+        run.test(&name, &value, args)?
     };
     Ok((passes == wanted).then_some(element))
 }

@@ -97,9 +97,10 @@ pub fn title(_: &mut Run, value: &Value, _: &mut Args) -> Answer {
     let is_between = |c: char| is_blank(c) || "-({[<".contains(c);
     let (mut out, mut inside) = (String::new(), false);
     for c in text.chars() {
-        match inside {
-            true => out.extend(c.to_lowercase()),
-            false => out.extend(c.to_uppercase()),
+        if inside {
+            out.extend(c.to_lowercase())
+        } else {
+            out.extend(c.to_uppercase())
         }
         inside = !is_between(c);
     }
@@ -431,9 +432,10 @@ pub fn file_size(_: &mut Run, value: &Value, args: &mut Args) -> Answer {
     let Some(bytes) = fraction(value) else {
         return fault(format!("`filesizeformat` of {}", value.a_kind()));
     };
-    let (base, letter, infix) = match args.flag(0) {
-        true => (1024.0, 'K', "i"),
-        false => (1000.0, 'k', ""),
+    let (base, letter, infix) = if args.flag(0) {
+        (1024.0, 'K', "i")
+    } else {
+        (1000.0, 'k', "")
     };
     if bytes == 1.0 {
         return Ok(Value::text("1 Byte"));

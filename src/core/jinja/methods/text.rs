@@ -239,9 +239,10 @@ fn title(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut inside = false;
     for c in text.chars() {
-        match inside {
-            true => out.extend(c.to_lowercase()),
-            false => out.extend(c.to_uppercase()),
+        if inside {
+            out.extend(c.to_lowercase())
+        } else {
+            out.extend(c.to_uppercase())
         }
         inside = is_cased(c);
     }
@@ -251,9 +252,10 @@ fn title(text: &str) -> String {
 fn swapped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        match c.is_uppercase() {
-            true => out.extend(c.to_lowercase()),
-            false => out.extend(c.to_uppercase()),
+        if c.is_uppercase() {
+            out.extend(c.to_lowercase())
+        } else {
+            out.extend(c.to_uppercase())
         }
     }
     out
@@ -355,9 +357,12 @@ fn part<'a>(text: &'a str, args: &Args) -> Answer<Option<(usize, &'a str)>> {
         args.int_or_none(1)?.unwrap_or(0),
         args.int_or_none(2)?.unwrap_or(len),
     );
-    let clamped = |place: i128| match place < 0 {
-        true => place.saturating_add(len).max(0),
-        false => place,
+    let clamped = |place: i128| {
+        if place < 0 {
+            place.saturating_add(len).max(0)
+        } else {
+            place
+        }
     };
     let (start, end) = (clamped(start), clamped(end).min(len));
     if start > end {
@@ -374,9 +379,10 @@ fn part<'a>(text: &'a str, args: &Args) -> Answer<Option<(usize, &'a str)>> {
 fn found(value: &Value, args: &Args, from_right: bool, must: bool) -> Answer {
     let sub = args.text(0)?;
     let place = part(of(value), args)?.and_then(|(start, part)| {
-        let at = match from_right {
-            true => part.rfind(&*sub),
-            false => part.find(&*sub),
+        let at = if from_right {
+            part.rfind(&*sub)
+        } else {
+            part.find(&*sub)
         };
         Some(start + part.get(..at?)?.chars().count())
     });
@@ -415,9 +421,10 @@ fn affixed(value: &Value, args: &Args, holds: fn(&str, &str) -> bool) -> Answer 
 /// A text with others for some of its parts; a count below 0 is all.
 pub fn replaced(run: &mut Run, text: &str, old: &str, new: &str, count: i128) -> Answer<String> {
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let found = match old.is_empty() {
-        true => text.chars().count() + 1,
-        false => text.matches(old).count(),
+    let found = if old.is_empty() {
+        text.chars().count() + 1
+    } else {
+        text.matches(old).count()
     };
     let found = found.min(count) as i128;
     let len = run.fits(text.len() as i128 + found.saturating_mul(new.len() as i128))?;
@@ -444,9 +451,10 @@ fn parted(value: &Value, args: &Args, from_right: bool) -> Answer {
     if sep.is_empty() {
         return fault("an empty separator");
     }
-    let halves = match from_right {
-        true => text.rsplit_once(&*sep),
-        false => text.split_once(&*sep),
+    let halves = if from_right {
+        text.rsplit_once(&*sep)
+    } else {
+        text.split_once(&*sep)
     };
     let parts = match (halves, from_right) {
         (Some((before, after)), _) => [before, &sep, after],
@@ -485,9 +493,10 @@ fn split(run: &mut Run, value: &Value, args: &Args, from_right: bool) -> Answer 
 fn words(text: &str, most: usize) -> Vec<&str> {
     let (mut words, mut rest) = (Vec::new(), text.trim_start_matches(is_blank));
     while !rest.is_empty() {
-        let end = match words.len() < most {
-            true => rest.find(is_blank).unwrap_or(rest.len()),
-            false => rest.len(),
+        let end = if words.len() < most {
+            rest.find(is_blank).unwrap_or(rest.len())
+        } else {
+            rest.len()
         };
         let (word, behind) = rest.split_at(end);
         words.push(word);
@@ -522,9 +531,10 @@ pub fn lines(text: &str, with_ends: bool) -> Vec<&str> {
     while !rest.is_empty() {
         let at = rest.find(ENDS).unwrap_or(rest.len());
         let end = rest.get(at..).unwrap_or("");
-        let width = match end.starts_with("\r\n") {
-            true => 2,
-            false => end.chars().next().map_or(0, char::len_utf8),
+        let width = if end.starts_with("\r\n") {
+            2
+        } else {
+            end.chars().next().map_or(0, char::len_utf8)
         };
         let (line, behind) = rest.split_at(at + width);
         lines.push(if with_ends {

@@ -58,13 +58,14 @@ const COMPARISONS: [(&str, Comparison); 6] = [
 impl Parser<'_> {
     /// A node of the tree, unless it were too high.
     fn node(&self, expr: Expr, highest: u16) -> Parsed {
-        match highest < HEIGHT_MAX {
-            true => Ok(Node {
+        if highest < HEIGHT_MAX {
+            Ok(Node {
                 expr,
                 line: self.line(),
                 height: highest + 1,
-            }),
-            false => self.broken("an expression too long or too deep"),
+            })
+        } else {
+            self.broken("an expression too long or too deep")
         }
     }
 
@@ -80,15 +81,17 @@ impl Parser<'_> {
     fn tuple_or_nothing(&mut self, with_if: bool, ends: &[&str], or_nothing: bool) -> Parsed {
         let (mut items, mut highest, mut is_tuple) = (Vec::new(), 0, false);
         while !self.is_tuple_end(ends) {
-            let item = match with_if {
-                true => self.expression()?,
-                false => self.nested(Self::or)?,
+            let item = if with_if {
+                self.expression()?
+            } else {
+                self.nested(Self::or)?
             };
             highest = item.height.max(highest);
             items.push(item);
-            match self.takes_sign(",") {
-                true => is_tuple = true,
-                false => break,
+            if self.takes_sign(",") {
+                is_tuple = true
+            } else {
+                break;
             }
         }
         match items.pop() {
@@ -119,9 +122,10 @@ impl Parser<'_> {
                 parser.unknown.clone_from(&unknown);
                 let condition = parser.conditional(Self::or)?;
                 let mut highest = value.height.max(condition.height);
-                let otherwise = match parser.takes_word("else") {
-                    true => Some(parser.conditional(Self::expression)?),
-                    false => None,
+                let otherwise = if parser.takes_word("else") {
+                    Some(parser.conditional(Self::expression)?)
+                } else {
+                    None
                 };
                 highest = otherwise
                     .as_ref()
@@ -170,9 +174,10 @@ impl Parser<'_> {
             highest = other.height.max(highest);
             others.push((comparison, other));
         }
-        match others.is_empty() {
-            true => Ok(first),
-            false => self.node(Expr::Compare(Box::new(first), others), highest),
+        if others.is_empty() {
+            Ok(first)
+        } else {
+            self.node(Expr::Compare(Box::new(first), others), highest)
         }
     }
 
@@ -246,9 +251,10 @@ impl Parser<'_> {
             self.primary()?
         };
         let value = self.postfixes(value)?;
-        match with_filters {
-            true => self.filters_and_tests(value),
-            false => Ok(value),
+        if with_filters {
+            self.filters_and_tests(value)
+        } else {
+            Ok(value)
         }
     }
 
@@ -288,9 +294,10 @@ impl Parser<'_> {
             text.push_str(more);
             self.at += 1;
         }
-        let text = match text.is_empty() {
-            true => first,
-            false => format!("{first}{text}").into(),
+        let text = if text.is_empty() {
+            first
+        } else {
+            format!("{first}{text}").into()
         };
         self.leaf(Expr::Const(Value::Text(text)))
     }
@@ -443,10 +450,7 @@ impl Parser<'_> {
         if !is_named && (by_name || more) {
             return self.instead("an argument with its name");
         }
-        let name = match is_named {
-            true => Some(self.name()?),
-            false => None,
-        };
+        let name = if is_named { Some(self.name()?) } else { None };
         self.at += usize::from(is_named);
         let value = self.expression()?;
         let height = value.height;
@@ -482,9 +486,10 @@ impl Parser<'_> {
                     if filters::find(&name).is_none() {
                         self.unknown(&name, "filter");
                     }
-                    let (arguments, mut highest) = match self.is_sign("(") {
-                        true => self.arguments()?,
-                        false => Default::default(),
+                    let (arguments, mut highest) = if self.is_sign("(") {
+                        self.arguments()?
+                    } else {
+                        Default::default()
                     };
                     highest = before.as_ref().map_or(0, |node| node.height).max(highest);
                     let filter = Expr::Filter(Box::new(Named {
@@ -521,9 +526,10 @@ impl Parser<'_> {
             arguments,
         }));
         let test = self.node(test, highest)?;
-        match negated {
-            true => self.node(Expr::Not(Box::new(test)), highest + 1),
-            false => Ok(test),
+        if negated {
+            self.node(Expr::Not(Box::new(test)), highest + 1)
+        } else {
+            Ok(test)
         }
     }
 

@@ -112,9 +112,10 @@ pub fn open(disk: &dyn Disk) -> Result<Ext<'_>, Damage> {
         && ext.blocks_per_group != 0
         && (128..=ext.block_bytes as u64).contains(&ext.inode_bytes)
         && (32..=ext.block_bytes as u64).contains(&ext.descriptor_bytes);
-    match sound {
-        true => Ok(ext),
-        false => Err(Damage::new("an ext superblock", "one with senseless sizes")),
+    if sound {
+        Ok(ext)
+    } else {
+        Err(Damage::new("an ext superblock", "one with senseless sizes"))
     }
 }
 

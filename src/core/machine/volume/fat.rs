@@ -275,12 +275,13 @@ impl Tree for Fat<'_> {
             _ => return Err(Damage::too_long(file.bytes, bytes_max)),
         };
         let content = self.chain(file.start, length)?;
-        match content.len() == length {
-            true => Ok(content),
-            false => Err(Damage::new(
+        if content.len() == length {
+            Ok(content)
+        } else {
+            Err(Damage::new(
                 &format!("a chain of clusters for {length} bytes"),
                 format!("one for {}", content.len()),
-            )),
+            ))
         }
     }
 

@@ -260,9 +260,10 @@ impl Iso9660<'_> {
                 } else {
                     kind
                 };
-                match name.is_empty() {
-                    true => (plain(), kind),
-                    false => (String::from_utf8_lossy(&name).into_owned(), kind),
+                if name.is_empty() {
+                    (plain(), kind)
+                } else {
+                    (String::from_utf8_lossy(&name).into_owned(), kind)
                 }
             }
         }

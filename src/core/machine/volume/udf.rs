@@ -280,13 +280,12 @@ impl Udf<'_> {
         let mut content = Vec::new();
         let size = if long_ones { 16 } else { 8 };
         for extent in described.chunks_exact(size).take(EXTENTS_MAX) {
-            let (length, place) = match long_ones {
-                true => long(Bytes(extent), 0).unwrap_or_default(),
-                false => {
-                    let extent = Bytes(extent);
-                    let block = extent.u32(4).unwrap_or_default();
-                    (extent.u32(0).unwrap_or_default(), address(block, partition))
-                }
+            let (length, place) = if long_ones {
+                long(Bytes(extent), 0).unwrap_or_default()
+            } else {
+                let extent = Bytes(extent);
+                let block = extent.u32(4).unwrap_or_default();
+                (extent.u32(0).unwrap_or_default(), address(block, partition))
             };
             let count = (length & 0x3fff_ffff) as usize;
             let count = count.min(wanted - content.len());
@@ -299,9 +298,10 @@ impl Udf<'_> {
                 _ => content.resize(content.len() + count, 0),
             }
         }
-        match content.len() == wanted {
-            true => Ok(content),
-            false => Err(Damage::new("extents for the whole file", "fewer")),
+        if content.len() == wanted {
+            Ok(content)
+        } else {
+            Err(Damage::new("extents for the whole file", "fewer"))
         }
     }
 }

@@ -91,9 +91,10 @@ impl Wrap {
         room: usize,
     ) {
         if !self.breaks_words {
-            match line.is_empty() {
-                true => line.push(chunk),
-                false => chunks.push(chunk),
+            if line.is_empty() {
+                line.push(chunk)
+            } else {
+                chunks.push(chunk)
             }
             return;
         }
