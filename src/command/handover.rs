@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use argh::FromArgs;
-use cloudseed_core::boot;
-use cloudseed_core::handover::{self, Choice, RealRoot, Result as Booted};
+use cloudseed_core::boot::{self, handed::Handed};
+use cloudseed_core::handover::{self, Booted, Choice, RealRoot, network};
 use cloudseed_core::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
 use cloudseed_core::plan::{Mode, Plan, RunPath};
 use cloudseed_core::platform;
@@ -18,12 +18,18 @@ use cloudseed_core::warning::{Blame, Error};
 
 use crate::sys::console::{self, Weight};
 use crate::sys::root::Root;
+use crate::sys::stream::Started;
+use crate::sys::supervisor;
 use crate::sys::underway::{self, Joined};
 
 /// Where the sets are.
 const SETS: &str = "/run/cloudseed/handover";
 /// Where what was chosen is kept, for `cloudseed status`.
 pub const CHOSEN: &str = "/run/cloudseed/handed";
+/// Where the files for the network are until they are in place.
+const NETWORK: &str = "cloudseed/handover/network/";
+/// How long making them may take: they are a few kilobytes.
+const NETWORK_MAX: Duration = Duration::from_secs(5);
 /// Deepest tree of a set.
 const DEPTH_MAX: usize = 8;
 /// What the kernel or an initramfs starts, in their order.
@@ -62,14 +68,16 @@ impl Handover {
             eprintln!("cloudseed: handover: expected the results of a boot, but found none");
             return ExitCode::FAILURE;
         };
-        let choice = self.choose(&here, &booted);
+        let mut choice = self.choose(&here, &booted);
+        let network = told_network(&here, &mut choice);
         if self.dry_run {
-            println!("{}", choice.said);
+            println!("{}", choice.said());
             return ExitCode::SUCCESS;
         }
-        match put(&here, &choice) {
+        match put(&here, &choice, network) {
             Ok(()) => {
-                console::say(&here, Weight::Notice, &format!("handover: {}", choice.said));
+                let line = format!("handover: {}", choice.said());
+                console::say(&here, Weight::Notice, &line);
                 ExitCode::SUCCESS
             }
             Err(error) => {
@@ -132,9 +140,50 @@ fn init(root: &Root, cmdline: &str) -> String {
     found.unwrap_or_default()
 }
 
-/// Puts the sets into place, beside what is there.
-fn put(here: &Root, choice: &Choice) -> Result<(), Error> {
+/// The files for who sets up the network. A cloud wrote what they are made of, so that a worker in its sandbox makes them.
+fn told_network(here: &Root, choice: &mut Choice) -> Plan {
     let mut plan = Plan::default();
+    let Ok(renderer) = choice.network else {
+        return plan;
+    };
+    let cmdline = here.text("/proc/cmdline").unwrap_or_default();
+    let made = supervisor::run(Started::now(), false, |teller| {
+        let mut handed = Handed {
+            well: true,
+            deadline: NETWORK_MAX,
+            ..Handed::default()
+        };
+        teller.so_far(handed.clone());
+        let (plan, warnings) = network::render(here, &cmdline, renderer);
+        handed.line = network::told(&warnings);
+        handed.plan = below(&plan, |path| RunPath::new(&format!("{NETWORK}{path}")));
+        handed
+    });
+    plan.extend(below(&made.plan, |path| {
+        RunPath::new(path.strip_prefix(NETWORK)?)
+    }));
+    if !made.line.is_empty() {
+        console::say(here, Weight::Alarm, &made.line);
+    }
+    if plan == Plan::default() {
+        choice.network = Err("its configuration leaves the network alone");
+    }
+    plan
+}
+
+/// The same files at other places.
+fn below(plan: &Plan, place: impl Fn(&str) -> Option<RunPath>) -> Plan {
+    let mut moved = Plan::default();
+    for (path, mode, bytes) in plan.files() {
+        if let Some(path) = place(path.as_str()) {
+            moved.put(path, mode, bytes.to_vec());
+        }
+    }
+    moved
+}
+
+/// Puts the sets into place, beside what is there.
+fn put(here: &Root, choice: &Choice, mut plan: Plan) -> Result<(), Error> {
     for set in &choice.sets {
         gather(here, set, "", &mut plan, 0);
     }
@@ -146,7 +195,7 @@ fn put(here: &Root, choice: &Choice) -> Result<(), Error> {
     }
     // Who reads it does without it.
     if let Some(place) = here.resolve(CHOSEN) {
-        let _ = fs::write(place, format!("{}\n", choice.said));
+        let _ = fs::write(place, format!("{}\n", choice.said()));
     }
     Ok(())
 }

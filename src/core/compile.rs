@@ -100,11 +100,13 @@ enum Print {
     Always(fn(&mut Products, &Outcome)),
     /// Where there is an instance.
     Found(fn(&mut Products, &Outcome, &Found)),
+    /// By no boot, but when the real root can be looked at.
+    Later,
 }
 
 /// Everything that is made, in order. The reports come last, for they tell the warnings of all others.
 #[rustfmt::skip]
-pub static PRODUCTS: [Product; 14] = [
+pub static PRODUCTS: [Product; 15] = [
     Product {
         files: &[
             ("cloudseed/meta-data", Mode::Private),
@@ -179,6 +181,15 @@ pub static PRODUCTS: [Product; 14] = [
             ("cloudseed/seed/*", Mode::Private),
         ],
         print: Print::Found(cloud_init::print_seed),
+    },
+    Product {
+        files: &[
+            ("cloudseed/handover/network/systemd/network/*", Mode::Public),
+            ("cloudseed/handover/network/NetworkManager/system-connections/*", Mode::Private),
+            ("cloudseed/handover/network/netplan/*", Mode::Private),
+            ("cloudseed/handover/network/network/interfaces.d/*", Mode::Public),
+        ],
+        print: Print::Later,
     },
     Product {
         files: &[("cloudseed/metadata.env", Mode::Public)],
@@ -281,7 +292,7 @@ pub fn compile(outcome: &Outcome) -> (Plan, Vec<Warning>) {
         match (&product.print, outcome.ending) {
             (Print::Always(print), _) => print(&mut products, outcome),
             (Print::Found(print), Ending::Found(found)) => print(&mut products, outcome, &found),
-            (Print::Found(_), _) => {}
+            (Print::Found(_) | Print::Later, _) => {}
         }
     }
     (products.plan, products.warnings)

@@ -4,7 +4,8 @@
 //!   RealRoot::look ─ which init, which cloud-init, who sets up its network, what its owner says
 //!        │
 //!        ▼
-//!   choose ─► sets of handover/…, each a tree below /run:  seed · hint · systemd · networkd · …
+//!   choose ─► sets of handover/…, each a tree below /run:  seed · hint · systemd
+//!        └──► who is told the network, if cloud-init does not do it:  networkd · NetworkManager · netplan · ifupdown
 //! ```
 //!
 //! In doubt the least intrusive: a cloud-init that its owner pinned to something else is left alone, and what is not known is
@@ -15,9 +16,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
+use crate::network::render::Renderer;
 use crate::platform;
 use crate::settings::{Handover, Settings};
 use crate::value::Value;
+
+pub mod network;
 
 /// What runs the real root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +75,7 @@ pub struct CloudInit {
 }
 
 /// The real root, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RealRoot {
     /// Its distribution, for people.
     pub distribution: String,
@@ -79,13 +83,14 @@ pub struct RealRoot {
     pub init: Init,
     /// Its cloud-init, if it has one.
     pub cloud_init: Option<CloudInit>,
-    /// The set for who brings up its network, if that is known.
-    pub network: Option<&'static str>,
+    /// Who is to be told its network, or why nobody is.
+    pub network: Result<&'static Renderer, &'static str>,
     /// What its owner wants, if he says.
     pub asked: Handover,
 }
 
-/// Who brings up the network: its set, and all of the files by which it shows. The first counts: netplan writes for others.
+/// Who brings up the network: its renderer, and all of the files by which it shows. The first counts: netplan writes for others,
+/// and ifupdown, which looks into /run only where it was told to, is last. An installed one that nobody enabled is none.
 const NETWORKS: [(&str, &[&[&str]]); 4] = [
     ("netplan", &[&["/usr/sbin/netplan"], &["/etc/netplan"]]),
     (
@@ -107,7 +112,7 @@ const NETWORKS: [(&str, &[&[&str]]); 4] = [
         ]],
     ),
     (
-        "ifupdown",
+        "eni",
         &[
             &["/sbin/ifup", "/usr/sbin/ifup"],
             &["/etc/network/interfaces"],
@@ -161,10 +166,22 @@ fn distribution(files: &dyn Files) -> String {
     String::from(name.unwrap_or("an unnamed distribution"))
 }
 
-fn network(files: &dyn Files) -> Option<&'static str> {
+fn network(files: &dyn Files) -> Result<&'static Renderer, &'static str> {
     let there = |any: &&[&str]| any.iter().any(|path| files.kind(path).is_some());
     let found = NETWORKS.iter().find(|(_, all)| all.iter().all(there));
-    found.map(|(set, _)| *set)
+    let found = found.and_then(|(name, _)| Renderer::named(name));
+    let found = found.ok_or("nobody known sets up its network")?;
+    if found.name == "eni" && !reads_run(files) {
+        return Err("no network, for its ifupdown reads nothing below /run");
+    }
+    Ok(found)
+}
+
+/// Whether `interfaces` takes in what is below /run: `source-directory /run/network/interfaces.d`, or `source` with a pattern.
+fn reads_run(files: &dyn Files) -> bool {
+    let text = files.text("/etc/network/interfaces").unwrap_or_default();
+    let mut lines = text.lines().map(str::trim_start);
+    lines.any(|line| line.starts_with("source") && line.contains("/run/network/interfaces.d"))
 }
 
 fn cloud_init(files: &dyn Files, settings: &Settings, cmdline: &str) -> Option<CloudInit> {
@@ -235,7 +252,7 @@ fn sources(files: &dyn Files, package: &str) -> Vec<String> {
 
 /// How the boot in the initramfs went, as its result.json says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Result {
+pub struct Booted {
     /// The status in a word; empty if there is none.
     pub status: String,
     /// The platform; empty if there is none.
@@ -244,29 +261,33 @@ pub struct Result {
     pub asked: Handover,
     /// Why a seed would lack something that the datasource itself does, if it would.
     pub lacks: String,
+    /// Whether there is a network configuration.
+    pub network: bool,
 }
 
-impl Result {
+impl Booted {
     /// Reads result.json.
-    pub fn read(document: &Value) -> Result {
+    pub fn read(document: &Value) -> Booted {
         let text = |path: &[&str]| {
             let text = document.at(path).and_then(Value::as_text);
             String::from(text.unwrap_or_default())
         };
-        Result {
+        Booted {
             status: text(&["status"]),
             platform: text(&["platform"]),
             asked: Handover::named(&text(&["handover", "asked"])).unwrap_or_default(),
             lacks: text(&["handover", "lacks"]),
+            network: false,
         }
     }
 
     /// The result below `/run` of this machine, if there is one.
-    pub fn of(files: &dyn Files) -> Option<Result> {
+    pub fn of(files: &dyn Files) -> Option<Booted> {
         let bytes = files.read("/run/cloudseed/result.json", FILE_BYTES_MAX)?;
         let document = crate::json::read(&bytes).ok()?;
-        let mut result = Result::read(&document);
+        let mut result = Booted::read(&document);
         let seed = files.kind("/run/cloudseed/seed/meta-data");
+        result.network = files.kind(network::DOCUMENT).is_some();
         if result.has_instance() && seed.is_none() && result.lacks.is_empty() {
             result.lacks = String::from("there was no room for a seed");
         }
@@ -279,25 +300,51 @@ impl Result {
 }
 
 /// What is put into place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Choice {
     /// The names of the sets.
     pub sets: Vec<&'static str>,
-    /// What and why, in one line.
-    pub said: String,
+    /// Who is told the network; else why nobody is, which is empty where that is no question.
+    pub network: Result<&'static Renderer, &'static str>,
+    /// What and why.
+    what: String,
+    /// The root, for people.
+    root: String,
 }
 
 impl Choice {
-    fn of(sets: &[&'static str], said: impl ToString, root: &RealRoot) -> Choice {
+    fn of(sets: &[&'static str], what: impl ToString, root: &RealRoot) -> Choice {
         Choice {
             sets: sets.to_vec(),
-            said: format!("{} ({})", said.to_string(), root.says()),
+            network: Err(""),
+            what: what.to_string(),
+            root: root.says(),
         }
+    }
+
+    /// The same with the network, where there is one and cloud-init does not set it up.
+    fn with_network(mut self, result: &Booted, root: &RealRoot) -> Choice {
+        self.network = match &root.cloud_init {
+            Some(CloudInit { idle: None, .. }) => Err("the network is cloud-init's"),
+            _ if !result.network => Err("the platform says nothing of a network"),
+            _ => root.network,
+        };
+        self
+    }
+
+    /// What and why, in one line.
+    pub fn said(&self) -> String {
+        let (between, network) = match self.network {
+            Ok(renderer) => ("; the network for ", renderer.name),
+            Err("") => ("", ""),
+            Err(why) => ("; ", why),
+        };
+        format!("{}{between}{network} ({})", self.what, self.root)
     }
 }
 
 /// Chooses.
-pub fn choose(result: &Result, root: &RealRoot) -> Choice {
+pub fn choose(result: &Booted, root: &RealRoot) -> Choice {
     let asked = match result.asked {
         Handover::Auto => root.asked,
         asked => asked,
@@ -312,8 +359,8 @@ pub fn choose(result: &Result, root: &RealRoot) -> Choice {
     }
     match asked {
         Handover::None => Choice::of(&[], "nothing, as its owner wants", root),
-        Handover::Shell => Choice::of(&[], shell(), root),
-        Handover::Systemd => systemd(root),
+        Handover::Shell => shell(result, root),
+        Handover::Systemd => systemd(result, root),
         Handover::Seed if result.has_instance() && root.cloud_init.is_none() => auto(result, root),
         Handover::Seed if result.has_instance() => seed("as its owner wants", root),
         Handover::Seed | Handover::Hint => hint(result, "as its owner wants", root),
@@ -321,7 +368,7 @@ pub fn choose(result: &Result, root: &RealRoot) -> Choice {
     }
 }
 
-fn auto(result: &Result, root: &RealRoot) -> Choice {
+fn auto(result: &Booted, root: &RealRoot) -> Choice {
     match &root.cloud_init {
         Some(CloudInit { idle: None, .. }) => {}
         _ if !result.has_instance() => {
@@ -337,8 +384,8 @@ fn auto(result: &Result, root: &RealRoot) -> Choice {
                 root,
             );
         }
-        None if root.init == Init::Systemd => return systemd(root),
-        None => return Choice::of(&[], shell(), root),
+        None if root.init == Init::Systemd => return systemd(result, root),
+        None => return shell(result, root),
     }
     let pinned = root.cloud_init.iter().flat_map(|known| &known.pinned);
     let pinned: Vec<&str> = pinned.map(String::as_str).collect();
@@ -365,7 +412,7 @@ fn seed(why: &str, root: &RealRoot) -> Choice {
 }
 
 /// A hint at a datasource that this cloud-init does not have would keep it from the others.
-fn hint(result: &Result, why: &str, root: &RealRoot) -> Choice {
+fn hint(result: &Booted, why: &str, root: &RealRoot) -> Choice {
     let platform = &result.platform;
     let sources = root.cloud_init.iter().flat_map(|known| &known.sources);
     let mut sources = sources.peekable();
@@ -381,16 +428,12 @@ fn hint(result: &Result, why: &str, root: &RealRoot) -> Choice {
     )
 }
 
-fn systemd(root: &RealRoot) -> Choice {
-    let sets = ["systemd"].into_iter().chain(root.network);
-    let sets: Vec<&'static str> = sets.collect();
-    let said = match root.network {
-        Some(network) => format!("units, credentials and the network for systemd and {network}"),
-        None => String::from("units and credentials for systemd; nobody known sets up its network"),
-    };
-    Choice::of(&sets, said, root)
+fn systemd(result: &Booted, root: &RealRoot) -> Choice {
+    let what = "units and credentials for systemd";
+    Choice::of(&["systemd"], what, root).with_network(result, root)
 }
 
-fn shell() -> &'static str {
-    "the stages for a shell: sh /run/cloudseed/run early, final"
+fn shell(result: &Booted, root: &RealRoot) -> Choice {
+    let what = "the stages for a shell: sh /run/cloudseed/run early, final";
+    Choice::of(&[], what, root).with_network(result, root)
 }

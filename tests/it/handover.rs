@@ -158,6 +158,15 @@ fn handed(name: &str, plan: &Plan, files: &[Files]) -> (Scratch, String) {
     (scratch, chosen)
 }
 
+/// A boot with this network configuration.
+fn plan_with(network: &str) -> Plan {
+    let mut instance = instance("i-0123");
+    let network = Some(network.as_bytes().to_vec());
+    instance.documents.put(Document::NetworkConfig, network);
+    let boot = Boot::new(instance, Vec::new());
+    compile(&outcome(boot.found())).0
+}
+
 fn plan_of(asked: Handover, warnings: &[Warning]) -> Plan {
     let boot = Boot::new(instance("i-0123"), Vec::new());
     let outcome = Outcome {
@@ -257,7 +266,7 @@ fn every_root_gets_what_fits_it() {
         (
             auto,
             &[DEBIAN, NETWORKD],
-            "units, credentials and the network for systemd and networkd",
+            "units and credentials for systemd; the platform says nothing of a network",
             "",
             true,
             false,
@@ -323,6 +332,156 @@ fn every_root_gets_what_fits_it() {
         assert_eq!(scratch.0.join("run/systemd/system").exists(), has_units);
         let again = hand_over(&scratch);
         assert_eq!(again, chosen, "the same once more");
+    }
+}
+
+const CARD: &str = "version: 2\nethernets: {eth0: {match: {macaddress: '52:54:00:12:34:56'}, set-name: eth0, dhcp4: true}}\n";
+const MANAGER: Files = &[
+    ("usr/sbin/NetworkManager", ""),
+    (
+        "etc/systemd/system/multi-user.target.wants/NetworkManager.service",
+        "",
+    ),
+];
+const NETPLAN: Files = &[("usr/sbin/netplan", ""), ("etc/netplan/x", "")];
+const IFUPDOWN: Files = &[
+    ("sbin/ifup", ""),
+    (
+        "etc/network/interfaces",
+        "auto lo\n source-directory /run/network/interfaces.d\n",
+    ),
+];
+
+/// Every file below /run that is not in our own directory, with its mode.
+fn elsewhere(scratch: &Scratch) -> Vec<String> {
+    let output = Command::new("find")
+        .args(["systemd/network", "NetworkManager", "netplan", "network"])
+        .args(["-type", "f", "-printf", "%p %m\n"])
+        .current_dir(scratch.0.join("run"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn whoever_sets_up_the_network_is_told_it() {
+    let link = "systemd/network/10-cloudseed-eth0.link 644";
+    let network = "systemd/network/10-cloudseed-eth0.network 644";
+    let keyfile = "NetworkManager/system-connections/cloudseed-eth0.nmconnection 600";
+    let netplan = "netplan/50-cloudseed.yaml 600";
+    let eni = "network/interfaces.d/cloudseed 644";
+    let silent: Files = &[("sbin/ifup", ""), ("etc/network/interfaces", "auto lo\n")];
+    type Case<'a> = (&'a str, &'a [Files<'a>], &'a str, &'a [&'a str]);
+    let cases: [Case; 10] = [
+        (
+            CARD,
+            &[DEBIAN, NETWORKD],
+            "; the network for networkd (",
+            &[link, network],
+        ),
+        (
+            CARD,
+            &[DEBIAN, MANAGER],
+            "; the network for network-manager (",
+            &[keyfile, link],
+        ),
+        (
+            CARD,
+            &[DEBIAN, MANAGER, NETPLAN],
+            "; the network for netplan (",
+            &[netplan],
+        ),
+        (
+            CARD,
+            &[DEBIAN, IFUPDOWN],
+            "; the network for eni (",
+            &[eni, link],
+        ),
+        (
+            CARD,
+            &[DEBIAN, IFUPDOWN, NETWORKD],
+            "; the network for networkd (",
+            &[link, network],
+        ),
+        (
+            CARD,
+            &[DEBIAN, silent],
+            "; no network, for its ifupdown reads nothing below /run (",
+            &[],
+        ),
+        (CARD, &[DEBIAN], "; nobody known sets up its network (", &[]),
+        (
+            CARD,
+            &[DEBIAN, CLOUD_INIT, NETWORKD],
+            "all of it was read (",
+            &[],
+        ),
+        (
+            "config: disabled\n",
+            &[DEBIAN, NETWORKD],
+            "; its configuration leaves the network alone (",
+            &[],
+        ),
+        (
+            "{[",
+            &[DEBIAN, NETWORKD],
+            "; its configuration leaves the network alone (",
+            &[],
+        ),
+    ];
+    for (index, (config, files, said, expected)) in cases.into_iter().enumerate() {
+        let (scratch, chosen) = handed(&format!("told-{index}"), &plan_with(config), files);
+        assert!(chosen.contains(said), "{index}: {chosen}");
+        assert_eq!(elsewhere(&scratch), expected, "{index}: {chosen}");
+        let cleaned = cloudseed()
+            .args(["clean", "--root"])
+            .arg(&scratch.0)
+            .status();
+        assert!(cleaned.unwrap().success());
+        assert_eq!(elsewhere(&scratch), [] as [String; 0], "{index}");
+    }
+}
+
+#[test]
+fn a_card_with_the_root_behind_it_is_left_as_it_is() {
+    let read = |scratch: &Scratch| scratch.text("run/systemd/network/10-cloudseed-eth0.network");
+    let up: Files = &[
+        ("sys/class/net/eth0/address", "52:54:00:12:34:56\n"),
+        ("sys/class/net/eth0/type", "1\n"),
+        ("sys/class/net/eth0/ifindex", "2\n"),
+        ("sys/class/net/eth0/carrier", "1\n"),
+    ];
+    let held = "\nKeepConfiguration=yes\n";
+    for (cmdline, sign, is_held) in [
+        ("root=/dev/vda ip=dhcp", "", true),
+        ("root=nfs:10.0.2.1:/root", "", true),
+        ("root=/dev/sda", "sys/firmware/ibft/ethernet0/mac", true),
+        ("root=/dev/vda", "", false),
+    ] {
+        for root in [NETWORKD, MANAGER] {
+            let scratch = Scratch::new("held-card");
+            write(&scratch.0, &plan_with(CARD));
+            lay(&scratch.0, up);
+            lay(
+                &scratch.0,
+                &[("proc/cmdline", cmdline), (sign, "")][..if sign.is_empty() { 1 } else { 2 }],
+            );
+            lay(&scratch.0.join("sysroot"), DEBIAN);
+            lay(&scratch.0.join("sysroot"), root);
+            let chosen = hand_over(&scratch);
+            if root == NETWORKD {
+                assert_eq!(read(&scratch).contains(held), is_held, "{cmdline}");
+            } else {
+                assert_eq!(
+                    elsewhere(&scratch).is_empty(),
+                    is_held,
+                    "{cmdline}: {chosen}"
+                );
+            }
+        }
     }
 }
 

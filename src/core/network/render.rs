@@ -35,9 +35,12 @@ mod networkd;
 mod settle;
 
 /// One program that sets up the network of a root.
+#[derive(Debug)]
 pub struct Renderer {
     /// Its name, as cloud-init's `system_info.network.renderers` has it.
     pub name: &'static str,
+    /// Whether it can set an interface up and leave alone what that has already.
+    pub can_hold: bool,
     render: fn(&mut Files, Config),
 }
 
@@ -45,18 +48,22 @@ pub struct Renderer {
 pub static RENDERERS: [Renderer; 4] = [
     Renderer {
         name: "eni",
+        can_hold: false,
         render: ifupdown::render,
     },
     Renderer {
         name: "netplan",
+        can_hold: true,
         render: netplan,
     },
     Renderer {
         name: "network-manager",
+        can_hold: false,
         render: keyfile::render,
     },
     Renderer {
         name: "networkd",
+        can_hold: true,
         render: networkd::render,
     },
 ];
