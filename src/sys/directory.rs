@@ -57,6 +57,11 @@ impl Directory {
     pub fn create(&self, name: &str, mode: u32, bytes: &[u8]) -> io::Result<()> {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL;
         let mut file = File::from(self.open_entry(name, flags, 0o600)?);
+        if let Err(error) = due() {
+            // What fails has mostly begun.
+            file.write_all(bytes.get(..bytes.len() / 2).unwrap_or_default())?;
+            return Err(error);
+        }
         file.write_all(bytes)?;
         file.set_permissions(Permissions::from_mode(mode))
     }
@@ -99,6 +104,7 @@ impl Directory {
     /// Locks this directory against all others that do (flock(2)); an error of the kind [`io::ErrorKind::WouldBlock`] if one
     /// has. The lock ends with the last descriptor that comes of this one.
     pub fn lock(&self) -> io::Result<()> {
+        due()?;
         // SAFETY: no pointers; the descriptor is open as long as `self`.
         check(unsafe { libc::flock(self.raw(), libc::LOCK_EX | libc::LOCK_NB) }).map(|_| ())
     }
@@ -174,10 +180,68 @@ impl Entry {
 
 /// The name of one entry: not empty, not a step up, no slash, no NUL.
 fn entry(name: &str) -> io::Result<CString> {
+    due()?;
     if matches!(name, "" | "." | "..") || name.contains('/') {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     }
     CString::new(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+/// Where a test has asked for a failure, that one; elsewhere there is none.
+#[cfg(not(test))]
+#[inline]
+pub fn due() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+pub use failures::due;
+
+/// Failures that a test asks for, each thread its own: they come before a call, or in the middle of a file.
+#[cfg(test)]
+#[allow(dead_code)]
+pub mod failures {
+    use std::cell::Cell;
+    use std::io;
+
+    /// One failure, or a call from which on all fail: as far as the disk can tell, that is a process that was killed.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Failing {
+        /// How many calls go well before.
+        pub after: u32,
+        /// What comes then (errno).
+        pub code: i32,
+        /// How many fail.
+        pub times: u32,
+    }
+
+    thread_local! {
+        static NEXT: Cell<Option<Failing>> = const { Cell::new(None) };
+    }
+
+    /// Asks for a failure in this thread, or for no more.
+    pub fn ask(failing: Option<Failing>) {
+        NEXT.set(failing);
+    }
+
+    /// The failure whose turn it is.
+    pub fn due() -> io::Result<()> {
+        let Some(mut failing) = NEXT.get() else {
+            return Ok(());
+        };
+        let turn = failing.after == 0 && failing.times > 0;
+        if failing.after > 0 {
+            failing.after -= 1;
+        } else {
+            failing.times = failing.times.saturating_sub(1);
+        }
+        NEXT.set(Some(failing));
+        if turn {
+            Err(io::Error::from_raw_os_error(failing.code))
+        } else {
+            Ok(())
+        }
+    }
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -19,7 +19,7 @@ use cloudseed_core::machine::{FILE_BYTES_MAX, Files};
 use cloudseed_core::plan::{Mode, Plan, RunPath};
 use cloudseed_core::warning::{Blame, Error, Warning};
 
-use super::directory::Directory;
+use super::directory::{Directory, due};
 use super::heap;
 use super::root::Root;
 
@@ -182,7 +182,7 @@ impl Root {
         let Some(place) = self.resolve(above).map(|above| above.join(name)) else {
             return Ok(false);
         };
-        let removed = match fs::symlink_metadata(&place) {
+        let removed = match due().and_then(|()| fs::symlink_metadata(&place)) {
             Ok(found) if found.is_dir() => fs::remove_dir_all(&place),
             Ok(_) => fs::remove_file(&place),
             Err(error) => Err(error),

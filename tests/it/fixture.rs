@@ -111,6 +111,11 @@ impl Fixture {
         self.laid.part("cloud").unwrap()
     }
 
+    /// What answers at the machine's ports, if something does.
+    pub fn ports(&self) -> Option<PathBuf> {
+        self.laid.part("ports").unwrap()
+    }
+
     /// The volumes: name of the device, place of the image.
     pub fn volumes(&self) -> &[(String, PathBuf)] {
         &self.laid.volumes
