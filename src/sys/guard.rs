@@ -67,10 +67,15 @@ impl Before {
         netlink.set_up(self.index, true)
     }
 
-    /// Undoes [`Before::set_up`]; once more does no harm as long as nobody else has set it up. Nobody is left to tell of an
-    /// error, and an interface that is gone needs no restoring.
+    /// Undoes [`Before::set_up`], unless somebody else has taken the interface meanwhile: a program that outlives its initramfs
+    /// must not set down what the real root has set up. Nobody is left to tell of an error, and an interface that is gone
+    /// needs no restoring.
     fn restore(&self) {
         if self.was_up {
+            return;
+        }
+        let name = name(self.index).unwrap_or_default();
+        if self.is_taken(&name) {
             return;
         }
         if let Ok(mut netlink) = Netlink::open() {
@@ -79,9 +84,26 @@ impl Before {
                 let _ = netlink.make_fresh(self.index);
             }
         }
-        if let (Some(value), Some(name)) = (&self.held_off, name(self.index)) {
+        if let Some(value) = &self.held_off {
             let _ = switch_to(&name, value);
         }
+    }
+
+    /// Whether the interface is part of another, has an address or a route of the kernel's, which it never has from us, or its
+    /// IPv6 was switched on again.
+    fn is_taken(&self, name: &str) -> bool {
+        let lines = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let (routes, addresses) = (
+            lines("/proc/thread-self/net/route"),
+            lines("/proc/thread-self/net/if_inet6"),
+        );
+        let mut routes = routes.lines().map(|line| line.split_whitespace().next());
+        let mut addresses = addresses.lines().map(|line| line.split_whitespace().last());
+        let on = || lines(&switch(name)).trim() == "0";
+        routes.any(|device| device == Some(name))
+            || addresses.any(|device| device == Some(name))
+            || fs::exists(format!("/sys/class/net/{name}/master")).unwrap_or(false)
+            || self.held_off.is_some() && on()
     }
 }
 

@@ -647,6 +647,30 @@ fn a_killed_program_leaves_no_trace_either() {
     panic!("{}", difference(&before, &after));
 }
 
+/// Whoever runs the real root has taken an interface when it has an address there, IPv6 again, or is part of something.
+#[test]
+fn what_somebody_else_has_taken_is_not_set_down() {
+    for (taking, is_taken) in [
+        ("address add 10.9.9.9/24 dev c0", true),
+        ("link set c0 mtu 1400", false),
+    ] {
+        let lab = Lab::bare();
+        let namespace = File::open(format!("/run/netns/{}", lab.near)).unwrap();
+        let nics = cloudseed_core::net::candidates(&[lab.link()]).0;
+        let words = format!("-n {} {taking}", lab.near);
+        let held = std::thread::spawn(move || {
+            // SAFETY: no pointers; the descriptor is open. This thread alone moves.
+            unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+            let wires = PacketWires::open(&nics).unwrap();
+            run("ip", &words.split(' ').collect::<Vec<_>>());
+            drop(wires);
+        });
+        held.join().unwrap();
+        let after = run("ip", &["-n", &lab.near, "-o", "link", "show", "dev", "c0"]);
+        assert_eq!(after.contains(",UP"), is_taken, "{taking}: {after}");
+    }
+}
+
 const SERVICE6: &str = "[fd00:ec2::254]";
 
 impl Lab {
