@@ -163,7 +163,6 @@ pub static PRODUCTS: [Product; 15] = [
             ("cloudseed/handover/systemd/credstore/*", Mode::Private),
             ("cloudseed/handover/systemd/credstore.encrypted/*", Mode::Private),
             ("cloudseed/handover/systemd/credentials/@initrd/*", Mode::Private),
-            ("cloudseed/handover/systemd/sysusers.d/cloudseed.conf", Mode::Public),
         ],
         print: Print::Found(accounts::print),
     },

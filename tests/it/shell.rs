@@ -1,6 +1,7 @@
 //! The program that executes the plan on the real root, in every shell at hand.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -444,7 +445,8 @@ fn shells_and_systemd_read_the_same_environment() {
 fn accounts_are_made_once_and_keep_what_is_there() {
     let config = "#cloud-config\nhostname: web-1.example\nssh_authorized_keys: [ssh-ed25519 BBBB b]\nuser: old\nusers:\n\
          - {name: new, gecos: A New One, groups: 'sudo, games', sudo: 'ALL=(ALL) NOPASSWD:ALL', shell: /bin/sh, \
-         ssh_authorized_keys: [ssh-ed25519 CCCC c], lock_passwd: false, passwd: $6$x$y}\n- 'Not A Name'\n";
+         ssh_authorized_keys: [ssh-ed25519 CCCC c], lock_passwd: false, passwd: $6$x$y}\n- 'Not A Name'\n\
+         - {name: lost, ssh_authorized_keys: [ssh-ed25519 EEEE e]}\n";
     for shell in SHELLS {
         let scratch = Scratch::new(&format!("accounts-{}", shell[0]));
         let root = scratch.0.as_path();
@@ -452,7 +454,7 @@ fn accounts_are_made_once_and_keep_what_is_there() {
         for (file, text) in [
             (
                 "passwd",
-                "root:x:0:0:root:/root:/bin/sh\nold:x:0:0::/home/old:/bin/sh",
+                "root:x:0:0:root:/root:/bin/sh\nlost:x:77:78::/home/lost:/bin/sh\nold:x:0:0::/home/old:/bin/sh",
             ),
             ("group", "root:x:0:\nsudo:x:27:\ngames:x:60:root\n"),
             ("shadow", "root:*:1::::::\n"),
@@ -471,7 +473,7 @@ fn accounts_are_made_once_and_keep_what_is_there() {
         }
         assert_eq!(
             scratch.text("etc/passwd"),
-            "root:x:0:0:root:/root:/bin/sh\nold:x:0:0::/home/old:/bin/sh\nnew:x:1000:1000:A New One:/home/new:/bin/sh\n"
+            "root:x:0:0:root:/root:/bin/sh\nlost:x:77:78::/home/lost:/bin/sh\nold:x:0:0::/home/old:/bin/sh\nnew:x:1000:1000:A New One:/home/new:/bin/sh\n"
         );
         assert_eq!(
             scratch.text("etc/group"),
@@ -487,6 +489,10 @@ fn accounts_are_made_once_and_keep_what_is_there() {
             scratch.text("home/new/.ssh/authorized_keys"),
             "ssh-ed25519 CCCC c\n"
         );
+        for path in ["home/lost", "home/lost/.ssh/authorized_keys"] {
+            let found = fs::metadata(root.join(path)).unwrap();
+            assert_eq!((found.uid(), found.gid()), (77, 78), "{path}");
+        }
         assert_eq!(
             scratch.text("etc/sudoers.d/90-cloudseed-users"),
             "new ALL=(ALL) NOPASSWD:ALL\n"

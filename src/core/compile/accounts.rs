@@ -5,8 +5,9 @@
 //!   handover/systemd/credstore/…                 for systemd's services (systemd.system-credentials(7))
 //!   handover/systemd/credentials/@initrd/…       the same for systemd itself, which takes them from there (since 252)
 //!   handover/systemd/credstore.encrypted/…       what a part #systemd-userdata brings encrypted
-//!   handover/systemd/sysusers.d/cloudseed.conf   for who makes accounts before that stage
 //! ```
+//!
+//! Nothing for systemd-sysusers: it knows neither passwords nor homes, and an account that is there is not made again.
 
 use alloc::format;
 use alloc::string::String;
@@ -32,13 +33,6 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     if !table.is_empty() {
         products.put("cloudseed/plan/accounts", table);
         products.put("cloudseed/plan/setup.sh", SETUP);
-    }
-    let users = sysusers(&accounts);
-    if !users.is_empty() {
-        products.put(
-            "cloudseed/handover/systemd/sysusers.d/cloudseed.conf",
-            users,
-        );
     }
     let root = lines(accounts.keys_of("root"));
     let own = [
@@ -121,27 +115,4 @@ fn table(accounts: &Accounts) -> String {
 
 fn or_dash(word: &str) -> &str {
     if word.is_empty() { "-" } else { word }
-}
-
-/// Lines of sysusers.d(5). A number has to be said: without one it makes accounts of the system.
-fn sysusers(accounts: &Accounts) -> String {
-    let mut text = String::new();
-    let others = accounts.accounts.iter();
-    let others = others.filter(|account| account.name != "root");
-    for (account, free) in others.zip(1000..) {
-        let Account {
-            name,
-            gecos,
-            home,
-            shell,
-            ..
-        } = account;
-        let uid = account.uid.unwrap_or(free);
-        let gecos = gecos.replace(['"', '\\', '%'], "");
-        text += &format!("u {name} {uid} \"{gecos}\" {home} {}\n", or_dash(shell));
-        for group in &account.groups {
-            text += &format!("m {name} {group}\n");
-        }
-    }
-    text
 }

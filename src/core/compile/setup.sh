@@ -70,11 +70,15 @@ make_account() {
     fi
     if [ -e "$etc/shadow" ]; then add_line "$etc/shadow" "$name:$password:20000:0:99999:7:::" || return 1; fi
     add_line "$etc/passwd" "$name:x:$uid:$gid:$gecos:$home:$shell" || return 1
-    if [ ! -e "$root$home" ]; then
-        mkdir -p "$root$home" && chmod 0700 "$root$home"
-        if [ -d "$etc/skel" ]; then cp -R "$etc/skel/." "$root$home/"; fi
-        chown -R "$uid:$gid" "$root$home"
-    fi
+    make_home
+}
+
+# The home that an account may not have had until now: it is its own, whoever needs it first.
+make_home() {
+    [ ! -e "$root$home" ] || return 0
+    mkdir -p "$root$home" && chmod 0700 "$root$home" || return 1
+    if [ -d "$etc/skel" ]; then cp -R "$etc/skel/." "$root$home/"; fi
+    chown -R "$uid:$gid" "$root$home"
 }
 
 # Puts account $2 into group $1: a new file in the place of the old one, so that nobody finds half of it.
@@ -97,6 +101,7 @@ add_key() {
     IFS=: read -r _ _ uid gid _ home _ <<END
 $line
 END
+    make_home || return 1
     ssh=$root$home/.ssh
     keys=$ssh/authorized_keys
     if [ -L "$ssh" ] || [ -L "$keys" ]; then return 1; fi
