@@ -260,16 +260,22 @@ impl Boot {
     fn run(self) -> ExitCode {
         let started = Started::now();
         let root = Root::new(&self.root);
-        let _underway = Underway::begin(&root, boot::LIMIT);
+        let underway = Underway::begin(&root, boot::LIMIT);
+        let told = &mut |handed: &Handed| {
+            if let Some(underway) = &underway {
+                underway.expect(boot::limit(handed.deadline), &handed.waits);
+            }
+        };
         let watch = Watch::new(self.pcap, self.trace);
         let Handed {
             plan, line, well, ..
-        } = supervisor::run(started, watch.is_wanted(), |teller| {
+        } = supervisor::run(started, watch.is_wanted(), told, |teller| {
             let so_far = &mut |handed| teller.so_far(handed);
             let booted = rehearse(&self.root, self.platform, watch, started, so_far);
             Handed {
                 plan: booted.plan,
                 line: booted.line,
+                waits: String::new(),
                 well: booted.well,
                 deadline: Duration::MAX,
             }

@@ -100,9 +100,10 @@ impl Handover {
 
 /// Waits for the boot. One that did not end by itself, or left nothing, has failed, and somebody has to say so.
 fn join(here: &Root) {
-    let waiting = |left: Duration| {
+    let waiting = |whom: &str, left: Duration| {
         let seconds = left.as_secs();
-        let line = format!("waiting for the cloud's answers, at most {seconds} s more");
+        let whom = if whom.is_empty() { "the cloud" } else { whom };
+        let line = format!("waiting for {whom}, at most {seconds} s more");
         console::say(here, Weight::Alarm, &line);
     };
     let done = || here.kind("/run/cloudseed/status").is_some();
@@ -147,7 +148,7 @@ fn told_network(here: &Root, choice: &mut Choice) -> Plan {
         return plan;
     };
     let cmdline = here.text("/proc/cmdline").unwrap_or_default();
-    let made = supervisor::run(Started::now(), false, |teller| {
+    let made = supervisor::run(Started::now(), false, &mut |_| {}, |teller| {
         let mut handed = Handed {
             well: true,
             deadline: NETWORK_MAX,

@@ -52,9 +52,14 @@ pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
 pub const WARNINGS_MAX: usize = 512;
 /// How long after its deadline a boot may still be writing: who waits for it then gives up.
 const WRITING_SECONDS_MAX: u64 = 10;
-/// How long a boot may take in all where nobody says how long: one that somebody has stopped is waited for so long, and no
-/// longer. Any other ends by itself.
-pub const LIMIT: Duration = Duration::from_secs(BOOT_SECONDS_MAX + WRITING_SECONDS_MAX);
+/// How long a boot may take in all where nobody says how long.
+pub const LIMIT: Duration = limit(Duration::from_secs(BOOT_SECONDS_MAX));
+
+/// How long a boot with this deadline may take in all: one that somebody has stopped is waited for so long, and no longer. Any
+/// other ends by itself.
+pub const fn limit(deadline: Duration) -> Duration {
+    deadline.saturating_add(Duration::from_secs(WRITING_SECONDS_MAX))
+}
 
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
@@ -141,6 +146,7 @@ pub fn failed(error: &Error) -> Handed {
     Handed {
         plan: compile::compile(&outcome).0,
         line: format!("failed: {error}"),
+        waits: String::new(),
         well: false,
         deadline: Duration::from_secs(BOOT_SECONDS_MAX),
     }
@@ -186,7 +192,8 @@ impl<'a> Boot<'a> {
         let identified = self.timed("identify", Boot::identify);
         let (end, place) = ("the boot to come to its end", "boot");
         let cut = Error::new(Blame::Unable, "boot", place, end, "an end before");
-        meanwhile(self.so_far(Ending::Failed(&cut), &identified));
+        let waits = asked(&identified);
+        meanwhile(self.so_far(Ending::Failed(&cut), &identified, waits));
         let mut fetched = self.timed("fetch", |boot| boot.fetch(&identified));
         if let Fetched::Instance(instance) = &mut fetched {
             let (machine, settings) = (self.machine, &self.settings);
@@ -205,7 +212,8 @@ impl<'a> Boot<'a> {
                     data: &data,
                     config: &Config::default(),
                 };
-                meanwhile(self.so_far(Ending::Found(raw), &identified));
+                let waits = String::from("what user-data include");
+                meanwhile(self.so_far(Ending::Found(raw), &identified, waits));
                 let parts = self.timed("decode", |boot| boot.decode(instance, &data));
                 let config = self.timed("merge", |boot| boot.merge(parts));
                 Some((data, config))
@@ -467,16 +475,24 @@ impl<'a> Boot<'a> {
         })
     }
 
-    fn so_far(&self, ending: Ending, identified: &identify::Outcome) -> Handed {
+    fn so_far(&self, ending: Ending, identified: &identify::Outcome, waits: String) -> Handed {
         let (plan, more) = self.products(ending, identified);
         let warnings: Vec<Warning> = self.warnings.iter().cloned().chain(more).collect();
         Handed {
             plan,
             line: line(&ending, &warnings, self.outside.now()),
+            waits,
             well: matches!(ending, Ending::Found(_)),
             deadline: self.deadline,
         }
     }
+}
+
+/// The names of those that are about to be asked.
+fn asked(identified: &identify::Outcome) -> String {
+    let names = identified.datasources.iter().map(String::as_str);
+    let names: Vec<&str> = names.filter(|name| *name != "None").collect();
+    names.join(", ")
 }
 
 /// Keeps the first warnings, and says how many more there were.

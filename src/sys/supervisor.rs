@@ -90,8 +90,13 @@ impl Teller {
 
 /// Runs `work` in a process of its own, and gives what it hands over, or what is left of it. Where there can be no second
 /// process it is done in this one.
-/// `records`: it will write a record of frames.
-pub fn run(started: Started, records: bool, work: impl FnOnce(&mut Teller) -> Handed) -> Handed {
+/// `records`: it will write a record of frames. `heard` gets what it hands over meanwhile.
+pub fn run(
+    started: Started,
+    records: bool,
+    heard: &mut dyn FnMut(&Handed),
+    work: impl FnOnce(&mut Teller) -> Handed,
+) -> Handed {
     let Ok((ours, theirs)) = UnixStream::pair() else {
         return work(&mut Teller::nobody());
     };
@@ -135,7 +140,7 @@ pub fn run(started: Started, records: bool, work: impl FnOnce(&mut Teller) -> Ha
         heard: Vec::new(),
         so_far: None,
     };
-    let listened = worker.listen();
+    let listened = worker.listen(heard);
     let status = worker.end(listened.is_err());
     match listened {
         Ok(handed) => handed,
@@ -203,12 +208,15 @@ struct Worker {
 
 impl Worker {
     /// Listens until the plan is there.
-    fn listen(&mut self) -> Result<Handed, Cut> {
+    fn listen(&mut self, heard: &mut dyn FnMut(&Handed)) -> Result<Handed, Cut> {
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             while let Some((kind, handed)) = self.message()? {
                 match kind {
-                    SO_FAR => self.so_far = Some(handed),
+                    SO_FAR => {
+                        heard(&handed);
+                        self.so_far = Some(handed);
+                    }
                     DONE => return Ok(handed),
                     _ => return Err(Cut::Nonsense),
                 }

@@ -1,7 +1,7 @@
 //! Under way: how a boot shows that it runs, and how somebody else waits for its end and no longer.
 //!
 //! ```text
-//!   boot       opens /run/cloudseed.boot, locks it, writes until when it wants to be done
+//!   boot       opens /run/cloudseed.boot, locks it, writes until when it wants to be done, and for whom it waits
 //!   hand over  asks whose the lock is: nobody's any more ─► it has ended, whatever it died of
 //!                                      somebody's, who was stopped, at the limit ─► it is killed
 //! ```
@@ -30,6 +30,10 @@ const START_MAX: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one that runs may go on after its limit: as long as its owner may ask for.
 const RUNNING_MAX: Duration = Duration::from_secs(DEADLINE_SECONDS_MAX);
+/// How long the name of who is waited for may be, in bytes; the mark is always as long.
+const NAME_BYTES: usize = 60;
+/// Length of the whole mark, in bytes.
+const MARK_BYTES: u64 = 20 + 1 + NAME_BYTES as u64;
 /// How long a process may take to go after a kill.
 const GOING_MAX: Duration = Duration::from_secs(2);
 
@@ -37,7 +41,8 @@ const GOING_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Underway {
     place: PathBuf,
-    _file: File,
+    file: File,
+    begun: Duration,
 }
 
 impl Drop for Underway {
@@ -61,11 +66,22 @@ impl Underway {
             .open(&place)
             .ok()?;
         lock(&file, libc::F_SETLK).ok()?;
-        let until = uptime().saturating_add(limit).as_millis();
-        // A fixed number of digits, so that nobody reads half of one.
-        file.write_all_at(format!("{until:020}").as_bytes(), 0)
-            .ok()?;
-        Some(Underway { place, _file: file })
+        let begun = uptime();
+        let underway = Underway { place, file, begun };
+        underway.expect(limit, "");
+        Some(underway)
+    }
+
+    /// Says that the boot will be done within `limit` of its beginning, and for whom it waits now.
+    pub fn expect(&self, limit: Duration, whom: &str) {
+        let limit = limit.min(RUNNING_MAX);
+        let until = self.begun.saturating_add(limit).as_millis();
+        let plain = |letter: &char| letter.is_ascii_graphic() || *letter == ' ';
+        let whom: String = whom.chars().filter(plain).take(NAME_BYTES).collect();
+        // Always as long, so that nobody reads half of one; without a mark nobody waits.
+        let _ = self
+            .file
+            .write_all_at(format!("{until:020} {whom:NAME_BYTES$}").as_bytes(), 0);
     }
 }
 
@@ -80,15 +96,15 @@ pub enum Joined {
     Killed(bool),
 }
 
-/// Waits for the boot that runs, if one does, until it wants to be done, and ends it then. `told` is called once, with the
-/// time that is left, if it takes long.
-pub fn join(root: &Root, told: impl FnOnce(Duration)) -> Joined {
+/// Waits for the boot that runs, if one does, until it wants to be done, and ends it then. `told` is called once, if it takes
+/// long, with whom the boot waits for, if that is known, and the time that is left.
+pub fn join(root: &Root, told: impl FnOnce(&str, Duration)) -> Joined {
     let started = uptime();
     let mut told = Some(told);
     let mut seen = false;
     loop {
         let passed = uptime().saturating_sub(started);
-        let Some((file, until)) = begun(root) else {
+        let Some((file, until, whom)) = begun(root) else {
             if seen {
                 return Joined::Ended;
             }
@@ -110,7 +126,7 @@ pub fn join(root: &Root, told: impl FnOnce(Duration)) -> Joined {
         if passed >= PATIENCE
             && let Some(told) = told.take()
         {
-            told(left);
+            told(&whom, left);
         }
         std::thread::sleep(TURN);
     }
@@ -128,8 +144,8 @@ fn end(file: &File, owner: libc::pid_t) -> bool {
     stopped
 }
 
-/// The file and its word, once a boot has begun.
-fn begun(root: &Root) -> Option<(File, Duration)> {
+/// The file, its time, and its word, once a boot has begun.
+fn begun(root: &Root) -> Option<(File, Duration, String)> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -138,11 +154,12 @@ fn begun(root: &Root) -> Option<(File, Duration)> {
         .ok()?;
     let mut text = String::new();
     Read::by_ref(&mut file)
-        .take(32)
+        .take(MARK_BYTES)
         .read_to_string(&mut text)
         .ok()?;
-    let millis = text.trim().parse().ok()?;
-    Some((file, Duration::from_millis(millis)))
+    let (millis, whom) = text.split_once(' ').unwrap_or((&text, ""));
+    let until = Duration::from_millis(millis.trim().parse().ok()?);
+    Some((file, until, String::from(whom.trim())))
 }
 
 /// Where the mark is; nowhere if there is no /run.

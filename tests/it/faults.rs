@@ -705,6 +705,7 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
     let whole = Handed {
         plan,
         line,
+        waits: String::new(),
         well,
         deadline: Duration::from_secs(boot::BOOT_SECONDS_MAX),
     };

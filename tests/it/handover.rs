@@ -135,6 +135,11 @@ fn cloudseed() -> Command {
 
 /// Hands over from /run of `scratch` to the root below `sysroot` of it; what was chosen.
 fn hand_over(scratch: &Scratch) -> String {
+    hand_over_telling(scratch).0
+}
+
+/// The same, with what was told meanwhile.
+fn hand_over_telling(scratch: &Scratch) -> (String, String) {
     let output = cloudseed()
         .arg("handover")
         .arg("--run")
@@ -144,7 +149,8 @@ fn hand_over(scratch: &Scratch) -> String {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    scratch.text("run/cloudseed/handed").trim().into()
+    let told = String::from_utf8(output.stderr).unwrap();
+    (scratch.text("run/cloudseed/handed").trim().into(), told)
 }
 
 fn handed(name: &str, plan: &Plan, files: &[Files]) -> (Scratch, String) {
@@ -549,13 +555,12 @@ fn nobody_waits_longer_than_the_boot_wants_and_is_told() {
     let scratch = Scratch::new("held");
     fs::create_dir_all(scratch.0.join("run")).unwrap();
     fs::create_dir_all(scratch.0.join("sysroot")).unwrap();
-    let holder = "import fcntl, os, signal, sys\n\
-                  f = open(sys.argv[1], 'w')\nfcntl.lockf(f, fcntl.LOCK_EX)\nf.write('%020d' % int(sys.argv[2]))\nf.flush()\n\
+    let holder = "import fcntl, os, signal, sys, time\n\
+                  f = open(sys.argv[1], 'w')\nfcntl.lockf(f, fcntl.LOCK_EX)\nf.write('%020d %-60s' % (time.monotonic() * 1000 + 5500, 'Ec2'))\nf.flush()\n\
                   print('held', flush=True)\nos.kill(os.getpid(), signal.SIGSTOP)\nsignal.pause()\n";
     let mut holder = Command::new("/usr/bin/python3")
         .args(["-c", holder])
         .arg(scratch.0.join("run/cloudseed.boot"))
-        .arg("1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -571,8 +576,9 @@ fn nobody_waits_longer_than_the_boot_wants_and_is_told() {
     while !fs::read_to_string(&stat).unwrap().contains(") T ") {
         thread::sleep(Duration::from_millis(10));
     }
-    let chosen = hand_over(&scratch);
+    let (chosen, told) = hand_over_telling(&scratch);
     assert!(chosen.starts_with("failed: there is nothing"), "{chosen}");
+    assert!(told.contains("waiting for Ec2, at most 0 s more"), "{told}");
     assert!(!holder.wait().unwrap().success(), "it was killed");
     let result = scratch.json("run/cloudseed/result.json");
     let found = result.at(&["error", "found"]).and_then(Value::as_text);

@@ -2,11 +2,11 @@
 //! so that everything is checked when it is taken back.
 //!
 //! ```text
-//!   handed = well deadline line count *file
+//!   handed = well deadline line waits count *file
 //!   file   = path mode content
 //!   well   = %x00 / %x01          deadline = u64, microseconds
 //!   mode   = %x00 / %x01          count    = u32
-//!   line, path, content = u32 length, bytes
+//!   line, waits, path, content = u32 length, bytes
 //! ```
 //! Numbers are little-endian.
 
@@ -36,6 +36,8 @@ pub struct Handed {
     pub plan: Plan,
     /// The line for the console.
     pub line: String,
+    /// What is waited for next, for people; empty if nothing is.
+    pub waits: String,
     /// False if there should be an instance and there is none.
     pub well: bool,
     /// When the whole boot is to be over, since the program started.
@@ -50,6 +52,7 @@ impl Handed {
         let deadline = u64::try_from(self.deadline.as_micros()).unwrap_or(u64::MAX);
         bytes.extend(deadline.to_le_bytes());
         long(&mut bytes, self.line.as_bytes());
+        long(&mut bytes, self.waits.as_bytes());
         number(&mut bytes, self.plan.files().count());
         for (path, mode, content) in self.plan.files() {
             long(&mut bytes, path.as_str().as_bytes());
@@ -65,10 +68,10 @@ impl Handed {
         if bytes.len() > HANDED_BYTES_MAX {
             return None;
         }
-        let (rest, (well, deadline, line, count)) = (le_u8, le_u64, data, le_u32)
+        let (rest, (well, deadline, line, waits, count)) = (le_u8, le_u64, data, data, le_u32)
             .parse(bytes)
             .ok()
-            .filter(|(_, (_, _, _, count))| *count <= FILES_MAX)?;
+            .filter(|(_, (_, _, _, _, count))| *count <= FILES_MAX)?;
         let (mut rest, mut plan) = (rest, Plan::default());
         for _ in 0..count {
             let (behind, (path, mode, content)) = (data, le_u8, data).parse(rest).ok()?;
@@ -87,6 +90,7 @@ impl Handed {
         rest.is_empty().then_some(Handed {
             plan,
             line: String::from(core::str::from_utf8(line).ok()?),
+            waits: String::from(core::str::from_utf8(waits).ok()?),
             well: well == 1,
             deadline: Duration::from_micros(deadline),
         })
@@ -141,6 +145,7 @@ mod tests {
         Handed {
             plan,
             line: String::from("found: ä"),
+            waits: String::from("Ec2"),
             well: true,
             deadline: Duration::from_secs(90),
         }
