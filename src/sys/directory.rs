@@ -9,6 +9,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+#[cfg(test)]
+pub mod failures;
+
 /// An open directory.
 #[derive(Debug)]
 pub struct Directory(OwnedFd);
@@ -196,53 +199,6 @@ pub fn due() -> io::Result<()> {
 
 #[cfg(test)]
 pub use failures::due;
-
-/// Failures that a test asks for, each thread its own: they come before a call, or in the middle of a file.
-#[cfg(test)]
-#[allow(dead_code)]
-pub mod failures {
-    use std::cell::Cell;
-    use std::io;
-
-    /// One failure, or a call from which on all fail: as far as the disk can tell, that is a process that was killed.
-    #[derive(Clone, Copy, Debug)]
-    pub struct Failing {
-        /// How many calls go well before.
-        pub after: u32,
-        /// What comes then (errno).
-        pub code: i32,
-        /// How many fail.
-        pub times: u32,
-    }
-
-    thread_local! {
-        static NEXT: Cell<Option<Failing>> = const { Cell::new(None) };
-    }
-
-    /// Asks for a failure in this thread, or for no more.
-    pub fn ask(failing: Option<Failing>) {
-        NEXT.set(failing);
-    }
-
-    /// The failure whose turn it is.
-    pub fn due() -> io::Result<()> {
-        let Some(mut failing) = NEXT.get() else {
-            return Ok(());
-        };
-        let turn = failing.after == 0 && failing.times > 0;
-        if failing.after > 0 {
-            failing.after -= 1;
-        } else {
-            failing.times = failing.times.saturating_sub(1);
-        }
-        NEXT.set(Some(failing));
-        if turn {
-            Err(io::Error::from_raw_os_error(failing.code))
-        } else {
-            Ok(())
-        }
-    }
-}
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     match result {
