@@ -13,6 +13,10 @@ use crate::bytes::Bytes;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error, Warning};
 
+/// Longest name of a region, a zone, a cloud or a host that is kept as it came, in bytes: such stand in many files, and in the
+/// line for the console.
+pub const NAME_BYTES_MAX: usize = 1024;
+
 /// The identifier of an instance: what changes when, and only when, this is a new machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceId(String);
@@ -79,8 +83,9 @@ impl Hostname {
         } else {
             saved(short(said))
         };
+        let kept = Some(said).filter(|said| said.len() <= NAME_BYTES_MAX);
         let hostname = Hostname {
-            said: String::from(said),
+            said: String::from(kept.unwrap_or(&name)),
             name,
         };
         (
@@ -94,7 +99,7 @@ impl Hostname {
         &self.name
     }
 
-    /// What the cloud says, whatever that is.
+    /// What the cloud says, whatever that is; of what is longer than [`NAME_BYTES_MAX`], the name.
     pub fn said(&self) -> &str {
         &self.said
     }
@@ -433,12 +438,14 @@ impl Instance {
         Ok(Instance {
             platform,
             source: told.source,
-            cloud_name: told.cloud_name.to_lowercase(),
+            cloud_name: refusals
+                .name("cloud name", Some(told.cloud_name))
+                .map_or_else(|| String::from("unknown"), |name| name.to_lowercase()),
             instance_id,
             hostname: told.hostname.and_then(|text| refusals.hostname(&text)),
             keeps_domain: told.keeps_domain,
-            region: told.region,
-            availability_zone: told.availability_zone,
+            region: refusals.name("region", told.region),
+            availability_zone: refusals.name("availability zone", told.availability_zone),
             ssh_keys: refusals.ssh_keys(&told.public_keys),
             launch_index: told
                 .launch_index
@@ -478,6 +485,16 @@ impl Refusals<'_> {
             self.tell("host name", expected, found);
         }
         hostname
+    }
+
+    fn name(&mut self, place: &str, text: Option<String>) -> Option<String> {
+        let text = text?;
+        if text.len() > NAME_BYTES_MAX {
+            let expected = format!("a name of at most {NAME_BYTES_MAX} bytes");
+            self.tell(place, &expected, format!("one of {}", text.len()));
+            return None;
+        }
+        Some(text)
     }
 
     /// A key is public, but what stands in its place need not be: it is not quoted.
@@ -559,6 +576,31 @@ mod tests {
         assert!(names.iter().flatten().all(|name| name.len() <= 200));
         assert_eq!(InstanceId::new("a\nb"), None);
         assert_eq!(InstanceId::new("  "), None);
+    }
+
+    #[test]
+    fn a_name_is_no_document() {
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        let source = Source::metadata("http://192.0.2.1");
+        let mut told = Told::by_meta_data("a", source, Map::new());
+        told.instance_id = Some(String::from("i"));
+        told.region = Some(long.clone());
+        told.availability_zone = Some(String::from("z"));
+        told.hostname = Some(format!("{long}.{long}"));
+        told.cloud_name = long;
+        let mut warnings = Vec::new();
+        let instance = Instance::new("Test", told, &mut warnings).ok();
+        let instance = instance.as_ref();
+        assert_eq!(instance.map(|known| &known.region), Some(&None));
+        assert_eq!(
+            instance.map(|known| known.cloud_name.as_str()),
+            Some("unknown")
+        );
+        let zone = instance.and_then(|known| known.availability_zone.as_deref());
+        assert_eq!(zone, Some("z"));
+        let hostname = instance.and_then(|known| known.hostname.as_ref());
+        assert_eq!(hostname.map(|name| name.said().len()), Some(63));
+        assert_eq!(warnings.len(), 3);
     }
 
     #[test]

@@ -7,6 +7,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+/// How long a URL may be that is asked for, bytes. RFC 9110 (4.1) recommends that 8,000 can be; whatever lists names that make a
+/// longer one than this means no good.
+pub const URL_BYTES_MAX: usize = 4096;
+
 /// A URL with an authority, taken apart. Borrowed from its text.
 ///
 /// ```text
@@ -28,9 +32,9 @@ pub struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// `None` if the text is no such URL, has no host, an impossible port, a blank or a control character.
+    /// `None` if the text is no such URL, is too long, has no host, an impossible port, a blank or a control character.
     pub fn parse(text: &'a str) -> Option<Url<'a>> {
-        if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        if text.len() > URL_BYTES_MAX || text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return None;
         }
         let (scheme, rest) = split_scheme(text)?;
@@ -317,6 +321,13 @@ mod tests {
         assert_eq!(url.target(), "/a@b?c=d");
         assert_eq!(url.origin(), "http://host:8080");
         assert_eq!(url.without_userinfo(), "http://host:8080/a@b?c=d");
+    }
+
+    #[test]
+    fn a_url_has_an_end() {
+        let url = |length: usize| format!("http://h/{}", "x".repeat(length));
+        assert!(Url::parse(&url(URL_BYTES_MAX - 9)).is_some());
+        assert_eq!(Url::parse(&url(URL_BYTES_MAX - 8)), None);
     }
 
     #[test]

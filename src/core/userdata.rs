@@ -62,8 +62,6 @@ pub const PARTS_MAX: usize = 4096;
 pub const INCLUDES_MAX: usize = 128;
 /// How deep included documents may include others.
 pub const INCLUDE_DEPTH_MAX: usize = 8;
-/// How long the URL of an included document may be.
-pub const URL_BYTES_MAX: usize = 4096;
 /// How long a part's name may be; a longer one is replaced.
 pub const FILENAME_BYTES_MAX: usize = 1024;
 /// How many warnings are kept.

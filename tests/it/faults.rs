@@ -833,7 +833,7 @@ fn wrong_in_run(run: &Tree, plan: &Plan, failing: bool) -> Vec<String> {
     for (path, (mode, bytes)) in run {
         let public = mode & 0o007 != 0;
         let Some(bytes) = bytes else {
-            if path.starts_with("cloudseed") && *mode != 0o700 && !path.starts_with("cloudseed/") {
+            if path == "cloudseed" && *mode != 0o700 {
                 wrong.push(format!("{path} has mode {mode:o}"));
             }
             continue;
@@ -922,8 +922,17 @@ fn obstruct(run: &Path, obstacle: &str) {
     }
 }
 
+/// How a boot ended.
+#[derive(Default)]
+struct Checked {
+    word: String,
+    /// How much it held of the heap at most, in bytes.
+    memory: usize,
+    wrong: Vec<String>,
+}
+
 /// How a boot by a schedule ended, and what is wrong with that.
-fn check(schedule: &Schedule) -> (String, Vec<String>) {
+fn check(schedule: &Schedule) -> Checked {
     let fixture = Fixture::new(&schedule.root);
     plant::plant(&fixture, &String::from_utf8_lossy(&schedule.text));
     let place = fixture.machine();
@@ -946,7 +955,11 @@ fn check(schedule: &Schedule) -> (String, Vec<String>) {
     }
     wrong.extend(wrong_in_writing(schedule, &root, &handed));
     wrong.extend(next_boot(&root, schedule));
-    (String::from(word_of(&handed.line)), wrong)
+    Checked {
+        word: String::from(word_of(&handed.line)),
+        memory,
+        wrong,
+    }
 }
 
 /// Writes what was handed over beside the results of an earlier boot, and says what is wrong with what is there then.
@@ -1052,6 +1065,8 @@ fn numbers() -> Vec<u64> {
 struct Tally {
     /// How often a boot ended in which word.
     ends: BTreeMap<String, usize>,
+    /// The most memory that one took, in KiB, and which that was.
+    memory: (usize, u64),
     wrong: Vec<String>,
 }
 
@@ -1075,8 +1090,12 @@ fn a_boot_ends_well_whatever_goes_wrong() {
         }
         watch(&busy, &|| next.load(Ordering::Relaxed) >= numbers.len());
     });
-    let Tally { ends, wrong } = tally.into_inner().unwrap();
-    eprintln!("{ends:?}");
+    let Tally {
+        ends,
+        memory,
+        wrong,
+    } = tally.into_inner().unwrap();
+    eprintln!("{ends:?}, {} KiB of memory (FAULT={})", memory.0, memory.1);
     let (count, all) = (wrong.len(), numbers.len());
     assert!(wrong.is_empty(), "{count} of {all}:\n{}", wrong.join("\n"));
     // Faults that nobody survives, or that nobody meets, would prove nothing.
@@ -1093,8 +1112,16 @@ fn one(number: u64, tally: &Mutex<Tally>) {
     }
     let found = catch_unwind(AssertUnwindSafe(|| check(&schedule)));
     failures::ask(None);
-    let (word, wrong) = found.unwrap_or_else(|_| (String::new(), vec![String::from("panics")]));
+    let Checked {
+        word,
+        memory,
+        wrong,
+    } = found.unwrap_or_else(|_| Checked {
+        wrong: vec![String::from("panics")],
+        ..Checked::default()
+    });
     let mut tally = tally.lock().unwrap();
+    tally.memory = tally.memory.max((memory >> 10, number));
     *tally.ends.entry(word).or_default() += 1;
     if !wrong.is_empty() {
         let told = format!("{}\n  {schedule}", wrong.join("\n"));

@@ -67,9 +67,12 @@ fn facts(text: &mut String, instance: &Instance) {
     }
 }
 
-/// One line; none for a value that is absent, empty or has a control character, which not every reader would survive.
+/// Longest value that is told, in bytes; whatever has more is no fact for scripts.
+const VALUE_BYTES_MAX: usize = 4096;
+
+/// One line; none for a value that is absent, empty, too long or has a control character, which not every reader would survive.
 fn line(text: &mut String, key: &str, value: Option<&str>) {
-    let Some(value) = value.filter(|value| !value.is_empty()) else {
+    let Some(value) = value.filter(|value| (1..=VALUE_BYTES_MAX).contains(&value.len())) else {
         return;
     };
     if value.chars().any(char::is_control) {
@@ -98,6 +101,7 @@ mod tests {
         line(&mut text, "B", Some("a\nCLOUDSEED_C=1"));
         line(&mut text, "D", Some(""));
         line(&mut text, "E", None);
+        line(&mut text, "F", Some(&"x".repeat(VALUE_BYTES_MAX + 1)));
         assert_eq!(
             text,
             "CLOUDSEED_A=\"a\\\"; rm -rf \\$HOME \\`id\\` \\\\ 'x' # é\"\n"

@@ -24,6 +24,8 @@ use crate::warning::{Blame, Error};
 pub const ENTRIES_MAX: usize = 2000;
 /// Deepest directory of the tree that is read.
 pub const TREE_DEPTH_MAX: usize = 12;
+/// Longest path in the tree that is asked for, in bytes; with its service it makes a URL that can be.
+const PATH_BYTES_MAX: usize = 2048;
 /// Most entries that may be lost before the tree is.
 pub const LOST_MAX: usize = 8;
 
@@ -231,7 +233,7 @@ impl Crawl<'_, '_, '_> {
 /// True for a path that can be asked for.
 fn fits(path: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'?');
-    path.bytes().all(fits)
+    path.len() <= PATH_BYTES_MAX && path.bytes().all(fits)
 }
 
 impl Entry {

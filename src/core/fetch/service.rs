@@ -13,6 +13,7 @@ use super::schedule::{DOCUMENT_SECONDS_MAX, Schedule};
 use super::tries::{Denied, Goal, Meaning, Miss, usual};
 use super::{Cloud, RESPONSE_BYTES_MAX};
 use crate::outside::{At, Method, Outside, Request, Response};
+use crate::url::{URL_BYTES_MAX, shown};
 use crate::warning::{Blame, Error};
 
 /// Gets what requests carry anew. `date` is the service's own time since the epoch, where its refusal told it.
@@ -173,7 +174,10 @@ impl<'a> Service<'a> {
     pub fn expect<'p>(&self, cloud: &mut Cloud, paths: impl Iterator<Item = &'p str>) {
         let urls: Vec<String> = match self.sign {
             Some(_) => Vec::new(),
-            None => paths.map(|path| format!("{}{path}", self.base)).collect(),
+            None => paths
+                .filter(|path| self.base.len() + path.len() <= URL_BYTES_MAX)
+                .map(|path| format!("{}{path}", self.base))
+                .collect(),
         };
         cloud.outside.expect(&urls);
     }
@@ -185,6 +189,11 @@ impl<'a> Service<'a> {
         cloud: &mut Cloud,
         question: &Question,
     ) -> Result<Option<Response>, Error> {
+        if self.base.len() + question.path.len() > URL_BYTES_MAX {
+            let place = format!("{} {}", question.method.as_str(), shown(&self.base));
+            let expected = format!("paths that make URLs of at most {URL_BYTES_MAX} bytes");
+            return Err(cloud.broken(&place, expected, "a longer one"));
+        }
         let (now, deadline) = (cloud.outside.now(), cloud.deadline);
         let mut schedule = if question.optional {
             Schedule::new(now, deadline, Duration::from_secs(DOCUMENT_SECONDS_MAX))

@@ -15,12 +15,12 @@ use super::sniff::{self, is_blank};
 use super::transfer;
 use super::{
     DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, INCLUDE_DEPTH_MAX, INCLUDES_MAX,
-    Includes, Item, Line, PARTS_MAX, Part, URL_BYTES_MAX, WARNINGS_MAX,
+    Includes, Item, Line, PARTS_MAX, Part, WARNINGS_MAX,
 };
 use crate::budget::{Budget, WEIGHT};
 use crate::bytes::Bytes;
 use crate::text::quote;
-use crate::url::shown;
+use crate::url::{URL_BYTES_MAX, shown};
 use crate::warning::Warning;
 
 /// The declared types that are gzip.
