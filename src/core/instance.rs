@@ -66,12 +66,13 @@ pub struct Hostname {
 }
 
 impl Hostname {
-    /// Takes a name with or without a domain; one trailing dot is dropped, and an IPv4 address makes a name of its own, as in
-    /// the original. Of a text that is no name its first label is saved, blanks as hyphens, without other signs. The flag
+    /// Takes a name with or without a domain; one trailing dot is dropped, `localdomain` is no domain, and an IPv4 address makes a
+    /// name of its own, as in the original. Of a text that is no name its first label is saved, blanks as hyphens, without other signs. The flag
     /// is false where it was no name; `None` where nothing could be saved.
     pub fn read(text: &str) -> (Option<Hostname>, bool) {
         let said = text.trim();
         let said = said.strip_suffix('.').unwrap_or(said);
+        let said = said.strip_suffix(".localdomain").unwrap_or(said);
         if said.parse::<Ipv4Addr>().is_ok() {
             let name = format!("ip-{}", said.replace('.', "-"));
             let said = name.clone();
@@ -344,7 +345,11 @@ impl Told {
     /// What stands under the keys that mean the same on most clouds; `cloud_name` counts where the meta-data have none.
     pub fn by_meta_data(cloud_name: &str, source: Source, meta_data: Map) -> Told {
         let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
-        let some = |key: &str| text(key).filter(|text| !text.is_empty());
+        // As in the original, for which 0 and false are none.
+        let some = |key: &str| {
+            let nothing = matches!(meta_data.get(key), Some(Value::Int(0) | Value::Bool(false)));
+            text(key).filter(|text| !text.is_empty() && !nothing)
+        };
         let own_name = meta_data.get("cloud-name").and_then(Value::as_text);
         let own_name = own_name.filter(|name| !name.is_empty());
         let placement = || {
@@ -361,11 +366,20 @@ impl Told {
             region: some("region"),
             availability_zone: zone.or_else(placement),
             public_keys: meta_data.get("public-keys").cloned().unwrap_or_default(),
-            launch_index: some("launch-index"),
+            launch_index: text("launch-index").filter(|text| !text.is_empty()),
             beside: Map::new(),
             config: Map::new(),
             documents: Documents::default(),
             meta_data,
+        }
+    }
+
+    /// Takes an identifier of the platform's own where the cloud has none that can be kept.
+    pub fn or_id(self, own: impl FnOnce() -> String) -> Told {
+        let id = self.instance_id.filter(|id| InstanceId::new(id).is_some());
+        Told {
+            instance_id: Some(id.unwrap_or_else(own)),
+            ..self
         }
     }
 }
@@ -533,6 +547,7 @@ mod tests {
     fn what_can_be_saved_of_a_host_name_is_saved() {
         for (text, expected) in [
             ("web-1.example.com.", "web-1.example.com web-1"),
+            ("web.localdomain", "web web"),
             ("192.0.2.7", "ip-192-0-2-7 ip-192-0-2-7"),
             (
                 "ip-10-0-0-5.a.example b.example",

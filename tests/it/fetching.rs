@@ -16,6 +16,7 @@ use std::process::Child;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::boot::Booted;
+use cloudseed_core::instance::Instance;
 use cloudseed_core::json;
 use cloudseed_core::url::Url;
 use cloudseed_core::value::{Map, Value};
@@ -212,10 +213,9 @@ fn asked(path: &Path, platform: &str, name: &str, lease: &Value) -> Value {
     result.unwrap_or_else(|| panic!("{name}: the oracle ended without a result"))
 }
 
-/// What our boot of a root found, in the same words; nothing if it was not read over HTTP.
-fn found(booted: &Booted) -> Option<(String, Map)> {
+/// What our boot found, in the same words; nothing if it found nothing.
+pub fn found(booted: &Booted) -> Option<(String, Map)> {
     let instance = booted.instance.as_ref()?;
-    instance.source.place.contains("http").then_some(())?;
     let file = |name: &str| booted.plan.get(&format!("cloudseed/{name}"));
     let data = json::read(file("instance-data-sensitive.json")?).unwrap();
     let fact = |key: &str| data.at(&["v1", key]).cloned().unwrap_or_default();
@@ -227,12 +227,13 @@ fn found(booted: &Booted) -> Option<(String, Map)> {
         })
     };
     let hostname = instance.hostname.as_ref().map(|name| name.as_str());
-    let network = file("network-config").map(|bytes| yaml::read(bytes).unwrap());
+    let network = file("network-config").and_then(|bytes| yaml::read(bytes).ok());
     let fields = [
         ("instance-id", fact("instance_id")),
         ("hostname", hostname.into()),
         ("keys", fact("public_ssh_keys")),
         ("cloud-id", fact("cloud_id")),
+        ("subplatform", fact("subplatform")),
         ("region", fact("region")),
         ("zone", fact("availability_zone")),
         ("user-data", document("user-data").into()),
@@ -248,7 +249,8 @@ fn found(booted: &Booted) -> Option<(String, Map)> {
 fn plain(field: &str, value: &Value) -> Value {
     match (field, value) {
         ("keys", Value::List(keys)) => {
-            let lines = keys.iter().filter_map(Value::as_text).map(str::trim);
+            let texts = keys.iter().filter_map(Value::as_text);
+            let lines = texts.flat_map(str::lines).map(str::trim);
             let lines = lines.filter(|line| line.split(' ').count() > 1 && !line.starts_with('#'));
             Value::List(lines.map(Value::from).collect())
         }
@@ -258,6 +260,9 @@ fn plain(field: &str, value: &Value) -> Value {
             Value::from(["#cloud-config-archive\n", &json::write(list), "\n"].concat())
         }
         ("instance-id" | "zone" | "region", value) => value.to_text().into(),
+        // What is no map is no configuration.
+        ("network", Value::Map(_)) => unmarked(value),
+        ("network", _) => Value::Null,
         (_, value) => unmarked(value),
     }
 }
@@ -269,8 +274,10 @@ fn unmarked(value: &Value) -> Value {
         Value::Map(map) => match map.get("base64") {
             Some(text) if map.len() == 1 => text.clone(),
             _ => {
+                // What it is called in a file, which the original keeps in the tree.
                 let entries = map
                     .iter()
+                    .filter(|(key, _)| key.as_text() != Some("_orig_eni_name"))
                     .map(|(key, value)| (key.clone(), unmarked(value)));
                 Value::Map(entries.collect())
             }
@@ -297,14 +304,18 @@ fn deviations() -> BTreeSet<(String, String)> {
     .collect()
 }
 
-/// The fields in which a root differs.
-fn differences(ours: &Map, theirs: &Value) -> Vec<(&'static str, String)> {
+/// Those of the fields in which a machine differs.
+pub fn differences(
+    fields: &[&'static str],
+    ours: &Map,
+    theirs: &Value,
+) -> Vec<(&'static str, String)> {
     let shown = |value: &Value| json::write(value);
     if let Some(error) = theirs.get("error").and_then(Value::as_text) {
         return vec![("all", format!("theirs ends with {error}"))];
     }
     let mut differ = Vec::new();
-    for field in FIELDS {
+    for field in fields.iter().copied() {
         let nothing = Value::Null;
         let (ours, theirs) = (ours.get(field), theirs.get(field));
         let [ours, theirs] =
@@ -337,9 +348,11 @@ fn roots_are_read_as_the_original_reads_them() {
             continue;
         }
         let booted = booted(&name);
-        let Some((platform, ours)) = found(&booted) else {
+        let is_http = |instance: &Instance| instance.source.place.contains("http");
+        if !booted.instance.as_ref().is_some_and(is_http) {
             continue;
-        };
+        }
+        let (platform, ours) = found(&booted).unwrap();
         let theirs = match (&path, kept) {
             (Some(path), _) => asked(path, &platform, &name, &lease(&booted)),
             (None, kept) => json::read(&kept.unwrap()).unwrap(),
@@ -348,7 +361,7 @@ fn roots_are_read_as_the_original_reads_them() {
             fs::write(&file, json::write_indented(&theirs) + "\n").unwrap();
         }
         *compared.entry(platform).or_insert(0) += 1;
-        for (field, how) in differences(&ours, &theirs) {
+        for (field, how) in differences(&FIELDS, &ours, &theirs) {
             let rows = [field, "all"].map(|field| (name.clone(), String::from(field)));
             match rows.into_iter().find(|row| deviations.contains(row)) {
                 Some(row) => drop(used.insert(row)),

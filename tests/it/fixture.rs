@@ -36,7 +36,7 @@ pub fn chosen() -> Vec<String> {
 }
 
 /// True if `name` is what the pattern says, in which `*` stands for anything.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {

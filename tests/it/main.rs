@@ -28,6 +28,7 @@ mod host;
 mod late;
 #[path = "../lay/mod.rs"]
 mod lay;
+mod local;
 mod machine;
 mod matrix;
 mod merge;

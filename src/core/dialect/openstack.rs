@@ -41,7 +41,7 @@ const VERSIONS: [&str; 8] = [
     "2012-08-10",
 ];
 /// What may stand as `dsmode`: when the original applies the data, if at all.
-const MODES: [&str; 4] = ["disabled", "local", "net", "pass"];
+const MODES: [&str; 3] = ["disabled", "local", "net"];
 /// Most files to be injected that a message names.
 const FILES_TOLD_MAX: usize = 8;
 

@@ -169,6 +169,17 @@ fn with_signature(cloud: &mut Cloud, place: &Place, name: &str, document: Vec<u8
     }
 }
 
+/// Adds what is new to meta-data, also within its maps: what was there before counts more.
+pub fn fill(into: &mut Map, from: Map) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Map(into)), Value::Map(from)) => fill(into, from),
+            (Some(_), _) => {}
+            (None, value) => drop(into.insert(key, value)),
+        }
+    }
+}
+
 /// Meta-data as a map; what is none costs itself.
 pub fn map(cloud: &mut Cloud, place: &str, document: &[u8]) -> Map {
     match crate::yaml::read(document) {

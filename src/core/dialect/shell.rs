@@ -3,7 +3,7 @@
 //! ```text
 //!   file       = *( gap command )
 //!   gap        = *( blank / LF / ";" / "#" up to the end of the line )
-//!   command    = [ "export" blank ] assignment *( blank assignment )
+//!   command    = [ ( "export" / "readonly" ) blank ] assignment *( blank assignment )
 //!   assignment = name "=" word
 //!   word       = *( "'" *any "'" / DQUOTE *( "\" any / expansion / any ) DQUOTE / "\" any / expansion / plain )
 //!   expansion  = "$" name / "${" name "}"             ; a variable of those before
@@ -85,7 +85,7 @@ impl Reading<'_> {
     /// Assignments up to the end of the command. Where something else stands among them it is a command, which would have
     /// them for its environment only.
     fn command<'i>(&mut self, input: &'i str) -> IResult<&'i str, ()> {
-        let (mut rest, _) = opt(pair(tag("export"), blank)).parse(input)?;
+        let (mut rest, _) = opt(pair(alt((tag("export"), tag("readonly"))), blank)).parse(input)?;
         let mut assigned: Vec<(&str, Word)> = Vec::new();
         while let (after, Some(name)) = opt(name_of_assignment).parse(rest)? {
             let (after, word) = self.word(after)?;

@@ -17,7 +17,7 @@ use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::machine::volume::{self, Volume};
 use crate::rule::{Inquiry, Rule, Seen, Verdict};
-use crate::value::Map;
+use crate::value::{Map, Value};
 use crate::warning::Error;
 
 /// Where an image says which of the two it was made for.
@@ -119,9 +119,12 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     };
     let kind = if name == FLOPPY { "rhev" } else { "vsphere" };
     let id = digest::derived("altcloud-", &[Some(&document)]);
+    let nothing = || Value::Map(Map::new());
     let meta_data = Map::from_iter([
-        ("instance-id", id.as_str()),
-        ("local-hostname", "localhost"),
+        ("block-device-mapping", nothing()),
+        ("instance-id", id.into()),
+        ("local-hostname", "localhost".into()),
+        ("placement", nothing()),
     ]);
     let told = Told {
         documents: Documents::default().with(Document::UserData, Some(document)),

@@ -240,28 +240,15 @@ fn instance(cloud: &mut Cloud, drive: Drive) -> Result<Instance, Error> {
     let settings = cloud.settings;
     let configured = settings.datasource(PLATFORM.name);
     let configured = configured.and_then(|map| map.get("dsmode"));
-    let passed = Value::from("pass");
-    let (said, default) = if is_first_version {
-        (
-            answer
-                .meta_data
-                .get("meta_js")
-                .and_then(|said| said.get("dsmode")),
-            Some(&passed),
-        )
-    } else {
-        (answer.mode(), None)
+    let said = match answer.meta_data.get("meta_js") {
+        Some(first_version) => first_version.get("dsmode"),
+        None => answer.mode(),
     };
-    let mode = openstack::mode(cloud, &[said, configured, default]);
-    let declined = |blame, found| {
+    if openstack::mode(cloud, &[said, configured]) == "disabled" {
         let step = format!("fetch {}", cloud.name);
         let expected = "a drive that is to be used";
-        Err(Error::new(blame, step, "dsmode", expected, found))
-    };
-    match mode {
-        "disabled" => return declined(Blame::Unable, "disabled by the drive itself"),
-        "pass" => return declined(Blame::Elsewhere, "pass, which is for the real root"),
-        _ => {}
+        let found = "disabled by the drive itself, or by the configuration";
+        return Err(Error::new(Blame::Unable, step, "dsmode", expected, found));
     }
     let mut keys = None;
     if is_first_version {

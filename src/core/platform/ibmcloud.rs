@@ -104,9 +104,9 @@ fn told(answer: Answer, source: Source) -> Told {
     }
     let told = Told::by_meta_data("ibmcloud", source, meta_data);
     Told {
-        instance_id: told.instance_id.or_else(|| Some(String::from(DEFAULT_ID))),
         beside: Map::from_iter([("network_json", network_data)]),
         documents,
         ..told
     }
+    .or_id(|| String::from(DEFAULT_ID))
 }

@@ -15,9 +15,9 @@ use crate::dialect::encoded;
 use crate::dialect::seed::{self, Place, Seed};
 use crate::digest;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Documents, Instance, InstanceId, Source, Told};
 use crate::machine::Kind;
-use crate::machine::cmdline::nocloud::Arguments;
+use crate::machine::cmdline::nocloud::{Arguments, Mode};
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::Volume;
 use crate::network;
@@ -267,11 +267,7 @@ struct Gathered {
 impl Gathered {
     /// Takes what a further source has: keys of meta-data that are new, and every document that it has.
     fn merge(&mut self, source: impl Into<String>, seed: Seed) {
-        for (key, value) in seed.meta_data {
-            if self.meta_data.get_value(&key).is_none() {
-                self.meta_data.insert(key, value);
-            }
-        }
+        seed::fill(&mut self.meta_data, seed.meta_data);
         self.documents.extend(&seed.documents);
         self.sources.push(source.into());
     }
@@ -280,15 +276,17 @@ impl Gathered {
     fn take(&mut self, cloud: &mut Cloud, seen: Seen) {
         match seen {
             Seen::Arguments(place, line) => {
-                let items = Arguments::parse(&line).map(|arguments| arguments.items);
-                let items = items.into_iter().flatten();
-                let meta_data = items
-                    .map(|(key, value)| (key, Value::from(value)))
-                    .collect();
-                let seed = Seed {
-                    meta_data,
-                    ..Seed::default()
-                };
+                let mut seed = Seed::default();
+                if let Some(arguments) = Arguments::parse(&line) {
+                    let mode = arguments.implied_mode();
+                    let items = arguments.items.into_iter();
+                    seed.meta_data = items
+                        .map(|(key, value)| (key, Value::from(value)))
+                        .collect();
+                    if let (Some(mode), false) = (mode, seed.meta_data.contains("dsmode")) {
+                        seed.meta_data.insert("dsmode", mode.as_str());
+                    }
+                }
                 self.merge(place, seed);
             }
             Seen::Directory(path) => {
@@ -444,10 +442,14 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         kind,
         place: sources.join(","),
     };
-    let id = text("instance-id").filter(|id| !id.trim().is_empty());
-    let id = id.unwrap_or_else(|| derived(&documents));
     let seedfrom = text("seedfrom").map(|url| shown(&url).to_string());
-    meta_data.insert("instance-id", id);
+    let is_kept = |id: &String| InstanceId::new(id).is_some();
+    if text("instance-id").filter(is_kept).is_none() {
+        meta_data.insert("instance-id", derived(&documents));
+    }
+    if !meta_data.contains("dsmode") {
+        meta_data.insert("dsmode", Mode::Net.as_str());
+    }
     if let Some(url) = seedfrom {
         // Everybody may read the tree.
         meta_data.insert("seedfrom", url);

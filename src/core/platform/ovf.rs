@@ -3,8 +3,8 @@
 //! What counts of the environment: `instance-id`, `hostname` or `local-hostname`, `public-keys`, `password`, `user-data` (base 64
 //! or plain), `network-config` (base 64 of YAML; not of a seed directory), `seedfrom`. Source: cloud-init's behaviour. On
 //! purpose otherwise: user-data count as base 64 only if all of them are, because the original makes garbage of some plain
-//! text; without `instance-id` the identifier is derived from the environment, because the original's constant `iid-dsovf` hides
-//! that it has changed; and the password, to the original a configuration of the datasource, is cloud-config of the vendor's.
+//! text; and without `instance-id` the identifier is derived from the environment, because the original's constant `iid-dsovf`
+//! hides that it has changed.
 
 use alloc::format;
 use alloc::string::String;
@@ -16,7 +16,7 @@ use crate::dialect::ovf::{FILES, NAMESPACE, properties};
 use crate::dialect::seed::{self, Place};
 use crate::digest;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Documents, Instance, InstanceId, Source, Told};
 use crate::machine::Disk;
 use crate::machine::volume::{self, Volume};
 use crate::note::Note;
@@ -196,12 +196,14 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         // Everybody may read the tree.
         taken.meta_data.insert("seedfrom", sources[1].as_str());
     }
-    if !taken.meta_data.contains("instance-id") {
+    let id = taken.meta_data.get("instance-id").and_then(Value::to_text);
+    if id.and_then(|id| InstanceId::new(&id)).is_none() {
         let id = digest::derived("ovf-", &[Some(&found.document)]);
         taken.meta_data.insert("instance-id", id);
     }
     let place = sources.join(",");
     let told = Told {
+        config: taken.config,
         documents: taken.documents,
         ..Told::by_meta_data("ovf", Source { kind: "ovf", place }, taken.meta_data)
     };
@@ -276,6 +278,7 @@ fn on_disc(cloud: &mut Cloud, volume: &Volume) -> Option<Vec<u8>> {
 #[derive(Default)]
 struct Taken {
     meta_data: Map,
+    config: Map,
     documents: Documents,
 }
 
@@ -289,12 +292,7 @@ impl Taken {
             "user-data" => self
                 .documents
                 .put(Document::UserData, Some(user_data(value))),
-            "password" => {
-                let config = Map::from_iter([("password", value)]);
-                let config = ["#cloud-config\n", &yaml::write(&config.into())].concat();
-                self.documents
-                    .put(Document::VendorData, Some(config.into_bytes()));
-            }
+            "password" => drop(self.config.insert(key, value)),
             "network-config" if network => match network_config(&value) {
                 Ok(config) => {
                     let document = seed::document(&config);
@@ -310,28 +308,10 @@ impl Taken {
     /// A seed elsewhere: its user-data and vendor-data replace what was there, also by being absent, and its meta-data yields.
     fn follow(&mut self, cloud: &mut Cloud, url: &str) -> Result<(), Error> {
         let seed = seed::required(cloud, &Place::Url(url))?;
-        for (key, value) in seed.meta_data {
-            if self.meta_data.get_value(&key).is_none() {
-                self.meta_data.insert(key, value);
-            }
-        }
-        let own = |document| self.documents.get(document).map(<[u8]>::to_vec);
-        let (network, config) = (own(Document::NetworkConfig), own(Document::VendorData));
-        let vendor = seed.documents.get(Document::VendorData).map(<[u8]>::to_vec);
-        let (first, second) = match &vendor {
-            Some(_) => (vendor, config),
-            None => (config, None),
-        };
-        let user = seed.documents.get(Document::UserData).map(<[u8]>::to_vec);
-        self.documents = Documents::default()
-            .with(
-                Document::MetaData,
-                seed.documents.get(Document::MetaData).map(<[u8]>::to_vec),
-            )
-            .with(Document::UserData, user)
-            .with(Document::VendorData, first)
-            .with(Document::VendorData2, second)
-            .with(Document::NetworkConfig, network);
+        seed::fill(&mut self.meta_data, seed.meta_data);
+        let network = self.documents.share(Document::NetworkConfig);
+        self.documents = seed.documents;
+        self.documents.replace(Document::NetworkConfig, network);
         Ok(())
     }
 }

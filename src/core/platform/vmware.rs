@@ -16,7 +16,7 @@ use crate::dialect::encoded::decoded;
 use crate::dialect::seed;
 use crate::digest;
 use crate::fetch::Cloud;
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Documents, Instance, InstanceId, Source, Told};
 use crate::json;
 use crate::machine::smbios::Field;
 use crate::machine::{Files, Kind, Machine};
@@ -237,7 +237,8 @@ fn instance(
 ) -> Result<Instance, Error> {
     let user_data = transport.document(cloud, "userdata");
     let vendor_data = transport.document(cloud, "vendordata");
-    if !meta_data.contains("instance-id") {
+    let id = meta_data.get("instance-id").and_then(Value::to_text);
+    if id.and_then(|id| InstanceId::new(&id)).is_none() {
         let uuid = cloud.machine.dmi.get(Field::ProductUuid);
         let derived =
             || digest::derived("vmware-", &[user_data.as_deref(), vendor_data.as_deref()]);

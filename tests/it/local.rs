@@ -1,0 +1,344 @@
+//! Datasources that need no network against the original: `tests/oracle/local_cases.py` makes machines, many of each, and
+//! `tests/local` holds what cloud-init 26.2 makes of them. A boot of ours has to say the same of every one, but for what the last
+//! table of `tests/roots/DEVIATIONS.md` explains.
+//!
+//! ```text
+//! cargo test --test it local                                          some of the machines
+//! LOCAL='OVF: *' cargo test --test it local                           those of these names; LOCAL='*' all of them
+//! LOCAL_PATH=FOLDER UPDATE=1 cargo test --test it local               asks the cloud-init whose modules are in FOLDER once more
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cloudseed_core::json;
+use cloudseed_core::value::{Map, Value};
+
+use crate::fetching::{differences, found};
+use crate::fixture::{Fixture, matches, roots, updating};
+use crate::network::python;
+use crate::roots::boot_of;
+
+/// What is compared.
+const FIELDS: [&str; 12] = [
+    "instance-id",
+    "hostname",
+    "keys",
+    "cloud-id",
+    "subplatform",
+    "region",
+    "zone",
+    "user-data",
+    "vendor-data",
+    "vendor-data2",
+    "network",
+    "meta-data",
+];
+/// Of so many machines an ordinary run looks at one.
+const STRIDE: usize = 8;
+
+fn manifest(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// One machine.
+struct Case(Value);
+
+impl Case {
+    fn text(&self, key: &str) -> &str {
+        self.0.get(key).and_then(Value::as_text).unwrap()
+    }
+
+    fn map(&self, key: &str) -> Map {
+        let map = self.0.get(key).and_then(Value::as_map);
+        map.cloned().unwrap_or_default()
+    }
+
+    fn volumes(&self) -> &[Value] {
+        let list = self.0.get("volumes").and_then(Value::as_list);
+        list.unwrap_or_default()
+    }
+
+    /// Lays the machine out as a root of its own.
+    fn lay(&self, folder: &Path) -> Fixture {
+        put(folder, "base", self.text("base").as_bytes());
+        files(folder, "machine", &self.map("machine"));
+        files(folder, "ports/serial/ttyS1", &self.map("keys"));
+        let variables = self.map("variables");
+        if !variables.is_empty() {
+            let virt = match self.text("base") {
+                "none" => "none",
+                _ => "vm:vmware",
+            };
+            let line =
+                |(name, value): (&str, &Value)| format!("{name}={}\n", value.as_text().unwrap());
+            let lines: String = variables.texts().map(line).collect();
+            let environment = format!("SYSTEMD_VIRTUALIZATION={virt}\n{lines}");
+            put(folder, "machine/env", environment.as_bytes());
+        }
+        let mut special = String::new();
+        for volume in self.volumes() {
+            let text = |key: &str| volume.get(key).and_then(Value::as_text).unwrap();
+            let name = text("name");
+            let uuid = match text("uuid") {
+                "" => String::new(),
+                uuid => format!(" uuid={uuid}"),
+            };
+            let (kind, label) = (text("kind"), text("label"));
+            special += &format!("volume {name} {kind} content={name}{uuid} label={label}\n");
+            let content = volume.get("files").and_then(Value::as_map).unwrap();
+            fs::create_dir_all(folder.join("volume").join(name)).unwrap();
+            files(folder, &format!("volume/{name}"), content);
+        }
+        put(folder, "special", special.as_bytes());
+        Fixture::of(folder)
+    }
+
+    /// The question to the oracle.
+    fn question(&self, folder: &Path, fixture: &Fixture) -> Value {
+        let volumes = self.volumes().iter().map(|volume| {
+            let mut volume = volume.as_map().cloned().unwrap();
+            let name = volume.get("name").and_then(Value::as_text).unwrap();
+            let place = folder.join("volume").join(name);
+            volume.insert("folder", place.to_str());
+            volume.into()
+        });
+        let question = [
+            ("platform", Value::from(self.text("platform"))),
+            ("root", fixture.machine().to_str().into()),
+            ("volumes", Value::List(volumes.collect())),
+            ("variables", self.map("variables").into()),
+            ("keys", self.map("keys").into()),
+        ];
+        Map::from_iter(question).into()
+    }
+}
+
+fn put(folder: &Path, path: &str, bytes: &[u8]) {
+    let path = folder.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn files(folder: &Path, below: &str, files: &Map) {
+    for (path, content) in files.iter() {
+        let bytes = match content.get("base64").and_then(Value::as_text) {
+            Some(text) => STANDARD.decode(text).unwrap(),
+            None => content.as_text().unwrap().as_bytes().to_vec(),
+        };
+        put(
+            folder,
+            &format!("{below}/{}", path.as_text().unwrap()),
+            &bytes,
+        );
+    }
+}
+
+/// A folder of a case's own; it goes with the case.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = env::temp_dir().join(format!("local-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Every machine there is.
+fn all() -> Vec<Case> {
+    let script = manifest("tests/oracle/local_cases.py");
+    let made = Command::new("/usr/bin/python3")
+        .arg(script)
+        .output()
+        .unwrap();
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let lines = made.stdout.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| Case(json::read(line).unwrap())).collect()
+}
+
+/// What the original makes of the machines.
+fn asked(path: &Path, cases: &[Case]) -> BTreeMap<String, Value> {
+    let scratch = Folder::new();
+    let mut oracle = python("local.py", path).arg(&scratch.0).spawn().unwrap();
+    let mut questions = oracle.stdin.take().unwrap();
+    let mut answers = BufReader::new(oracle.stdout.take().unwrap()).lines();
+    let mut known = BTreeMap::new();
+    for case in cases {
+        let folder = Folder::new();
+        let fixture = case.lay(&folder.0);
+        writeln!(
+            questions,
+            "{}",
+            json::write(&case.question(&folder.0, &fixture))
+        )
+        .unwrap();
+        let answer = answers.next().unwrap().unwrap();
+        known.insert(
+            String::from(case.text("name")),
+            json::read(answer.as_bytes()).unwrap(),
+        );
+    }
+    drop(questions);
+    assert!(oracle.wait().unwrap().success());
+    known
+}
+
+/// Keeps what was answered, a file for each platform and a line for each machine.
+fn keep(known: &BTreeMap<String, Value>) {
+    let mut texts: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, answer) in known {
+        let (platform, _) = name.split_once(": ").unwrap();
+        let said = answer.as_map().unwrap().iter();
+        let said: Map = said
+            .filter(|(key, value)| !value.is_null() && key.as_text() != Some("config"))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let line = json::write(&Map::from_iter([(name.as_str(), said)]).into());
+        *texts.entry(platform).or_default() += &(line + "\n");
+    }
+    fs::create_dir_all(manifest("tests/local")).unwrap();
+    for (platform, text) in texts {
+        fs::write(manifest("tests/local").join(platform), text).unwrap();
+    }
+}
+
+fn kept() -> BTreeMap<String, Value> {
+    let mut known = BTreeMap::new();
+    for entry in fs::read_dir(manifest("tests/local")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for line in text.lines() {
+            let Value::Map(line) = json::read(line.as_bytes()).unwrap() else {
+                panic!("{line}");
+            };
+            let entries = line.into_iter();
+            known.extend(
+                entries.map(|(name, value)| (String::from(name.as_text().unwrap()), value)),
+            );
+        }
+    }
+    known
+}
+
+/// Rows of the table: pattern of names, field.
+fn deviations() -> Vec<(String, String)> {
+    let text = fs::read_to_string(roots().join("DEVIATIONS.md")).unwrap();
+    let (_, table) = text
+        .split_once("| machine | field | why it differs |")
+        .unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert!(cells[3].len() > 10, "no reason: {row}");
+        (String::from(cells[1]), String::from(cells[2]))
+    })
+    .collect()
+}
+
+/// The fields in which ours differs from the original.
+fn compared(case: &Case, theirs: &Value) -> Vec<(&'static str, String)> {
+    let folder = Folder::new();
+    let fixture = case.lay(&folder.0);
+    let (booted, ..) = boot_of(folder.0.to_str().unwrap(), &fixture, None, "");
+    let error = theirs.get("error").and_then(Value::as_text);
+    match (found(&booted), error) {
+        (None, Some(_)) => Vec::new(),
+        (None, None) => vec![(
+            "all",
+            format!("ours   {}\n  theirs {}", booted.line, json::write(theirs)),
+        )],
+        (Some((platform, _)), None) if platform != case.text("platform") => {
+            let how = format!("ours is {platform}; theirs {}", json::write(theirs));
+            vec![("all", how)]
+        }
+        (Some((platform, _)), Some(_)) if platform != case.text("platform") => Vec::new(),
+        (Some((_, ours)), _) => differences(&FIELDS, &ours, theirs),
+    }
+}
+
+#[test]
+fn machines_are_read_as_the_original_reads_them() {
+    let chosen = env::var("LOCAL").ok();
+    let mut cases = all();
+    let everything = chosen.as_deref() == Some("*");
+    cases.retain(|case| matches(chosen.as_deref().unwrap_or("*"), case.text("name")));
+    let known = match env::var_os("LOCAL_PATH") {
+        Some(path) => asked(Path::new(&path), &cases),
+        None => kept(),
+    };
+    if updating() && everything {
+        keep(&known);
+    }
+    let stride = if chosen.is_some() { 1 } else { STRIDE };
+    let deviations = deviations();
+    let (next, wrong, used) = (
+        AtomicUsize::new(0),
+        Mutex::new(Vec::new()),
+        Mutex::new(BTreeSet::new()),
+    );
+    let look = |case: &Case| {
+        let name = case.text("name");
+        let Some(theirs) = known.get(name) else {
+            return wrong
+                .lock()
+                .unwrap()
+                .push(format!("{name}: the original was not asked"));
+        };
+        for (field, how) in compared(case, theirs) {
+            let explains = |row: &&(String, String)| row.1 == field && matches(&row.0, name);
+            match deviations.iter().find(explains) {
+                Some(row) => drop(used.lock().unwrap().insert(row.clone())),
+                None => wrong
+                    .lock()
+                    .unwrap()
+                    .push(format!("{name}: {field}:\n  {how}")),
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(stride * next.fetch_add(1, Ordering::Relaxed)) {
+                    look(case);
+                }
+            });
+        }
+    });
+    let (mut wrong, used) = (wrong.into_inner().unwrap(), used.into_inner().unwrap());
+    if everything {
+        let unused = deviations.iter().filter(|row| !used.contains(*row));
+        wrong.extend(unused.map(|row| format!("{row:?}: a row that is no longer true")));
+    }
+    wrong.sort();
+    assert!(
+        wrong.is_empty(),
+        "{}\n{} differences",
+        wrong.join("\n"),
+        wrong.len()
+    );
+}
