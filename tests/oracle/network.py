@@ -12,9 +12,12 @@ import json
 import logging
 import random
 import sys
+import types
 from unittest import mock
 
 sys.dont_write_bytecode = True
+# For passwords, of which there are none here; Python 3.13 has it no more.
+sys.modules.setdefault("crypt", types.ModuleType("crypt"))
 
 import cloudinit.net  # noqa: E402
 from cloudinit.net import eni, netplan, network_state  # noqa: E402
