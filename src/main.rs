@@ -31,7 +31,7 @@ use command::words;
 #[cfg(feature = "tools")]
 use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
-use sys::kernel::Kernel;
+use sys::kernel::KernelSockets;
 use sys::probe;
 use sys::root::Root;
 use sys::stream::Started;
@@ -200,8 +200,8 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
     let files = Root::new(Path::new("/"));
     let journal = Journal::new();
-    let settings = world::Settings::without_network(&files);
-    let mut kernel = Kernel::new(&settings, journal.clone(), Started::now());
+    let settings = world::WorldOptions::without_network(&files);
+    let mut kernel = KernelSockets::new(&settings, journal.clone(), Started::now());
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {
         files: &files,
@@ -234,9 +234,9 @@ fn rehearse(
     let root = Root::new(root);
     let machine = probe::machine(&root);
     let settings = if root.is_real() {
-        world::Settings::of(&machine, &root, watch)
+        world::WorldOptions::of(&machine, &root, watch)
     } else {
-        world::Settings::without_network(&root)
+        world::WorldOptions::without_network(&root)
     };
     let mut outside = world::open(settings, journal.clone(), started);
     let options = Options {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::identify::{self, Outcome, log, report};
+use cloudseed_core::identify::{self, Identification, log, report};
 use cloudseed_core::json;
 use cloudseed_core::machine::{Files, Kind, Machine};
 use cloudseed_core::platform;
@@ -75,7 +75,7 @@ impl Identify {
         root: &Root,
         machine: &Machine,
         settings: &Settings,
-        outcome: &Outcome,
+        outcome: &Identification,
         began: Option<String>,
     ) {
         let level = std::env::var("DEBUG_LEVEL").ok();

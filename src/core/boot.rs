@@ -23,7 +23,7 @@ use crate::compile::{self, Ending, Found, Identified, Outcome, Timing};
 use crate::config::{self, Config, Parts, vendor};
 use crate::fetch::FETCH_SECONDS_MAX;
 use crate::fetch::web::Web;
-use crate::identify::{self, Answer};
+use crate::identify::{self, Answer, Identification};
 use crate::instance::{Document, Instance};
 use crate::journal::Journal;
 use crate::machine::Machine;
@@ -293,7 +293,7 @@ impl<'a> Boot<'a> {
     }
 
     /// Which platforms it may be.
-    fn identify(&mut self) -> identify::Outcome {
+    fn identify(&mut self) -> Identification {
         let found = identify::identify(self.machine, &self.settings);
         for (name, verdict) in &found.verdicts {
             if !verdict.is_no() {
@@ -304,7 +304,7 @@ impl<'a> Boot<'a> {
     }
 
     /// What they have.
-    fn fetch(&mut self, found: &identify::Outcome) -> Fetched {
+    fn fetch(&mut self, found: &Identification) -> Fetched {
         let chosen = self.options.platform.as_slice();
         let candidates = Candidates {
             platforms: if chosen.is_empty() {
@@ -437,7 +437,7 @@ impl<'a> Boot<'a> {
     }
 
     /// The files, and the line for the console.
-    fn compile(&mut self, ending: Ending, identified: &identify::Outcome) -> (Plan, String) {
+    fn compile(&mut self, ending: Ending, identified: &Identification) -> (Plan, String) {
         bounded(&mut self.warnings);
         for warning in &self.warnings {
             self.note(format_args!("{}", warning.whole()));
@@ -451,7 +451,7 @@ impl<'a> Boot<'a> {
     }
 
     /// What there is to write if this is the end.
-    fn products(&self, ending: Ending, identified: &identify::Outcome) -> (Plan, Vec<Warning>) {
+    fn products(&self, ending: Ending, identified: &Identification) -> (Plan, Vec<Warning>) {
         let clock = (self.outside.wall(), self.outside.heard());
         let clock = Some(clock).filter(|(wall, heard)| *heard > wall.saturating_add(BEHIND_MAX));
         let maybe: Vec<String> = identified.maybe.iter().map(|name| (*name).into()).collect();
@@ -475,7 +475,7 @@ impl<'a> Boot<'a> {
         })
     }
 
-    fn so_far(&self, ending: Ending, identified: &identify::Outcome, waits: String) -> Handed {
+    fn so_far(&self, ending: Ending, identified: &Identification, waits: String) -> Handed {
         let (plan, more) = self.products(ending, identified);
         let warnings: Vec<Warning> = self.warnings.iter().cloned().chain(more).collect();
         Handed {
@@ -489,7 +489,7 @@ impl<'a> Boot<'a> {
 }
 
 /// The names of those that are about to be asked.
-fn asked(identified: &identify::Outcome) -> String {
+fn asked(identified: &Identification) -> String {
     let names = identified.datasources.iter().map(String::as_str);
     let names: Vec<&str> = names.filter(|name| *name != "None").collect();
     names.join(", ")

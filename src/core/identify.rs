@@ -4,7 +4,7 @@
 //!   disabled? ─► mode ─► named? ─► manual-clean? ─► one entry? ─► every rule of the list ─► found ─► maybe ─► nothing
 //!   status 2     0, 1    0         0                0                                       0        0        0 or 1
 //! ```
-//! The original decides so, and cloud-init in the real root reads what it wrote: [`Outcome::cloud_cfg`] is the text of
+//! The original decides so, and cloud-init in the real root reads what it wrote: [`Identification::cloud_cfg`] is the text of
 //! /run/cloud-init/cloud.cfg, [`log::text`] that of ds-identify.log. What is ours: the owner's list of allowed sources
 //! ([`Allowed`]) stands above all of it.
 
@@ -52,7 +52,7 @@ impl Answer {
 }
 
 /// What an identification comes to.
-pub struct Outcome {
+pub struct Identification {
     /// In one word.
     pub answer: Answer,
     /// The exit status: 0 lets cloud-init run; 1 and 2 do not, 2 being the owner's word.
@@ -73,7 +73,7 @@ pub struct Outcome {
     pub notes: Vec<Note>,
 }
 
-impl Outcome {
+impl Identification {
     /// The text of /run/cloud-init/.ds-identify.result.
     pub fn result(&self) -> String {
         format!("{}\n", self.status)
@@ -100,7 +100,7 @@ pub fn earlier(cloud_cfg_is_there: bool, result: Option<&str>) -> (Option<u8>, V
 }
 
 /// Decides.
-pub fn identify(machine: &Machine, settings: &Settings) -> Outcome {
+pub fn identify(machine: &Machine, settings: &Settings) -> Identification {
     let mut draft = Draft::new(settings);
     if let Some(sentence) = settings.disabled {
         draft.say(1, String::from(sentence));
@@ -179,12 +179,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Nothing is looked for.
-    fn without_list(self, answer: Answer, status: u8, because: &str) -> Outcome {
+    fn without_list(self, answer: Answer, status: u8, because: &str) -> Identification {
         let (datasources, cloud_cfg) = match status {
             0 => self.restriction(),
             _ => (Vec::new(), None),
         };
-        Outcome {
+        Identification {
             answer,
             status,
             datasources,
@@ -211,23 +211,23 @@ impl<'a> Draft<'a> {
     }
 
     /// The owner names it: nothing is checked, not even the name.
-    fn named(self, name: &str) -> Outcome {
+    fn named(self, name: &str) -> Identification {
         let list = ending_in_none(alloc::vec![String::from(name)]);
         self.chosen(name, list, "it is named")
     }
 
     /// The only one configured is it, without a fallback unless that is configured too.
-    fn single(self, name: &str) -> Outcome {
+    fn single(self, name: &str) -> Identification {
         let list = self.settings.list.clone();
         self.chosen(name, list, "it is the only one configured")
     }
 
-    fn chosen(self, name: &str, list: Vec<String>, because: &str) -> Outcome {
+    fn chosen(self, name: &str, list: Vec<String>, because: &str) -> Identification {
         let reason =
             |platform: &str| platform::same(platform, name).then(|| Verdict::found(because));
         let report = self.settings.policy.mode == Mode::Report;
         let chosen = platform::named(name).filter(|_| !report);
-        Outcome {
+        Identification {
             answer: Answer::Found,
             status: 0,
             cloud_cfg: Some(listing(&list, "", report)),
@@ -241,7 +241,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The real root keeps what it has.
-    fn manual_clean(self) -> Outcome {
+    fn manual_clean(self) -> Identification {
         let report = self.settings.policy.mode == Mode::Report;
         let indent = if report { "di_report:\n  " } else { "" };
         let mut outcome = self.without_list(
@@ -255,7 +255,7 @@ impl<'a> Draft<'a> {
         outcome
     }
 
-    fn search(mut self, machine: &Machine) -> Outcome {
+    fn search(mut self, machine: &Machine) -> Identification {
         let said = self.ask_all(machine);
         let policy = self.settings.policy;
         let words = |platforms: &[&'static Platform]| -> Vec<&'static str> {
@@ -346,12 +346,12 @@ impl<'a> Draft<'a> {
         verdict
     }
 
-    fn found(self, said: Said, platforms: Vec<&'static Platform>, maybe: bool) -> Outcome {
+    fn found(self, said: Said, platforms: Vec<&'static Platform>, maybe: bool) -> Identification {
         let names = platforms.iter().map(|platform| String::from(platform.name));
         let datasources = ending_in_none(names.collect());
         let report = self.settings.policy.mode == Mode::Report;
         let extra = if maybe { said.extra.as_str() } else { "" };
-        Outcome {
+        Identification {
             answer: Answer::Found,
             status: 0,
             cloud_cfg: Some(listing(&datasources, extra, report)),
@@ -364,7 +364,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn nothing(mut self, said: Said) -> Outcome {
+    fn nothing(mut self, said: Said) -> Identification {
         let policy = self.settings.policy;
         let word = policy.notfound();
         let mode = policy.mode.word();
@@ -386,7 +386,7 @@ impl<'a> Draft<'a> {
             0 => self.restriction(),
             _ => (Vec::new(), None),
         };
-        Outcome {
+        Identification {
             answer: Answer::NotFound,
             status,
             datasources,
@@ -446,14 +446,18 @@ mod tests {
     const VULTR: (&str, &str) = ("/etc/vultr", "");
     const ARM: (&str, &str) = ("/proc/sys/kernel/arch", "aarch64\n");
 
-    fn outcome(entries: &[(&'static str, &'static str)]) -> Outcome {
+    fn outcome(entries: &[(&'static str, &'static str)]) -> Identification {
         let tree = Tree::of(entries);
         let machine = Machine::read(&tree);
         identify(&machine, &Settings::read(&machine, platform::searched()))
     }
 
     /// The exit status and the text of cloud.cfg.
-    fn check(entries: &[(&'static str, &'static str)], status: u8, cloud_cfg: &str) -> Outcome {
+    fn check(
+        entries: &[(&'static str, &'static str)],
+        status: u8,
+        cloud_cfg: &str,
+    ) -> Identification {
         let outcome = outcome(entries);
         let written = outcome.cloud_cfg.clone().unwrap_or_default();
         assert_eq!((outcome.status, written.as_str()), (status, cloud_cfg));

@@ -87,7 +87,7 @@ pub trait Wires: Send + 'static {
 
 /// Which way a frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// To us.
     In,
     /// From us.
@@ -95,7 +95,7 @@ pub enum Way {
 }
 
 /// Somebody who sees every frame: when, on which interface (by its place in the list), which way, its bytes.
-pub type Tap = Box<dyn FnMut(Instant, usize, Way, &[u8]) + Send>;
+pub type Tap = Box<dyn FnMut(Instant, usize, Direction, &[u8]) + Send>;
 
 /// An interface, as the stack needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -360,7 +360,7 @@ impl<W: Wires> Net<W> {
                 lane.have.want(network, now, &mut self.random);
             }
             if plugged {
-                let mut seen = |way: Way, bytes: &[u8]| {
+                let mut seen = |way: Direction, bytes: &[u8]| {
                     if let Some(tap) = &mut self.tap {
                         tap(now, index, way, bytes);
                     }

@@ -145,9 +145,9 @@ pub struct Device {
     /// What it is called here. A card without anything to match is found by it.
     pub name: Name,
     /// Whether it is a card, and of what it is made where it is none.
-    pub kind: Kind,
+    pub kind: DeviceKind,
     /// The hardware address by which a card is recognised; the one that another device gets.
-    pub mac: Option<Mac>,
+    pub mac: Option<HardwareAddress>,
     /// The name by which a card is recognised, with `*` and `?`.
     pub match_name: Option<Name>,
     /// The driver by which a card is recognised.
@@ -194,21 +194,21 @@ impl Device {
 
     /// A card that is recognised by its hardware address and keeps the name that the real root gives it; here it has that of
     /// the initramfs, which may be another.
-    fn found(mac: Option<Mac>, name: Name) -> Device {
+    fn found(mac: Option<HardwareAddress>, name: Name) -> Device {
         let mut device = Device::named(name);
         device.mac = mac;
         device
     }
 
     /// A card that is recognised by its hardware address, and called so whatever it is called now.
-    fn card(mac: Mac, name: Name) -> Device {
+    fn card(mac: HardwareAddress, name: Name) -> Device {
         let mut device = Device::named(name);
         device.recognised_by(Some(mac));
         device
     }
 
     /// Recognises the card by its hardware address, if there is one, and gives it its name.
-    fn recognised_by(&mut self, mac: Option<Mac>) {
+    fn recognised_by(&mut self, mac: Option<HardwareAddress>) {
         self.set_name = mac.is_some().then(|| self.name.clone());
         self.mac = mac;
     }
@@ -216,7 +216,7 @@ impl Device {
 
 /// Whether a device is found or made.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Kind {
+pub enum DeviceKind {
     /// A card, or the loopback.
     #[default]
     Card,
@@ -510,11 +510,11 @@ fn everywhere(family: IpAddr) -> Cidr {
 /// A hardware address as it is written: pairs of hexadecimal digits in lower case with colons between, six of them, or 20
 /// (InfiniBand).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mac(String);
+pub struct HardwareAddress(String);
 
-impl Mac {
+impl HardwareAddress {
     /// Takes pairs of digits with colons, with hyphens or with nothing between.
-    pub fn new(text: &str) -> Option<Mac> {
+    pub fn new(text: &str) -> Option<HardwareAddress> {
         let width = if text.contains([':', '-']) { 3 } else { 2 };
         let pairs: Vec<&[u8]> = text.as_bytes().chunks(width).collect();
         let mut written = String::new();
@@ -535,12 +535,12 @@ impl Mac {
             written.push_str(digits);
         }
         written.make_ascii_lowercase();
-        matches!(pairs.len(), 6 | 20).then_some(Mac(written))
+        matches!(pairs.len(), 6 | 20).then_some(HardwareAddress(written))
     }
 
     /// The address of a card.
-    fn of([a, b, c, d, e, f]: [u8; 6]) -> Mac {
-        Mac(format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"))
+    fn of([a, b, c, d, e, f]: [u8; 6]) -> HardwareAddress {
+        HardwareAddress(format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"))
     }
 
     /// The address as it is written.

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
-use crate::identify;
+use crate::identify::{self, Identification};
 use crate::machine::smbios::Field;
 use crate::machine::{Disk, Files, Kind, Machine};
 use crate::platform;
@@ -295,7 +295,7 @@ fn oem_table(machine: &Machine) -> Vec<u8> {
 }
 
 /// What was said of each platform, a line each.
-fn verdicts(outcome: &identify::Outcome) -> Vec<u8> {
+fn verdicts(outcome: &Identification) -> Vec<u8> {
     let lines = outcome.verdicts.iter().map(|(name, verdict)| {
         let line = format!("{name}: {}", verdict.because());
         redact::words(&line) + "\n"

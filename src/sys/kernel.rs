@@ -1,4 +1,4 @@
-//! Kernel: the outside over the kernel's own sockets: somebody else has configured the network.
+//! KernelSockets: the outside over the kernel's own sockets: somebody else has configured the network.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::resolver::Servers;
 use super::root::Root;
 use super::stream::Started;
 use super::tls::Tls;
-use super::world::{self, Settings, Target};
+use super::world::{self, Target, WorldOptions};
 use super::{clock, random};
 
 /// Longest time one address may keep the others waiting.
@@ -30,7 +30,7 @@ const CONNECT_MAX: Duration = Duration::from_millis(1000);
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// An outside over the kernel's sockets.
-pub struct Kernel {
+pub struct KernelSockets {
     dial: Dial,
     agent: Agent,
     names: Servers,
@@ -43,13 +43,13 @@ pub struct Kernel {
     links: Vec<Link>,
 }
 
-impl Kernel {
+impl KernelSockets {
     /// An outside over the kernel's sockets, for the machine of `settings`.
-    pub fn new(settings: &Settings, journal: Journal, started: Started) -> Kernel {
+    pub fn new(settings: &WorldOptions, journal: Journal, started: Started) -> KernelSockets {
         let (root, tls) = (settings.root.clone(), settings.tls.clone());
         let names = Servers::new(root.clone());
         let dial = Dial::new(started, names.clone());
-        Kernel {
+        KernelSockets {
             agent: dial.agent(tls.clone(), http::IDLE_MAX),
             dial,
             names,
@@ -74,7 +74,7 @@ impl Kernel {
     }
 }
 
-impl Clock for Kernel {
+impl Clock for KernelSockets {
     fn now(&self) -> Duration {
         self.started.passed()
     }
@@ -101,7 +101,7 @@ impl Clock for Kernel {
     }
 }
 
-impl Carrier for Kernel {
+impl Carrier for KernelSockets {
     fn reach(
         &mut self,
         _: Network,
@@ -157,7 +157,7 @@ impl Carrier for Kernel {
     }
 }
 
-impl Ports for Kernel {
+impl Ports for KernelSockets {
     fn open(&mut self, port: &Port, timeout: Duration) -> Result<Box<dyn Stream>, Failure> {
         self.doors.open(port, timeout)
     }

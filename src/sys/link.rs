@@ -32,16 +32,16 @@ const TP_STATUS_CSUMNOTREADY: u32 = 1 << 3;
 
 /// One interface's packet socket.
 #[derive(Debug)]
-pub struct Port {
+pub struct PacketSocket {
     fd: OwnedFd,
     mtu: usize,
     buffer: Vec<u8>,
     frame: Vec<u8>,
 }
 
-impl Port {
+impl PacketSocket {
     /// Opens a packet socket on `nic`. It hears nothing before it is bound, and then only ARP, IPv4 and IPv6.
-    pub fn open(nic: &Nic) -> io::Result<Port> {
+    pub fn open(nic: &Nic) -> io::Result<PacketSocket> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no pointers. Protocol 0 receives nothing.
         let fd = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
@@ -74,7 +74,7 @@ impl Port {
             &membership,
         )?;
         bind(&fd, nic.index)?;
-        Ok(Port {
+        Ok(PacketSocket {
             fd,
             mtu: nic.mtu as usize,
             buffer: vec![0; FRAME_BYTES_MAX],
@@ -229,7 +229,7 @@ impl phy::TxToken for Sent<'_> {
     }
 }
 
-impl Device for Port {
+impl Device for PacketSocket {
     type RxToken<'a> = Received<'a>;
     type TxToken<'a> = Sent<'a>;
 
@@ -286,7 +286,7 @@ pub fn wait_for_nic(look: impl Fn() -> Vec<Link>, patience: Duration) -> Vec<Lin
 #[derive(Debug)]
 pub struct PacketWires {
     // The order matters: sockets are closed before the interfaces go down.
-    ports: Vec<Port>,
+    ports: Vec<PacketSocket>,
     plugged: Vec<bool>,
     indices: Vec<u32>,
     monitor: Netlink,
@@ -302,7 +302,7 @@ impl PacketWires {
         let (mut ports, mut used, mut before) = (Vec::new(), Vec::new(), Vec::new());
         let mut trouble = Vec::new();
         for nic in nics {
-            let port = Port::open(nic);
+            let port = PacketSocket::open(nic);
             match port.and_then(|port| Ok((port, Before::look(&mut netlink, nic)?))) {
                 Ok((port, found)) => {
                     ports.push(port);
@@ -343,9 +343,9 @@ impl PacketWires {
 }
 
 impl Wires for PacketWires {
-    type Port = Port;
+    type Port = PacketSocket;
 
-    fn ports(&mut self) -> &mut [Port] {
+    fn ports(&mut self) -> &mut [PacketSocket] {
         &mut self.ports
     }
 

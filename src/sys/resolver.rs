@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use cloudseed_core::net::names::{self, Answer, Kind};
+use cloudseed_core::net::names::{self, AddressKind, Answer};
 use cloudseed_core::outside::Failure;
 
 use super::random;
@@ -77,7 +77,7 @@ fn ask(name: &str, servers: &[IpAddr], until: Instant) -> Result<Vec<IpAddr>, Fa
         for server in servers {
             let mut addresses = Vec::new();
             let mut answered = false;
-            for kind in [Kind::A, Kind::Aaaa] {
+            for kind in [AddressKind::A, AddressKind::Aaaa] {
                 match exchange(name, kind, *server, until) {
                     Ok(Answer::Addresses(some)) => {
                         addresses.extend(some);
@@ -114,7 +114,7 @@ fn ask(name: &str, servers: &[IpAddr], until: Instant) -> Result<Vec<IpAddr>, Fa
 }
 
 /// One question to one server: over UDP, and once more over TCP if the answer is too long for that.
-fn exchange(name: &str, kind: Kind, server: IpAddr, until: Instant) -> io::Result<Answer> {
+fn exchange(name: &str, kind: AddressKind, server: IpAddr, until: Instant) -> io::Result<Answer> {
     let id = random::seed() as u16;
     let Some(question) = names::question(id, name, kind) else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));

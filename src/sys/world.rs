@@ -17,7 +17,7 @@ use ureq::Agent;
 
 use super::dial::Dial;
 use super::http::{self, Handle};
-use super::kernel::Kernel;
+use super::kernel::KernelSockets;
 use super::link::{self, PacketWires};
 use super::ports::Doors;
 use super::root::Root;
@@ -31,7 +31,7 @@ const NIC_MAX: Duration = Duration::from_secs(10);
 
 /// What the outside is made of, and who watches it.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct WorldOptions {
     /// The machine whose names and ports these are.
     pub root: Root,
     /// The interfaces.
@@ -48,22 +48,22 @@ pub struct Settings {
     pub tls: Tls,
 }
 
-impl Settings {
+impl WorldOptions {
     /// Those of the machine itself.
-    pub fn of(machine: &Machine, root: &Root, watch: Watch) -> Settings {
-        Settings {
+    pub fn of(machine: &Machine, root: &Root, watch: Watch) -> WorldOptions {
+        WorldOptions {
             links: machine.links.clone(),
             patience: NIC_MAX,
             fixed: Fixed::all(&machine.cmdline),
             hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
             watch,
-            ..Settings::without_network(root)
+            ..WorldOptions::without_network(root)
         }
     }
 
     /// Those of a machine below a root, of which there are files, and sockets that stand for its ports.
-    pub fn without_network(root: &Root) -> Settings {
-        Settings {
+    pub fn without_network(root: &Root) -> WorldOptions {
+        WorldOptions {
             root: root.clone(),
             links: Vec::new(),
             patience: Duration::ZERO,
@@ -76,7 +76,7 @@ impl Settings {
 }
 
 /// The outside of this machine. No interface is touched before a network is asked for.
-pub fn open(settings: Settings, journal: Journal, started: Started) -> Box<dyn Outside> {
+pub fn open(settings: WorldOptions, journal: Journal, started: Started) -> Box<dyn Outside> {
     Box::new(Lazy {
         doors: Doors::new(settings.root.clone(), started),
         settings,
@@ -90,7 +90,7 @@ pub fn open(settings: Settings, journal: Journal, started: Started) -> Box<dyn O
 /// An outside whose network is opened when it is needed.
 struct Lazy {
     doors: Doors,
-    settings: Settings,
+    settings: WorldOptions,
     journal: Journal,
     started: Started,
     outside: Option<Box<dyn Outside>>,
@@ -157,8 +157,8 @@ impl Lazy {
         }
     }
 
-    fn kernel(&self) -> Kernel {
-        Kernel::new(&self.settings, self.journal.clone(), self.started)
+    fn kernel(&self) -> KernelSockets {
+        KernelSockets::new(&self.settings, self.journal.clone(), self.started)
     }
 
     fn world(&self, wires: PacketWires, nics: Vec<net::Nic>) -> World<PacketWires> {

@@ -13,7 +13,7 @@ use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::net::ahead::AHEAD_MAX;
 use cloudseed_core::net::fixed::Fixed;
-use cloudseed_core::net::{Net, Nic, Way, trace};
+use cloudseed_core::net::{Direction, Net, Nic, trace};
 use cloudseed_core::outside::{
     At, Carrier, Clock, Endpoint, Failure, Method, Network, Request, Response,
 };
@@ -354,7 +354,7 @@ fn a_request_has_ports_of_its_own() {
     let ports = Arc::clone(&dialled);
     net.watch(Box::new(move |_, _, way, bytes| {
         // Ethernet, IPv4 without options, TCP with nothing but SYN.
-        if let (Way::Out, Some(6), Some(2)) = (way, bytes.get(23), bytes.get(47)) {
+        if let (Direction::Out, Some(6), Some(2)) = (way, bytes.get(23), bytes.get(47)) {
             let port = u16::from_be_bytes([bytes[34], bytes[35]]);
             ports.lock().unwrap().push(port);
         }

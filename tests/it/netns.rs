@@ -18,8 +18,8 @@ use cloudseed_core::outside::{At, Carrier, Method, Network, Outside, Request};
 use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
-use crate::sys::kernel::Kernel;
-use crate::sys::link::{PacketWires, Port};
+use crate::sys::kernel::KernelSockets;
+use crate::sys::link::{PacketSocket, PacketWires};
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::tls::Tls;
@@ -192,10 +192,10 @@ impl Lab {
 
     /// Runs `work` in the near namespace with an outside on its interface; what it gave, and the log.
     fn inside<T: Send>(&self, work: impl FnOnce(&mut dyn Outside) -> T + Send) -> (T, Vec<String>) {
-        let settings = world::Settings {
+        let settings = world::WorldOptions {
             links: vec![self.link()],
             tls: self.tls.clone(),
-            ..world::Settings::without_network(&Root::new(Path::new("/")))
+            ..world::WorldOptions::without_network(&Root::new(Path::new("/")))
         };
         let namespace = File::open(format!("/run/netns/{}", self.near)).unwrap();
         std::thread::scope(|scope| {
@@ -432,8 +432,8 @@ fn names_are_found_over_the_kernels_sockets() {
     let told = "#PROTO: DHCP\ndomain seed.test\nnameserver 10.77.0.77\nnameserver 10.77.0.1\n";
     std::fs::write(root.join("proc/net/pnp"), told).unwrap();
     let (answers, log) = lab.inside(|_| {
-        let settings = world::Settings::without_network(&Root::new(&root));
-        let mut kernel = Kernel::new(&settings, Journal::new(), Started::now());
+        let settings = world::WorldOptions::without_network(&Root::new(&root));
+        let mut kernel = KernelSockets::new(&settings, Journal::new(), Started::now());
         [
             "written",
             "metadata.test",
@@ -581,7 +581,7 @@ fn frames_of_vlans_are_not_ours() {
             // SAFETY: no pointers; the descriptor is open. Only this thread changes its namespace.
             let entered = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
             assert_eq!(entered, 0, "cannot enter a network namespace");
-            Port::open(&nic).unwrap()
+            PacketSocket::open(&nic).unwrap()
         };
         std::thread::spawn(open).join().unwrap()
     };

@@ -272,7 +272,7 @@ fn http_goes_over_a_socket_without_a_network() {
     });
     let root = Root::new(&scratch.0);
     let journal = Journal::new();
-    let settings = world::Settings::without_network(&root);
+    let settings = world::WorldOptions::without_network(&root);
     let mut outside = world::open(settings, journal.clone(), Started::now());
     // The one behind a port comes first: there is no network here at all.
     let endpoints = [

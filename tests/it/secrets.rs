@@ -15,7 +15,7 @@ use crate::compile::{Scratch, write};
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
-use crate::sys::world::{self, Settings};
+use crate::sys::world::{self, WorldOptions};
 
 const SECRET: &str = "hunter2";
 
@@ -30,7 +30,7 @@ fn boot(root: &Path, user_data: &str, meta_data: &str) -> Booted {
     let machine = Machine::read(&root);
     let journal = Journal::new();
     let mut outside = world::open(
-        Settings::without_network(&root),
+        WorldOptions::without_network(&root),
         journal.clone(),
         Started::now(),
     );

@@ -88,7 +88,7 @@ fn what_is_asked_is_what_the_readme_says() {
 fn found(tree: &Tree) -> (String, Option<Vec<u8>>) {
     let machine = Machine::read(tree);
     let journal = Journal::new();
-    let settings = world::Settings::without_network(&Root::new(Path::new("/nowhere")));
+    let settings = world::WorldOptions::without_network(&Root::new(Path::new("/nowhere")));
     let mut outside = world::open(settings, journal.clone(), Started::now());
     let booted = boot::boot(
         &machine,

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use crate::digest::hex;
 use crate::machine::{self, Files, Link};
 use crate::network::render::Renderer;
-use crate::network::{Config, Device, Kind, NETWORK_DEVICES_MAX};
+use crate::network::{Config, Device, DeviceKind, NETWORK_DEVICES_MAX};
 use crate::plan::Plan;
 use crate::userdata::DOCUMENT_BYTES_MAX;
 use crate::warning::Warning;
@@ -78,7 +78,7 @@ fn held(files: &dyn Files, cmdline: &str) -> Vec<Link> {
 fn hold(config: &mut Config, link: &Link, renderer: &Renderer) {
     let mac = link.mac.map(|mac| hex(&mac, ":"));
     let is_it = |device: &Device| match (&device.kind, &device.mac, &mac) {
-        (Kind::Card, Some(known), Some(mac)) => known.as_str() == mac,
+        (DeviceKind::Card, Some(known), Some(mac)) => known.as_str() == mac,
         _ => is_called(device, &link.name),
     };
     if renderer.can_hold {

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Outcome;
+use super::Identification;
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::note::Note;
@@ -32,7 +32,7 @@ pub struct Run<'a> {
 }
 
 /// The whole log of one run, to be appended to ds-identify.log.
-pub fn text(machine: &Machine, settings: &Settings, outcome: &Outcome, run: &Run) -> String {
+pub fn text(machine: &Machine, settings: &Settings, outcome: &Identification, run: &Run) -> String {
     let mut lines: Vec<String> = Vec::new();
     let up = |at: Option<&str>| format!("[up {}s]", at.unwrap_or(UNAVAILABLE));
     let said = |notes: &[Note]| -> Vec<String> {

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::Outcome;
+use super::Identification;
 use crate::digest;
 use crate::machine::smbios::Field;
 use crate::machine::volume::Volume;
@@ -17,7 +17,7 @@ use crate::value::{Map, Value};
 
 /// The files below /run/cloud-init that cloud-init and its systemd generator read. `log` is the whole log, what earlier runs
 /// left in it included; `None` if it goes elsewhere.
-pub fn plan(outcome: &Outcome, log: Option<String>) -> Plan {
+pub fn plan(outcome: &Identification, log: Option<String>) -> Plan {
     let files = [
         ("cloud.cfg", outcome.cloud_cfg.clone()),
         (".ds-identify.result", Some(outcome.result())),
@@ -34,7 +34,7 @@ pub fn plan(outcome: &Outcome, log: Option<String>) -> Plan {
 }
 
 /// The document of `cloudseed identify --json`.
-pub fn json(machine: &Machine, outcome: &Outcome) -> Value {
+pub fn json(machine: &Machine, outcome: &Identification) -> Value {
     let platforms: Map = outcome
         .verdicts
         .iter()
@@ -142,7 +142,12 @@ const DIM: &str = "\u{1b}[2m";
 const PLAIN: &str = "\u{1b}[0m";
 
 /// The table of `cloudseed identify --explain`: platform, verdict, why; those found first. Below it what came of it.
-pub fn table(machine: &Machine, settings: &Settings, outcome: &Outcome, colour: bool) -> String {
+pub fn table(
+    machine: &Machine,
+    settings: &Settings,
+    outcome: &Identification,
+    colour: bool,
+) -> String {
     let width = |column: fn(&(&'static str, Verdict)) -> usize| {
         outcome.verdicts.iter().map(column).max().unwrap_or(0)
     };
@@ -174,7 +179,7 @@ pub fn table(machine: &Machine, settings: &Settings, outcome: &Outcome, colour: 
     text
 }
 
-fn summary(machine: &Machine, settings: &Settings, outcome: &Outcome) -> Vec<String> {
+fn summary(machine: &Machine, settings: &Settings, outcome: &Identification) -> Vec<String> {
     let policy = &settings.policy;
     let (mode, found, maybe) = (policy.mode.word(), policy.found(), policy.maybe());
     let notfound = policy.notfound();

@@ -21,11 +21,11 @@ use super::fixed::Fixed;
 use super::frame::{self, Arp, Control};
 use super::icmp6::{self, Message};
 use super::linklocal::{self, Claim};
-use super::names::Kind;
+use super::names::AddressKind;
 use super::route::Routes;
 use super::{Mac, Nic, Random, dhcp6};
 use crate::outside::Network;
-use crate::outside::learnt::{Hardware, Lease, Lease6, Route};
+use crate::outside::learnt::{Hardware, LearntRoute, Lease, Lease6};
 
 /// How long DHCP has the link for itself before a link-local address is claimed beside it.
 const FALLBACK: Duration = Duration::from_millis(2500);
@@ -473,7 +473,7 @@ impl Addresses {
             routes.add(route);
         }
         if let Some((_, lease)) = &self.lease {
-            routes.add(Route {
+            routes.add(LearntRoute {
                 network: IpAddr::V4(lease.address),
                 prefix: lease.prefix,
                 router: None,
@@ -552,10 +552,12 @@ impl Addresses {
     }
 
     /// The families worth asking names for.
-    pub fn families(&self) -> Vec<Kind> {
-        let four = (self.first4().is_some() || self.claimed().is_some()).then_some(Kind::A);
+    pub fn families(&self) -> Vec<AddressKind> {
+        let four = (self.first4().is_some() || self.claimed().is_some()).then_some(AddressKind::A);
         let six = self.all6().any(|address| !address.is_unicast_link_local());
-        four.into_iter().chain(six.then_some(Kind::Aaaa)).collect()
+        four.into_iter()
+            .chain(six.then_some(AddressKind::Aaaa))
+            .collect()
     }
 
     /// True once there is nothing more to hope for than what there is.

@@ -11,7 +11,7 @@ use smoltcp::time::{Duration, Instant};
 
 use super::Mac;
 use super::icmp6::{self, Advert, Message};
-use crate::outside::learnt::Route;
+use crate::outside::learnt::LearntRoute;
 
 /// The prefix of all link-local addresses.
 const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
@@ -139,7 +139,7 @@ impl Auto {
     }
 
     /// The routes that routers told: prefixes on the link, networks behind a router, the default route.
-    pub fn routes(&self) -> Vec<Route> {
+    pub fn routes(&self) -> Vec<LearntRoute> {
         let mut routes = Vec::new();
         for (router, advert) in &self.routers {
             let router = Some(IpAddr::V6(*router));
@@ -149,7 +149,7 @@ impl Auto {
                 .filter(|prefix| prefix.on_link && prefix.seconds > 0)
             {
                 let network = IpAddr::V6(prefix.network);
-                routes.push(Route {
+                routes.push(LearntRoute {
                     network,
                     prefix: prefix.length,
                     router: None,
@@ -157,7 +157,7 @@ impl Auto {
             }
             for (network, prefix, _) in advert.routes.iter().filter(|(_, _, seconds)| *seconds > 0)
             {
-                routes.push(Route {
+                routes.push(LearntRoute {
                     network: IpAddr::V6(*network),
                     prefix: *prefix,
                     router,
@@ -165,7 +165,7 @@ impl Auto {
             }
             if advert.seconds > 0 {
                 let network = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-                routes.push(Route {
+                routes.push(LearntRoute {
                     network,
                     prefix: 0,
                     router,

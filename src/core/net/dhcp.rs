@@ -22,7 +22,7 @@ use nom::{IResult, Parser};
 use smoltcp::time::{Duration, Instant};
 
 use super::Mac;
-use crate::outside::learnt::{Lease, Route};
+use crate::outside::learnt::{LearntRoute, Lease};
 
 /// Where servers listen.
 pub const SERVER_PORT: u16 = 67;
@@ -362,7 +362,7 @@ impl Reply {
     }
 
     /// RFC 3442: if there are classless routes, the router option counts for nothing.
-    fn routes(&self) -> Vec<Route> {
+    fn routes(&self) -> Vec<LearntRoute> {
         if let Some((_, routes)) = self
             .options
             .get(&option::ROUTES)
@@ -372,7 +372,7 @@ impl Reply {
             return routes.into_iter().take(ROUTES_MAX).collect();
         }
         let routers = self.addresses(option::ROUTERS);
-        let default = routers.first().copied().map(Route::default4);
+        let default = routers.first().copied().map(LearntRoute::default4);
         default.into_iter().collect()
     }
 
@@ -470,14 +470,14 @@ fn collect<'a>(mut input: &'a [u8], options: &mut BTreeMap<u8, Vec<u8>>) -> IRes
 }
 
 /// RFC 3442: the prefix length, as many bytes of the network as it needs, the router.
-fn route(input: &[u8]) -> IResult<&[u8], Route> {
+fn route(input: &[u8]) -> IResult<&[u8], LearntRoute> {
     let (input, prefix) = nom::combinator::verify(be_u8, |prefix| *prefix <= 32).parse(input)?;
     let (input, significant) = take(usize::from(prefix).div_ceil(8)).parse(input)?;
     let (input, router) = be_u32(input)?;
     let mut network = [0; 4];
     network[..significant.len()].copy_from_slice(significant);
     let router = Ipv4Addr::from(router);
-    let route = Route {
+    let route = LearntRoute {
         network: IpAddr::V4(Ipv4Addr::from(network)),
         prefix,
         // Unspecified means on the link itself.
@@ -631,7 +631,7 @@ mod tests {
         assert_eq!(lease.time, [Ipv4Addr::new(10, 0, 0, 3)]);
         assert_eq!(lease.wireserver, Some(Ipv4Addr::new(168, 63, 129, 16)));
         assert_eq!(lease.routers, [SERVER]);
-        assert_eq!(lease.routes, [Route::default4(SERVER)]);
+        assert_eq!(lease.routes, [LearntRoute::default4(SERVER)]);
         assert_eq!(lease.options.get(&26), Some(&vec![0x05, 0xaa]));
     }
 
@@ -643,7 +643,7 @@ mod tests {
         // The rest of the third route is in a second piece of the option.
         options.extend([121, 3, 0, 0, 1, 255]);
         let lease = leased(&options);
-        let told = |network: [u8; 4], prefix, router: Option<[u8; 4]>| Route {
+        let told = |network: [u8; 4], prefix, router: Option<[u8; 4]>| LearntRoute {
             network: IpAddr::from(network),
             prefix,
             router: router.map(IpAddr::from),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::machine::cmdline::Cmdline;
-use crate::outside::learnt::Route;
+use crate::outside::learnt::LearntRoute;
 
 /// Most `ip=` arguments read.
 const FIXED_MAX: usize = 8;
@@ -78,13 +78,13 @@ impl Fixed {
     }
 
     /// Its routes: the network on the link, and the default route.
-    pub fn routes(&self) -> Vec<Route> {
-        let mut routes = Vec::from([Route {
+    pub fn routes(&self) -> Vec<LearntRoute> {
+        let mut routes = Vec::from([LearntRoute {
             network: self.address,
             prefix: self.prefix,
             router: None,
         }]);
-        routes.extend(self.router.map(|router| Route {
+        routes.extend(self.router.map(|router| LearntRoute {
             network: match router {
                 IpAddr::V4(_) => IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED),
                 IpAddr::V6(_) => IpAddr::V6(core::net::Ipv6Addr::UNSPECIFIED),

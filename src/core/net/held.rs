@@ -14,7 +14,7 @@ use super::dhcp::{self, LIST_ENTRIES_MAX, ROUTES_MAX};
 use super::names;
 use super::route::Routes;
 use crate::machine::{Files, Link};
-use crate::outside::learnt::{Learnt, Lease, Route};
+use crate::outside::learnt::{Learnt, LearntRoute, Lease};
 
 /// An address that the kernel has on an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn learnt(files: &dyn Files, links: &[Link], held: &[Held]) -> Vec<Learnt> {
     let all = links.filter_map(|link| {
         let held = held.iter().filter(|held| held.index == link.index);
         let addresses: Vec<(IpAddr, u8)> = held.map(|held| (held.address, held.prefix)).collect();
-        let routes: Vec<Route> = main_routes(&routes, &link.name);
+        let routes: Vec<LearntRoute> = main_routes(&routes, &link.name);
         let lease = lease(files, link).or_else(|| {
             let asked = kernels.starts_with("#PROTO: DHCP") && routes.iter().any(is_default);
             asked.then(|| of_kernel(&kernels, &addresses, &routes))?
@@ -62,7 +62,7 @@ pub fn learnt(files: &dyn Files, links: &[Link], held: &[Held]) -> Vec<Learnt> {
     all
 }
 
-fn is_default(route: &Route) -> bool {
+fn is_default(route: &LearntRoute) -> bool {
     route.prefix == 0
 }
 
@@ -137,7 +137,7 @@ impl<'a> Pairs<'a> {
 /// private ones, 224 to 254, in hexadecimal digits.
 fn of_networkd(pairs: &Pairs) -> Option<Lease> {
     let routers = pairs.addresses("ROUTER");
-    let routes: Vec<Route> = ["CLASSLESS_ROUTES", "ROUTES"]
+    let routes: Vec<LearntRoute> = ["CLASSLESS_ROUTES", "ROUTES"]
         .into_iter()
         .flat_map(|key| pairs.words(key))
         .filter_map(route)
@@ -147,7 +147,7 @@ fn of_networkd(pairs: &Pairs) -> Option<Lease> {
         routers
             .first()
             .copied()
-            .map(Route::default4)
+            .map(LearntRoute::default4)
             .into_iter()
             .collect()
     } else {
@@ -192,7 +192,7 @@ fn of_klibc(pairs: &Pairs) -> Option<Lease> {
         routes: routers
             .first()
             .copied()
-            .map(Route::default4)
+            .map(LearntRoute::default4)
             .into_iter()
             .collect(),
         routers,
@@ -209,7 +209,7 @@ fn of_klibc(pairs: &Pairs) -> Option<Lease> {
 }
 
 /// What the kernel's own client leaves: `domain` and `nameserver` as in resolv.conf(5); address and router are the kernel's.
-fn of_kernel(text: &str, addresses: &[(IpAddr, u8)], routes: &[Route]) -> Option<Lease> {
+fn of_kernel(text: &str, addresses: &[(IpAddr, u8)], routes: &[LearntRoute]) -> Option<Lease> {
     let own = addresses
         .iter()
         .find_map(|(address, prefix)| match address {
@@ -250,7 +250,7 @@ fn of_kernel(text: &str, addresses: &[(IpAddr, u8)], routes: &[Route]) -> Option
 /// ```text
 /// Iface  Destination  Gateway  Flags  RefCnt  Use  Metric  Mask  MTU  Window  IRTT     ; numbers in hexadecimal digits
 /// ```
-fn main_routes(table: &str, interface: &str) -> Vec<Route> {
+fn main_routes(table: &str, interface: &str) -> Vec<LearntRoute> {
     const UP: u32 = 1;
     // What stands there is how the number in network order looks to this machine.
     let address = |text: &str| {
@@ -272,7 +272,7 @@ fn main_routes(table: &str, interface: &str) -> Vec<Route> {
         {
             let router = (!via.is_unspecified()).then_some(IpAddr::V4(via));
             let network = IpAddr::V4(to);
-            routes.add(Route {
+            routes.add(LearntRoute {
                 network,
                 prefix,
                 router,
@@ -283,12 +283,12 @@ fn main_routes(table: &str, interface: &str) -> Vec<Route> {
 }
 
 /// `10.0.0.0/8,10.0.0.1`
-fn route(text: &str) -> Option<Route> {
+fn route(text: &str) -> Option<LearntRoute> {
     let (network, router) = text.split_once(',')?;
     let (network, prefix) = network.split_once('/')?;
     let network: Ipv4Addr = network.parse().ok()?;
     let router: Ipv4Addr = router.parse().ok()?;
-    Some(Route {
+    Some(LearntRoute {
         network: IpAddr::V4(network),
         prefix: prefix.parse().ok().filter(|prefix| *prefix <= 32)?,
         router: (!router.is_unspecified()).then_some(IpAddr::V4(router)),
@@ -424,7 +424,7 @@ mod tests {
         assert_eq!((lease.address, lease.prefix), (ip("10.0.0.5"), 24));
         assert_eq!(lease.server, Some(ip("168.63.129.16")));
         assert_eq!(lease.routers, [ip("10.0.0.1"), ip("10.0.0.2")]);
-        let to = |network: &str, prefix, router: Option<&str>| Route {
+        let to = |network: &str, prefix, router: Option<&str>| LearntRoute {
             network: network.parse().unwrap(),
             prefix,
             router: router.map(|router| router.parse().unwrap()),

@@ -25,7 +25,7 @@ use super::frame::{self, Arp, Frame};
 use super::hasten::Hasten;
 use super::neighbours::Neighbours;
 use super::route::Routes;
-use super::{Mac, Nic, Random, Way, linklocal};
+use super::{Direction, Mac, Nic, Random, linklocal};
 use crate::outside::learnt::Learnt;
 
 /// Most frames taken from a port at a time, so that a flood does not hold up the clock.
@@ -93,14 +93,14 @@ impl Lane {
         now: Instant,
         port: &mut D,
         random: &mut Random,
-        seen: &mut dyn FnMut(Way, &[u8]),
+        seen: &mut dyn FnMut(Direction, &[u8]),
     ) {
         for _ in 0..FRAMES_MAX {
             let Some((rx, _)) = port.receive(now) else {
                 break;
             };
             rx.consume(|bytes| {
-                seen(Way::In, bytes);
+                seen(Direction::In, bytes);
                 self.receive(now, bytes);
             });
         }
@@ -126,7 +126,7 @@ impl Lane {
             let Some(tx) = port.transmit(now) else {
                 break;
             };
-            seen(Way::Out, frame);
+            seen(Direction::Out, frame);
             tx.consume(frame.len(), |bytes| bytes.copy_from_slice(frame));
             self.out.pop_front();
         }

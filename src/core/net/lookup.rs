@@ -11,7 +11,7 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpAddress;
 
 use super::lane::Lane;
-use super::names::{self, Answer, Kind};
+use super::names::{self, AddressKind, Answer};
 use super::{NAMES_MAX, Net, Wires, span};
 use crate::outside::{Failure, Network};
 
@@ -32,7 +32,7 @@ const ANSWER_BYTES_MAX: usize = 1500;
 struct Question {
     lane: usize,
     handle: SocketHandle,
-    kind: Kind,
+    kind: AddressKind,
     id: u16,
     bytes: Vec<u8>,
     next: Instant,
@@ -59,7 +59,7 @@ impl<W: Wires> Net<W> {
         if let Some(known) = self.known.get(&host.to_ascii_lowercase()) {
             return Ok(known.clone());
         }
-        if names::question(0, host, Kind::A).is_none() {
+        if names::question(0, host, AddressKind::A).is_none() {
             return Err(Failure {
                 again: false,
                 found: format!("{host:?}, which is no host name"),

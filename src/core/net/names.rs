@@ -34,7 +34,7 @@ const CNAME: u16 = 5;
 /// Which addresses are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
-pub enum Kind {
+pub enum AddressKind {
     /// IPv4.
     A = 1,
     /// IPv6.
@@ -55,7 +55,7 @@ pub enum Answer {
 }
 
 /// The question for the addresses of `name`. `None` if that is no name.
-pub fn question(id: u16, name: &str, kind: Kind) -> Option<Vec<u8>> {
+pub fn question(id: u16, name: &str, kind: AddressKind) -> Option<Vec<u8>> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return None;
@@ -78,7 +78,7 @@ pub fn question(id: u16, name: &str, kind: Kind) -> Option<Vec<u8>> {
 }
 
 /// Reads the answer to [`question`]. `None` if it is not one: other id, other question, broken.
-pub fn answer(message: &[u8], id: u16, wanted: &str, kind: Kind) -> Option<Answer> {
+pub fn answer(message: &[u8], id: u16, wanted: &str, kind: AddressKind) -> Option<Answer> {
     let (input, header) = header(message).ok()?;
     let is_reply = header.flags & 0x8000 != 0;
     if header.id != id || !is_reply || header.questions != 1 {
@@ -107,7 +107,7 @@ pub fn answer(message: &[u8], id: u16, wanted: &str, kind: Kind) -> Option<Answe
 }
 
 /// The addresses of `wanted`, through its aliases.
-fn follow(records: &[Record], wanted: &str, kind: Kind) -> Vec<IpAddr> {
+fn follow(records: &[Record], wanted: &str, kind: AddressKind) -> Vec<IpAddr> {
     let mut name = wanted;
     for _ in 0..=ALIASES_MAX {
         let of_name = |record: &&Record| record.name.eq_ignore_ascii_case(name);
@@ -247,16 +247,16 @@ struct Record {
 }
 
 impl Record {
-    fn address(&self, kind: Kind) -> Option<IpAddr> {
+    fn address(&self, kind: AddressKind) -> Option<IpAddr> {
         if self.kind != kind as u16 {
             return None;
         }
         match kind {
-            Kind::A => {
+            AddressKind::A => {
                 let bytes = <[u8; 4]>::try_from(self.data.as_slice()).ok()?;
                 Some(IpAddr::V4(Ipv4Addr::from(bytes)))
             }
-            Kind::Aaaa => {
+            AddressKind::Aaaa => {
                 let bytes = <[u8; 16]>::try_from(self.data.as_slice()).ok()?;
                 Some(IpAddr::V6(Ipv6Addr::from(bytes)))
             }
@@ -373,7 +373,7 @@ mod tests {
 
     /// An answer for `a.bc`: an alias to `d.bc` (compressed), and its address.
     fn sample(flags: [u8; 2]) -> Vec<u8> {
-        let mut message = question(7, "a.bc", Kind::A).unwrap();
+        let mut message = question(7, "a.bc", AddressKind::A).unwrap();
         message[2..4].copy_from_slice(&flags);
         message[7] = 2;
         // a.bc is at 12, bc at 14.
@@ -385,14 +385,14 @@ mod tests {
 
     #[test]
     fn an_alias_is_followed() {
-        let found = answer(&sample([0x81, 0x80]), 7, "A.bc", Kind::A);
+        let found = answer(&sample([0x81, 0x80]), 7, "A.bc", AddressKind::A);
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
         assert_eq!(found, Some(Answer::Addresses([address].into())));
     }
 
     #[test]
     fn flags_tell_the_outcome() {
-        let of = |flags| answer(&sample(flags), 7, "a.bc", Kind::A);
+        let of = |flags| answer(&sample(flags), 7, "a.bc", AddressKind::A);
         assert_eq!(of([0x81, 0x83]), Some(Answer::NoName));
         assert_eq!(of([0x83, 0x80]), Some(Answer::Truncated));
         assert_eq!(of([0x81, 0x82]), Some(Answer::Unable(2)));
@@ -402,17 +402,17 @@ mod tests {
     #[test]
     fn answers_to_other_questions_are_nothing() {
         let sample = sample([0x81, 0x80]);
-        assert_eq!(answer(&sample, 8, "a.bc", Kind::A), None);
-        assert_eq!(answer(&sample, 7, "b.bc", Kind::A), None);
-        assert_eq!(answer(&sample, 7, "a.bc", Kind::Aaaa), None);
+        assert_eq!(answer(&sample, 8, "a.bc", AddressKind::A), None);
+        assert_eq!(answer(&sample, 7, "b.bc", AddressKind::A), None);
+        assert_eq!(answer(&sample, 7, "a.bc", AddressKind::Aaaa), None);
     }
 
     #[test]
     fn a_pointer_loop_ends() {
         let mut message = sample([0x81, 0x80]);
-        let at = question(7, "a.bc", Kind::A).unwrap().len();
+        let at = question(7, "a.bc", AddressKind::A).unwrap().len();
         message[at + 1] = at as u8;
-        assert_eq!(answer(&message, 7, "a.bc", Kind::A), None);
+        assert_eq!(answer(&message, 7, "a.bc", AddressKind::A), None);
         assert_eq!(list(&[0xc0, 0]), Vec::<String>::new());
     }
 
@@ -423,7 +423,7 @@ mod tests {
         message.truncate(end);
         message[7] = 1;
         message[end - 4..].copy_from_slice(&[1, b'a', 0xc0, 14]);
-        let found = answer(&message, 7, "a.bc", Kind::A);
+        let found = answer(&message, 7, "a.bc", AddressKind::A);
         assert_eq!(found, Some(Answer::Addresses(Vec::new())));
     }
 
@@ -431,14 +431,14 @@ mod tests {
     fn no_prefix_and_no_flipped_byte_panics() {
         let whole = sample([0x81, 0x80]);
         for length in 0..whole.len() {
-            answer(&whole[..length], 7, "a.bc", Kind::A);
+            answer(&whole[..length], 7, "a.bc", AddressKind::A);
             list(&whole[..length]);
         }
         for index in 0..whole.len() {
             for bit in 0..8 {
                 let mut broken = whole.clone();
                 broken[index] ^= 1 << bit;
-                answer(&broken, 7, "a.bc", Kind::A);
+                answer(&broken, 7, "a.bc", AddressKind::A);
                 list(&broken[12..]);
             }
         }
@@ -446,16 +446,16 @@ mod tests {
 
     #[test]
     fn questions_have_limits() {
-        assert_eq!(question(1, "", Kind::A), None);
-        assert_eq!(question(1, "a..b", Kind::A), None);
-        assert_eq!(question(1, &"a".repeat(64), Kind::A), None);
+        assert_eq!(question(1, "", AddressKind::A), None);
+        assert_eq!(question(1, "a..b", AddressKind::A), None);
+        assert_eq!(question(1, &"a".repeat(64), AddressKind::A), None);
         assert_eq!(
-            question(1, &"a.".repeat(127), Kind::A).map(|q| q.len()),
+            question(1, &"a.".repeat(127), AddressKind::A).map(|q| q.len()),
             Some(271)
         );
-        assert_eq!(question(1, &"a.".repeat(128), Kind::A), None);
+        assert_eq!(question(1, &"a.".repeat(128), AddressKind::A), None);
         assert_eq!(
-            question(1, "localhost.", Kind::A).map(|q| q.len()),
+            question(1, "localhost.", AddressKind::A).map(|q| q.len()),
             Some(27)
         );
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use smoltcp::time::Instant;
 
-use super::{Nic, Way};
+use super::{Direction, Nic};
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -36,7 +36,7 @@ pub fn head(nics: &[Nic]) -> Vec<u8> {
 }
 
 /// One frame, on the interface that was `index`th in [`head`]; the time is the machine's, since it started.
-pub fn frame(now: Instant, index: usize, way: Way, bytes: &[u8]) -> Vec<u8> {
+pub fn frame(now: Instant, index: usize, way: Direction, bytes: &[u8]) -> Vec<u8> {
     let micros = now.total_micros().max(0) as u64;
     let length = (bytes.len() as u32).to_le_bytes();
     let mut body = Vec::with_capacity(bytes.len() + 48);
@@ -48,8 +48,8 @@ pub fn frame(now: Instant, index: usize, way: Way, bytes: &[u8]) -> Vec<u8> {
     body.extend(bytes);
     pad(&mut body);
     let direction = match way {
-        Way::In => 1u32,
-        Way::Out => 2,
+        Direction::In => 1u32,
+        Direction::Out => 2,
     };
     option(&mut body, FLAGS, &direction.to_le_bytes());
     option(&mut body, 0, &[]);
@@ -96,7 +96,7 @@ mod tests {
         file.extend(frame(
             Instant::from_micros(5_000_000_001i64),
             0,
-            Way::Out,
+            Direction::Out,
             &[1, 2, 3],
         ));
         let mut kinds = Vec::new();

@@ -3,31 +3,31 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use crate::outside::learnt::Route;
+use crate::outside::learnt::LearntRoute;
 
 /// Most routes of one interface.
 pub const ROUTES_MAX: usize = 32;
 
 /// The routes of one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Routes(Vec<Route>);
+pub struct Routes(Vec<LearntRoute>);
 
 impl Routes {
     /// Adds a route, unless there is one to the same network already or there are too many.
-    pub fn add(&mut self, route: Route) {
-        let same = |old: &Route| (old.network, old.prefix) == (route.network, route.prefix);
+    pub fn add(&mut self, route: LearntRoute) {
+        let same = |old: &LearntRoute| (old.network, old.prefix) == (route.network, route.prefix);
         if self.0.len() < ROUTES_MAX && !self.0.iter().any(same) {
             self.0.push(route);
         }
     }
 
     /// Drops the routes that `gone` says yes to.
-    pub fn remove(&mut self, gone: impl Fn(&Route) -> bool) {
+    pub fn remove(&mut self, gone: impl Fn(&LearntRoute) -> bool) {
         self.0.retain(|route| !gone(route));
     }
 
     /// All routes.
-    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+    pub fn iter(&self) -> impl Iterator<Item = &LearntRoute> {
         self.0.iter()
     }
 
@@ -70,7 +70,7 @@ mod tests {
             ("fd00::", 64, None),
         ] {
             let router = router.map(ip);
-            routes.add(Route {
+            routes.add(LearntRoute {
                 network: ip(network),
                 prefix,
                 router,

@@ -16,7 +16,7 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
 
 use super::frame::{self, Arp, Datagram};
 use super::icmp6::{self, Message};
-use super::{Way, dhcp, dhcp6, names};
+use super::{Direction, dhcp, dhcp6, names};
 use crate::outside::learnt::Hardware;
 
 /// Longest first line of a request or an answer that is shown.
@@ -46,7 +46,7 @@ impl Ladder {
     }
 
     /// The rung of this frame on the interface `name`, and a line before it if it was waited for: whole lines.
-    pub fn climb(&mut self, now: Instant, name: &str, way: Way, bytes: &[u8]) -> String {
+    pub fn climb(&mut self, now: Instant, name: &str, way: Direction, bytes: &[u8]) -> String {
         let words = words(bytes);
         let (at, silence) = (self.at(now), now - self.last);
         let mut lines = String::new();
@@ -58,12 +58,12 @@ impl Ladder {
             lines = format!("{at}  {pad}   ⋮   {millis}.{tenths} ms, waiting{what}\n");
         }
         let arrow = match way {
-            Way::Out => "──►",
-            Way::In => "◄──",
+            Direction::Out => "──►",
+            Direction::In => "◄──",
         };
         lines += &format!("{at}  {name}  {arrow}  {words}\n");
-        let answered = way == Way::In && !is_bare(&words);
-        let asks = way == Way::Out && is_question(&words);
+        let answered = way == Direction::In && !is_bare(&words);
+        let asks = way == Direction::Out && is_question(&words);
         if answered || asks {
             let same = |old: &str| kind(old) == kind(&words);
             self.asked
@@ -278,11 +278,11 @@ mod tests {
         };
         let question = "eth0  ──►  ARP: who has 10.0.0.1? tell 10.0.0.5\n";
         assert_eq!(
-            climb(12_345, Way::Out, &arp.frame()),
+            climb(12_345, Direction::Out, &arp.frame()),
             format!("    12.345 ms  {question}")
         );
         assert_eq!(
-            climb(213_745, Way::Out, &arp.frame()),
+            climb(213_745, Direction::Out, &arp.frame()),
             format!(
                 "   213.745 ms         ⋮   201.4 ms, waiting on eth0 for an answer to: \
                  ARP: who has 10.0.0.1? tell 10.0.0.5\n   213.745 ms  {question}"
@@ -293,8 +293,8 @@ mod tests {
             from: ([2, 0, 0, 0, 0, 2], arp.to.1),
             to: arp.from,
         };
-        climb(214_000, Way::In, &reply.frame());
-        let idle = climb(300_000, Way::Out, &arp.frame());
+        climb(214_000, Direction::In, &reply.frame());
+        let idle = climb(300_000, Direction::Out, &arp.frame());
         assert!(
             idle.contains("86.0 ms, waiting, but not for an answer\n"),
             "{idle}"

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dhcp, Dialect, Mac, Method, Name, card};
+use super::{Cidr, Config, Device, Dhcp, Dialect, HardwareAddress, Method, Name, card};
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -40,8 +40,8 @@ fn device(reader: &mut Reader, order: u32, told: &Map, links: &[Link]) -> Option
         family(reader, told, "ipv4", 24),
         family(reader, told, "ipv6", 128),
     );
-    let mut mac: Option<Mac> = None;
-    reader.field(told, "macAddress", Field::Mac(&mut mac));
+    let mut mac: Option<HardwareAddress> = None;
+    reader.field(told, "macAddress", Field::HardwareAddress(&mut mac));
     let mac = mac?;
     if four.is_none() && six.is_none() {
         return None;

@@ -3,18 +3,18 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Mac, Name};
+use super::{HardwareAddress, Name};
 use crate::machine::Link;
 
 /// The name of the interface that has a hardware address. Of several it is the one that stands for the others: on Hyper-V
 /// that is netvsc's.
-pub(super) fn name(links: &[Link], mac: &Mac) -> Option<Name> {
+pub(super) fn name(links: &[Link], mac: &HardwareAddress) -> Option<Name> {
     let link = with(links, mac).min_by_key(|link| link.driver.as_deref() != Some("hv_netvsc"))?;
     Name::interface(&link.name)
 }
 
 /// The driver that a hardware address is matched with: netvsc's if it has the address, else that of the only interface with it.
-pub(super) fn driver<'a>(links: &'a [Link], mac: &Mac) -> Option<&'a str> {
+pub(super) fn driver<'a>(links: &'a [Link], mac: &HardwareAddress) -> Option<&'a str> {
     let drivers = with(links, mac).map(|link| link.driver.as_deref());
     let drivers: Vec<Option<&str>> = drivers.collect();
     match drivers.as_slice() {
@@ -71,8 +71,8 @@ pub(super) fn parts(mut name: &str) -> Vec<(String, Option<u64>)> {
 }
 
 /// The interfaces that have a hardware address.
-fn with<'a>(links: &'a [Link], mac: &Mac) -> impl Iterator<Item = &'a Link> {
-    own(links).filter(move |link| link.mac.map(Mac::of).as_ref() == Some(mac))
+fn with<'a>(links: &'a [Link], mac: &HardwareAddress) -> impl Iterator<Item = &'a Link> {
+    own(links).filter(move |link| link.mac.map(HardwareAddress::of).as_ref() == Some(mac))
 }
 
 /// The interfaces that a cloud knows of: neither the loopback, nor made of others, nor the fast half of a card (a virtual function

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dialect, Mac, Name, Route, card};
+use super::{Cidr, Config, Device, Dialect, HardwareAddress, Name, Route, card};
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -46,8 +46,8 @@ pub fn config(document: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>
 
 fn device(reader: &mut Reader, told: &Map, links: &[Link]) -> Option<Device> {
     let mut mac = None;
-    reader.field(told, "mac", Field::Mac(&mut mac));
-    let mac: Mac = mac?;
+    reader.field(told, "mac", Field::HardwareAddress(&mut mac));
+    let mac: HardwareAddress = mac?;
     let Some(name) = card::name(links, &mac) else {
         reader.warn("an interface of this machine", mac.as_str().into());
         return None;

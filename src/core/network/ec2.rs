@@ -12,7 +12,8 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::field::Reader;
 use super::{
-    Cidr, Config, Device, Dhcp, Dialect, Mac, Method, Name, PolicyRule, Route, card, prefix,
+    Cidr, Config, Device, Dhcp, Dialect, HardwareAddress, Method, Name, PolicyRule, Route, card,
+    prefix,
 };
 use crate::machine::Link;
 use crate::value::{Map, Value};
@@ -25,7 +26,7 @@ const TABLE_FIRST: u32 = 100;
 
 /// An interface that both the cloud and this machine know.
 struct Card<'a> {
-    mac: Mac,
+    mac: HardwareAddress,
     name: Name,
     told: &'a Map,
     place: (u32, u32),
@@ -90,7 +91,7 @@ fn configured(meta_data: &Map, links: &[Link], extent: Extent) -> (Option<Config
 
 impl<'a> Card<'a> {
     fn new(reader: &mut Reader, links: &[Link], key: &str, told: &'a Map) -> Option<Card<'a>> {
-        let mac = Mac::new(key)?;
+        let mac = HardwareAddress::new(key)?;
         let name = card::name(links, &mac)?;
         let place = reader.enter(mac.as_str());
         let mut number = |key| match told.get(key).map(|number| (number, number.to_text())) {

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::{
-    Cidr, Config, Device, Kind, Mac, Method, NETWORK_DEVICES_MAX, NETWORK_ELEMENTS_MAX,
-    NETWORK_WARNINGS_MAX, Name, Parameter, PolicyRule, Route, everywhere,
+    Cidr, Config, Device, DeviceKind, HardwareAddress, Method, NETWORK_DEVICES_MAX,
+    NETWORK_ELEMENTS_MAX, NETWORK_WARNINGS_MAX, Name, Parameter, PolicyRule, Route, everywhere,
 };
 use crate::text::mistyped;
 use crate::value::{Map, Value, quote};
@@ -82,7 +82,7 @@ pub(super) enum Field<'a> {
     Name(&'a mut Option<Name>),
     /// A name that the kernel takes.
     Interface(&'a mut Option<Name>),
-    Mac(&'a mut Option<Mac>),
+    HardwareAddress(&'a mut Option<HardwareAddress>),
     Address(&'a mut Option<IpAddr>),
     /// An address or a network; the prefix of a single address is not written.
     Network(&'a mut Option<Cidr>),
@@ -204,7 +204,10 @@ impl Reader {
             Field::Name(to) => ("a name", set(to, Name::new(text))),
             Field::Choice(to) => ("a name", set(to, Name::new(&text.to_lowercase()))),
             Field::Interface(to) => ("the name of an interface", set(to, Name::interface(text))),
-            Field::Mac(to) => ("a hardware address in quotes", set(to, Mac::new(text))),
+            Field::HardwareAddress(to) => (
+                "a hardware address in quotes",
+                set(to, HardwareAddress::new(text)),
+            ),
             Field::Address(to) => ("an IP address", set(to, text.parse().ok())),
             Field::Network(to) => ("an IP address or network", set(to, Cidr::parse(text))),
             Field::Names(to) => return self.each(value, "a name", to, Name::new),
@@ -350,7 +353,10 @@ impl Reader {
 
     /// Adds a device; one that has the name of another takes its place.
     pub(super) fn add(&mut self, config: &mut Config, device: Device) {
-        if matches!(device.kind, Kind::Vlan(None, _) | Kind::Vlan(_, None)) {
+        if matches!(
+            device.kind,
+            DeviceKind::Vlan(None, _) | DeviceKind::Vlan(_, None)
+        ) {
             return self.warn("a VLAN's number and link", "one without".to_owned());
         }
         let devices = &mut config.devices;
@@ -462,7 +468,7 @@ impl Field<'_> {
                 return from.as_ref().map(|name| name.as_str().into());
             }
             Field::Choice(from) => return from.as_ref().map(choice),
-            Field::Mac(from) => return from.as_ref().map(|mac| mac.as_str().into()),
+            Field::HardwareAddress(from) => return from.as_ref().map(|mac| mac.as_str().into()),
             Field::Address(from) => return from.map(|address| address.to_string().into()),
             Field::Network(from) => return from.as_ref().map(Cidr::short),
             Field::Parameters(from, table, one) => {

@@ -108,7 +108,11 @@ fn finish(reader: &mut Reader, config: &mut Config, stanza: Option<Stanza>) {
 
 fn take(reader: &mut Reader, device: &mut Device, options: &Map, how: (&str, &str)) {
     let mut gateway = None;
-    reader.field(options, "hwaddress", Field::Mac(&mut device.mac));
+    reader.field(
+        options,
+        "hwaddress",
+        Field::HardwareAddress(&mut device.mac),
+    );
     reader.field(options, "gateway", Field::Address(&mut gateway));
     reader.field(options, "mtu", Field::Number(&mut device.mtu));
     reader.field(

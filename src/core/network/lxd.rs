@@ -2,7 +2,7 @@
 //!
 //! Source: cloud-init's behaviour: DHCP on the first card, or on the one that such an instance has where none is seen.
 
-use super::{Config, Device, Dhcp, Dialect, Mac, Method, Name, card};
+use super::{Config, Device, Dhcp, Dialect, HardwareAddress, Method, Name, card};
 use crate::machine::Link;
 
 /// DHCP on the first card, in version 2, by its address: in the real root its name may be another. In version 1, by the usual
@@ -17,7 +17,7 @@ pub fn config(links: &[Link], virt: &str, arch: &str) -> Option<Config> {
     let link = card::first(links);
     let name = Name::interface(link.map_or(usual, |link| &link.name))?;
     // Version 1 has no card of an address that keeps its name.
-    let mac = link.and_then(|link| link.mac).map(Mac::of);
+    let mac = link.and_then(|link| link.mac).map(HardwareAddress::of);
     let dialect = match mac {
         Some(_) => Dialect::Version2,
         None => Dialect::Interfaces,

@@ -10,7 +10,9 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dialect, Mac, Name, Route, card, everywhere, prefix};
+use super::{
+    Cidr, Config, Device, Dialect, HardwareAddress, Name, Route, card, everywhere, prefix,
+};
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -33,10 +35,10 @@ pub fn document(context: &Map, links: &[Link]) -> (Option<Value>, Vec<Warning>) 
         let (Some(mac), Some(name)) = (link.mac, Name::interface(&link.name)) else {
             continue;
         };
-        let variables = Variables::of(context, &Mac::of(mac), &link.name);
+        let variables = Variables::of(context, &HardwareAddress::of(mac), &link.name);
         let place = reader.enter(&variables.name);
         let mut device = Device::named(name);
-        device.mac = Some(Mac::of(mac));
+        device.mac = Some(HardwareAddress::of(mac));
         variables.fill(&mut reader, &mut device, mac);
         for (key, router) in variables.routers(&mut reader) {
             routers.push((link.name.as_str().into(), key, router));
@@ -81,7 +83,7 @@ struct Variables<'a> {
 }
 
 impl<'a> Variables<'a> {
-    fn of(context: &'a Map, mac: &Mac, system: &str) -> Variables<'a> {
+    fn of(context: &'a Map, mac: &HardwareAddress, system: &str) -> Variables<'a> {
         let is_it = |(name, value): (&'a str, &'a Value)| {
             let name = name.strip_suffix("_MAC").filter(|name| !name.is_empty())?;
             let same = value.as_text()?.eq_ignore_ascii_case(mac.as_str());

@@ -17,7 +17,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::field::Reader;
-use super::{Mac, NETWORK_ELEMENTS_MAX, card, version1};
+use super::{HardwareAddress, NETWORK_ELEMENTS_MAX, card, version1};
 use crate::machine::Link;
 use crate::text::quote;
 use crate::value::{Map, Value};
@@ -154,7 +154,7 @@ fn named<'a>(reader: &mut Reader, told: Option<&'a Value>, machine: &[Link]) -> 
 }
 
 fn card_name(link: &Map, machine: &[Link]) -> Option<String> {
-    let mac = Mac::new(link.get("ethernet_mac_address")?.as_text()?)?;
+    let mac = HardwareAddress::new(link.get("ethernet_mac_address")?.as_text()?)?;
     let name = card::name(machine, &mac)?;
     Some(name.as_str().to_owned())
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dhcp, Dialect, Mac, Method, card};
+use super::{Cidr, Config, Device, Dhcp, Dialect, HardwareAddress, Method, card};
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -34,8 +34,8 @@ pub fn config(vnics: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
 }
 
 fn device(reader: &mut Reader, told: &Map, links: &[Link], first: bool) -> Option<Device> {
-    let mut mac: Option<Mac> = None;
-    reader.field(told, "macAddr", Field::Mac(&mut mac));
+    let mut mac: Option<HardwareAddress> = None;
+    reader.field(told, "macAddr", Field::HardwareAddress(&mut mac));
     let mac = mac?;
     let Some(name) = card::name(links, &mac) else {
         reader.warn("an interface of this machine", mac.as_str().into());

@@ -6,7 +6,7 @@
 use alloc::string::String;
 
 use super::field::{Field, Reader};
-use super::{Cidr, Mac, card, version1};
+use super::{Cidr, HardwareAddress, card, version1};
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -38,8 +38,8 @@ pub(super) fn element(
     key: &'static str,
     links: &[Link],
 ) -> Option<Map> {
-    let mut mac: Option<Mac> = None;
-    reader.field(told, key, Field::Mac(&mut mac));
+    let mut mac: Option<HardwareAddress> = None;
+    reader.field(told, key, Field::HardwareAddress(&mut mac));
     let Some(mac) = mac else {
         if told.get(key).is_none_or(Value::is_null) {
             reader.warn("a hardware address", String::from("none"));
@@ -104,7 +104,7 @@ fn rename(reader: &mut Reader, element: &mut Map, links: &[Link]) -> bool {
     if text("type") != Some("physical") {
         return true;
     }
-    let mac = text("mac_address").and_then(Mac::new);
+    let mac = text("mac_address").and_then(HardwareAddress::new);
     let name = mac.as_ref().and_then(|mac| card::name(links, mac));
     match (name, text("name")) {
         (Some(name), _) => drop(element.insert("name", name.as_str())),

@@ -23,7 +23,7 @@ use core::fmt::{Display, Write};
 use core::net::IpAddr;
 
 use super::field::written;
-use super::{Config, Device, Dialect, Kind, Method, Name, Overrides, version2};
+use super::{Config, Device, DeviceKind, Dialect, Method, Name, Overrides, version2};
 use crate::plan::{Mode, Plan, RunPath};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -328,14 +328,14 @@ impl Device {
     /// Its members, if it is a bond or a bridge.
     fn members(&self) -> &[Name] {
         match &self.kind {
-            Kind::Bond(members) | Kind::Bridge(members) => &members.names,
-            Kind::Card | Kind::Vlan(..) => &[],
+            DeviceKind::Bond(members) | DeviceKind::Bridge(members) => &members.names,
+            DeviceKind::Card | DeviceKind::Vlan(..) => &[],
         }
     }
 
     /// A parameter, if it is a bond or a bridge that has it.
     fn parameter(&self, name: &str) -> Option<&Value> {
-        let (Kind::Bond(members) | Kind::Bridge(members)) = &self.kind else {
+        let (DeviceKind::Bond(members) | DeviceKind::Bridge(members)) = &self.kind else {
             return None;
         };
         let mut parameters = members.parameters.iter();
@@ -381,7 +381,7 @@ impl Device {
     }
 
     fn is_loopback(&self) -> bool {
-        self.kind == Kind::Card && self.label().as_str() == "lo"
+        self.kind == DeviceKind::Card && self.label().as_str() == "lo"
     }
 }
 

@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dhcp, Dialect, Mac, Method, Name, Route, card, prefix};
+use super::{
+    Cidr, Config, Device, Dhcp, Dialect, HardwareAddress, Method, Name, Route, card, prefix,
+};
 use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -31,7 +33,7 @@ pub fn config(
         return (None, reader.warnings);
     };
     // The original knows what the card is called in the real root.
-    let mut device = Device::found(link.mac.map(Mac::of), name);
+    let mut device = Device::found(link.mac.map(HardwareAddress::of), name);
     for address in addresses {
         take(&mut reader, &mut device, address, leased);
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::field::{Field, Reader};
-use super::{Cidr, Config, Device, Dhcp, Dialect, Mac, Method, Name, Route};
+use super::{Cidr, Config, Device, Dhcp, Dialect, HardwareAddress, Method, Name, Route};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -53,10 +53,11 @@ fn device(
     routes: &[Route],
     led: &mut [bool; 2],
 ) -> Option<Device> {
-    let (mut name, mut mac, mut mtu): (Option<Name>, Option<Mac>, _) = (None, None, None);
+    let (mut name, mut mac, mut mtu): (Option<Name>, Option<HardwareAddress>, _) =
+        (None, None, None);
     let mut gateways: Vec<IpAddr> = Vec::new();
     reader.field(told, "interface", Field::Interface(&mut name));
-    reader.field(told, "mac", Field::Mac(&mut mac));
+    reader.field(told, "mac", Field::HardwareAddress(&mut mac));
     reader.field(told, "mtu", Field::Number(&mut mtu));
     reader.field(told, "gateways", Field::Addresses(&mut gateways));
     let Some(name) = name else {

@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use super::field::{Field, Pass, Reader, written};
 use super::physical::typed;
 use super::{
-    Cidr, Config, Device, Dhcp, Dialect, Dns, Kind, Members, Method, Name, Route, everywhere,
+    Cidr, Config, Device, DeviceKind, Dhcp, Dialect, Dns, Members, Method, Name, Route, everywhere,
 };
 use crate::value::{Map, Value};
 
@@ -70,20 +70,20 @@ const ROUTE: &[&str] = &["type", "id", "destination", "network", "netmask", "pre
 
 /// What a device is told beside its subnets.
 fn fields(device: &mut Device, pass: &mut Pass) {
-    pass.field("mac_address", Field::Mac(&mut device.mac));
+    pass.field("mac_address", Field::HardwareAddress(&mut device.mac));
     pass.field("mtu", Field::Number(&mut device.mtu));
     pass.field("accept-ra", Field::Flag(&mut device.accept_ra));
     pass.field("optional", Field::Flag(&mut device.optional));
     pass.field("keep_configuration", Field::Flag(&mut device.critical));
     pass.field("wakeonlan", Field::Flag(&mut device.wake_on_lan));
     let (key, members, table) = match &mut device.kind {
-        Kind::Bond(bond) => ("bond_interfaces", bond, BOND),
-        Kind::Bridge(bridge) => ("bridge_interfaces", bridge, BRIDGE),
-        Kind::Vlan(id, link) => {
+        DeviceKind::Bond(bond) => ("bond_interfaces", bond, BOND),
+        DeviceKind::Bridge(bridge) => ("bridge_interfaces", bridge, BRIDGE),
+        DeviceKind::Vlan(id, link) => {
             pass.field("vlan_id", Field::Number(id));
             return pass.field("vlan_link", Field::Name(link));
         }
-        Kind::Card => {
+        DeviceKind::Card => {
             let driver = &mut device.driver;
             return pass.group("params", &mut |pass| {
                 pass.field("driver", Field::Name(driver))
@@ -135,10 +135,10 @@ pub(super) fn read(reader: &mut Reader, elements: &Value) -> Config {
 
 fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map) {
     let kind = match kind {
-        "physical" | "loopback" | "infiniband" => Kind::Card,
-        "bond" => Kind::Bond(Members::default()),
-        "bridge" => Kind::Bridge(Members::default()),
-        "vlan" => Kind::Vlan(None, None),
+        "physical" | "loopback" | "infiniband" => DeviceKind::Card,
+        "bond" => DeviceKind::Bond(Members::default()),
+        "bridge" => DeviceKind::Bridge(Members::default()),
+        "vlan" => DeviceKind::Vlan(None, None),
         other => return reader.refuse("a type of version 1", &other.into()),
     };
     let mut name = None;
@@ -151,7 +151,7 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
     device.kind = kind;
     let also = ["type", "name", "subnets", "config_id"];
     reader.fields(told, &also, &mut |pass| fields(&mut device, pass));
-    if device.kind == Kind::Card {
+    if device.kind == DeviceKind::Card {
         let mac = device.mac.take();
         device.recognised_by(mac);
     }
@@ -288,11 +288,11 @@ fn element(dialect: Dialect, device: &mut Device) -> Value {
     let name = device.set_name.as_ref().unwrap_or(&device.name).as_str();
     let name = Value::from(name);
     let kind = match &device.kind {
-        Kind::Card if name.as_text() == Some("lo") => "loopback",
-        Kind::Card => "physical",
-        Kind::Bond(_) => "bond",
-        Kind::Bridge(_) => "bridge",
-        Kind::Vlan(..) => "vlan",
+        DeviceKind::Card if name.as_text() == Some("lo") => "loopback",
+        DeviceKind::Card => "physical",
+        DeviceKind::Bond(_) => "bond",
+        DeviceKind::Bridge(_) => "bridge",
+        DeviceKind::Vlan(..) => "vlan",
     };
     let mut subnets = subnets(dialect, device);
     if dialect == Dialect::Interfaces {

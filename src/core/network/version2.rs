@@ -3,29 +3,29 @@
 use alloc::vec::Vec;
 
 use super::field::{Field, Pass, Reader, written};
-use super::{Config, Device, Dialect, Dns, Kind, Members, Name, Overrides, Route, version1};
+use super::{Config, Device, DeviceKind, Dialect, Dns, Members, Name, Overrides, Route, version1};
 use crate::value::{Map, Value};
 
 /// The sections, each behind those whose devices it speaks of.
 pub(super) const SECTIONS: [&str; 4] = ["ethernets", "bonds", "bridges", "vlans"];
 
 /// What stands in a section.
-fn kind(section: &str) -> Kind {
+fn kind(section: &str) -> DeviceKind {
     match section {
-        "bonds" => Kind::Bond(Members::default()),
-        "bridges" => Kind::Bridge(Members::default()),
-        "vlans" => Kind::Vlan(None, None),
-        _ => Kind::Card,
+        "bonds" => DeviceKind::Bond(Members::default()),
+        "bridges" => DeviceKind::Bridge(Members::default()),
+        "vlans" => DeviceKind::Vlan(None, None),
+        _ => DeviceKind::Card,
     }
 }
 
 /// The section of a device.
-fn section(kind: &Kind) -> &'static str {
+fn section(kind: &DeviceKind) -> &'static str {
     match kind {
-        Kind::Card => "ethernets",
-        Kind::Bond(_) => "bonds",
-        Kind::Bridge(_) => "bridges",
-        Kind::Vlan(..) => "vlans",
+        DeviceKind::Card => "ethernets",
+        DeviceKind::Bond(_) => "bonds",
+        DeviceKind::Bridge(_) => "bridges",
+        DeviceKind::Vlan(..) => "vlans",
     }
 }
 
@@ -49,23 +49,23 @@ pub(super) fn fields(device: &mut Device, pass: &mut Pass) {
         pass.field("addresses", Field::Addresses(&mut device.dns.servers));
         pass.field("search", Field::Names(&mut device.dns.search));
     });
-    if device.kind == Kind::Card {
+    if device.kind == DeviceKind::Card {
         pass.group("match", &mut |pass| {
-            pass.field("macaddress", Field::Mac(&mut device.mac));
+            pass.field("macaddress", Field::HardwareAddress(&mut device.mac));
             pass.field("name", Field::Name(&mut device.match_name));
             pass.field("driver", Field::Name(&mut device.driver));
         });
     } else {
-        pass.field("macaddress", Field::Mac(&mut device.mac));
+        pass.field("macaddress", Field::HardwareAddress(&mut device.mac));
     }
     let (members, table) = match &mut device.kind {
-        Kind::Bond(members) => (members, version1::BOND),
-        Kind::Bridge(members) => (members, version1::BRIDGE),
-        Kind::Vlan(id, link) => {
+        DeviceKind::Bond(members) => (members, version1::BOND),
+        DeviceKind::Bridge(members) => (members, version1::BRIDGE),
+        DeviceKind::Vlan(id, link) => {
             pass.field("id", Field::Number(id));
             return pass.field("link", Field::Name(link));
         }
-        Kind::Card => return,
+        DeviceKind::Card => return,
     };
     pass.field("interfaces", Field::Names(&mut members.names));
     let parameters = Field::Parameters(&mut members.parameters, table, false);
@@ -112,7 +112,13 @@ pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
     config
 }
 
-fn read_device(reader: &mut Reader, config: &mut Config, kind: Kind, id: &Value, told: &Value) {
+fn read_device(
+    reader: &mut Reader,
+    config: &mut Config,
+    kind: DeviceKind,
+    id: &Value,
+    told: &Value,
+) {
     let Some(name) = id.to_text().as_deref().and_then(Name::new) else {
         return reader.refuse("the name of a device", id);
     };

@@ -23,7 +23,7 @@ pub struct Learnt {
     /// Its addresses, with the lengths of their prefixes.
     pub addresses: Vec<(IpAddr, u8)>,
     /// The routes.
-    pub routes: Vec<Route>,
+    pub routes: Vec<LearntRoute>,
     /// The name servers.
     pub names: Vec<IpAddr>,
     /// The domains in which short names are looked for.
@@ -36,7 +36,7 @@ pub struct Learnt {
 
 /// A network and the way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
+pub struct LearntRoute {
     /// The network; bits after the prefix do not count.
     pub network: IpAddr,
     /// Its prefix length in bits.
@@ -59,7 +59,7 @@ pub struct Lease {
     /// The routers (option 3), best first, whether or not there are classless routes.
     pub routers: Vec<Ipv4Addr>,
     /// The routes that follow: those of option 121 if it is there (RFC 3442), else a default route by the first router.
-    pub routes: Vec<Route>,
+    pub routes: Vec<LearntRoute>,
     /// Name servers (option 6).
     pub names: Vec<Ipv4Addr>,
     /// Time servers (option 42).
@@ -102,7 +102,7 @@ impl fmt::Display for Hardware {
     }
 }
 
-impl Route {
+impl LearntRoute {
     /// True if `address` is in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address) {
@@ -113,8 +113,8 @@ impl Route {
     }
 
     /// The way to everywhere else in IPv4.
-    pub fn default4(router: Ipv4Addr) -> Route {
-        Route {
+    pub fn default4(router: Ipv4Addr) -> LearntRoute {
+        LearntRoute {
             network: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             prefix: 0,
             router: Some(IpAddr::V4(router)),
@@ -164,7 +164,7 @@ fn texts(texts: impl Iterator<Item = String>) -> Vec<Value> {
     texts.map(Value::from).collect()
 }
 
-fn route(route: &Route) -> Value {
+fn route(route: &LearntRoute) -> Value {
     let mut map = Map::new();
     // What was learnt may be an address of the network.
     let to = Cidr::new(route.network, route.prefix).map(|to| format!("{}", to.network()));

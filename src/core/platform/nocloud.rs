@@ -17,7 +17,7 @@ use crate::digest;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents, Instance, InstanceId, Source, Told};
 use crate::machine::Kind;
-use crate::machine::cmdline::nocloud::{Arguments, Mode};
+use crate::machine::cmdline::nocloud::{Arguments, DsMode};
 use crate::machine::smbios::{Dmi, Field};
 use crate::machine::volume::Volume;
 use crate::network;
@@ -448,7 +448,7 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         meta_data.insert("instance-id", derived(&documents));
     }
     if !meta_data.contains("dsmode") {
-        meta_data.insert("dsmode", Mode::Net.as_str());
+        meta_data.insert("dsmode", DsMode::Net.as_str());
     }
     if let Some(url) = seedfrom {
         // Everybody may read the tree.

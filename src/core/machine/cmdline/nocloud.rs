@@ -12,19 +12,19 @@ use nom::{IResult, Parser};
 
 /// When the seed may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum DsMode {
     /// Before the network.
     Local,
     /// With the network.
     Net,
 }
 
-impl Mode {
+impl DsMode {
     /// The original's word for it, a value of `dsmode`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Mode::Local => "local",
-            Mode::Net => "net",
+            DsMode::Local => "local",
+            DsMode::Net => "net",
         }
     }
 }
@@ -64,16 +64,16 @@ impl Arguments {
     }
 
     /// The mode that the seed's address or the name implies, where no `dsmode` says it; none for an unknown address.
-    pub fn implied_mode(&self) -> Option<Mode> {
+    pub fn implied_mode(&self) -> Option<DsMode> {
         let net = ["http://", "https://", "ftp://", "ftps://"];
         let local = ["file://", "/"];
         let begins = |seed: &str, with: &[&str]| with.iter().any(|prefix| seed.starts_with(prefix));
         match self.get("seedfrom").filter(|seed| !seed.is_empty()) {
-            Some(seed) if begins(seed, &net) => Some(Mode::Net),
-            Some(seed) if begins(seed, &local) => Some(Mode::Local),
+            Some(seed) if begins(seed, &net) => Some(DsMode::Net),
+            Some(seed) if begins(seed, &local) => Some(DsMode::Local),
             Some(_) => None,
-            None if self.net => Some(Mode::Net),
-            None => Some(Mode::Local),
+            None if self.net => Some(DsMode::Net),
+            None => Some(DsMode::Local),
         }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
             None => key.clone(),
         };
         let items: Vec<String> = arguments.items.iter().map(item).collect();
-        let mode = arguments.implied_mode().map_or("-", Mode::as_str);
+        let mode = arguments.implied_mode().map_or("-", DsMode::as_str);
         Some(format!("{} {mode} {}", arguments.net, items.join(",")))
     }
 

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 
 /// A block of a device.
 #[derive(Clone, Copy, Debug)]
-pub struct Bytes<'a>(pub &'a [u8]);
+pub struct Blocks<'a>(pub &'a [u8]);
 
-impl<'a> Bytes<'a> {
-    /// Bytes from an offset on.
+impl<'a> Blocks<'a> {
+    /// Blocks from an offset on.
     pub fn slice(self, offset: usize, length: usize) -> Option<&'a [u8]> {
         self.0.get(offset..)?.get(..length)
     }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::bytes::Bytes;
+use super::bytes::Blocks;
 use super::superblock::Superblock;
 use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
 
@@ -18,9 +18,9 @@ const ROOT: u64 = 2;
 const EXTENT_DEPTH_MAX: u16 = 5;
 /// Most nodes of a tree of extents read for one file.
 const EXTENT_NODES_MAX: usize = 4096;
-/// Bytes of the first version's inode; what follows in a longer one is optional.
+/// Blocks of the first version's inode; what follows in a longer one is optional.
 const INODE_BYTES: usize = 128;
-/// Bytes of an inode that hold the map of its blocks.
+/// Blocks of an inode that hold the map of its blocks.
 const MAP_BYTES: usize = 60;
 
 const COMPAT_JOURNAL: u32 = 0x4;
@@ -42,8 +42,8 @@ const FLAG_EXTENTS: u32 = 0x8_0000;
 const FLAG_INLINE: u32 = 0x1000_0000;
 
 /// Magic at 56, features at 92, 96 and 100, UUID at 104, label of 16 bytes at 120. A journal of its own is no file system.
-pub fn superblock(_: &dyn Disk, head: Bytes) -> Option<Superblock> {
-    let block = Bytes(head.slice(SUPERBLOCK_AT, SUPERBLOCK_BYTES)?);
+pub fn superblock(_: &dyn Disk, head: Blocks) -> Option<Superblock> {
+    let block = Blocks(head.slice(SUPERBLOCK_AT, SUPERBLOCK_BYTES)?);
     block.has(56, &[0x53, 0xef]).then_some(())?;
     let (compat, incompat, ro_compat) = (block.u32(92)?, block.u32(96)?, block.u32(100)?);
     let kind = if incompat & INCOMPAT_JOURNAL_DEVICE != 0 {
@@ -86,7 +86,7 @@ pub struct Ext<'a> {
 /// ```
 pub fn open(disk: &dyn Disk) -> Result<Ext<'_>, Damage> {
     let block = read(disk, SUPERBLOCK_AT as u64, SUPERBLOCK_BYTES)?;
-    let block = Bytes(&block);
+    let block = Blocks(&block);
     let number = |offset| u64::from(block.u32(offset).unwrap_or_default());
     let short = |offset| u64::from(block.u16(offset).unwrap_or_default());
     let incompat = block.u32(96).unwrap_or_default();
@@ -207,7 +207,7 @@ impl Ext<'_> {
             self.descriptor_at(group),
             self.descriptor_bytes as usize,
         )?;
-        let descriptor = Bytes(&descriptor);
+        let descriptor = Blocks(&descriptor);
         let low = u64::from(descriptor.u32(8).unwrap_or_default());
         let high = match self.descriptor_bytes {
             64.. => u64::from(descriptor.u32(40).unwrap_or_default()),
@@ -216,7 +216,7 @@ impl Ext<'_> {
         let table = (high << 32 | low).saturating_mul(self.block_bytes as u64);
         let at = table.saturating_add(index * self.inode_bytes);
         let bytes = read(self.disk, at, self.inode_bytes as usize)?;
-        let bytes = Bytes(&bytes);
+        let bytes = Blocks(&bytes);
         let flags = bytes.u32(32).unwrap_or_default();
         let inline = (flags & FLAG_INLINE != 0).then(|| inline(bytes).unwrap_or_default());
         Ok(Inode {
@@ -283,7 +283,7 @@ impl Ext<'_> {
         let mut logical = 0;
         for index in 0..15_usize {
             let level = index.saturating_sub(11) as u32;
-            let number = Bytes(map).u32(index * 4).unwrap_or_default();
+            let number = Blocks(map).u32(index * 4).unwrap_or_default();
             logical = self.indirect(number, level, logical, blocks, runs)?;
             if logical >= blocks {
                 return Ok(());
@@ -321,7 +321,7 @@ impl Ext<'_> {
             if logical >= blocks {
                 break;
             }
-            let number = Bytes(pointer).u32(0).unwrap_or_default();
+            let number = Blocks(pointer).u32(0).unwrap_or_default();
             logical = self.indirect(number, level - 1, logical, blocks, runs)?;
         }
         Ok(logical)
@@ -345,7 +345,7 @@ impl Ext<'_> {
                 Some(number) => self.block(number)?,
                 None => map.to_vec(),
             };
-            let header = Bytes(&node);
+            let header = Blocks(&node);
             let own = header.u16(6).unwrap_or(u16::MAX);
             let fits = own <= EXTENT_DEPTH_MAX && depth.is_none_or(|depth| depth == own);
             if !header.has(0, &[0x0a, 0xf3]) || !fits {
@@ -353,7 +353,7 @@ impl Ext<'_> {
             }
             let count = usize::from(header.u16(2).unwrap_or_default());
             let entries = node.get(12..).unwrap_or_default().chunks_exact(12);
-            let entries = entries.take(count).map(Bytes);
+            let entries = entries.take(count).map(Blocks);
             if own == 0 {
                 for run in entries
                     .filter_map(extent)
@@ -385,7 +385,7 @@ impl Ext<'_> {
 }
 
 /// The first block of the file below an index, and where its node is.
-fn child(entry: Bytes) -> Option<(u64, u64)> {
+fn child(entry: Blocks) -> Option<(u64, u64)> {
     let number = u64::from(entry.u16(8)?) << 32 | u64::from(entry.u32(4)?);
     Some((u64::from(entry.u32(0)?), number))
 }
@@ -396,7 +396,7 @@ fn child(entry: Bytes) -> Option<(u64, u64)> {
 /// inode     = 128OCTET extra-length(2) *OCTET %x00.00.02.EA *attribute
 /// attribute = name-length index offset(2) inode(4) length(4) hash(4) name      ; padded to four; index 7 is "system."
 /// ```
-fn inline(inode: Bytes<'_>) -> Option<&[u8]> {
+fn inline(inode: Blocks<'_>) -> Option<&[u8]> {
     const SYSTEM: u8 = 7;
     let magic = INODE_BYTES + usize::from(inode.u16(INODE_BYTES)?);
     inode.has(magic, &[0, 0, 2, 0xea]).then_some(())?;
@@ -415,7 +415,7 @@ fn inline(inode: Bytes<'_>) -> Option<&[u8]> {
 }
 
 /// A run that is written; length 0 and lengths above 32768 are not.
-fn extent(entry: Bytes) -> Option<Run> {
+fn extent(entry: Blocks) -> Option<Run> {
     let length = entry.u16(4)?;
     (1..=32768).contains(&length).then_some(Run {
         logical: u64::from(entry.u32(0)?),
@@ -473,13 +473,13 @@ impl Ext<'_> {
     /// The entries of one block of a directory.
     fn collect(&self, block: &[u8], entries: &mut Vec<Entry>) -> Result<(), Damage> {
         let mut rest = block;
-        while let Some(length) = Bytes(rest).u16(4).map(usize::from) {
-            let start = u64::from(Bytes(rest).u32(0).unwrap_or_default());
-            let name_length = usize::from(Bytes(rest).u8(6).unwrap_or_default());
-            let name = Bytes(rest).slice(8, name_length).unwrap_or_default();
+        while let Some(length) = Blocks(rest).u16(4).map(usize::from) {
+            let start = u64::from(Blocks(rest).u32(0).unwrap_or_default());
+            let name_length = usize::from(Blocks(rest).u8(6).unwrap_or_default());
+            let name = Blocks(rest).slice(8, name_length).unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
             if start != 0 && !matches!(name.as_str(), "" | "." | "..") {
-                let kind = self.kind(Bytes(rest).u8(7), start)?;
+                let kind = self.kind(Blocks(rest).u8(7), start)?;
                 let node = Node {
                     kind,
                     start,

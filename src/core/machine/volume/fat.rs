@@ -4,17 +4,17 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::bytes::{self, Bytes};
+use super::bytes::{self, Blocks};
 use super::superblock::{Superblock, some};
 use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
 
-/// Bytes of a directory's entry.
+/// Blocks of a directory's entry.
 const ENTRY_BYTES: usize = 32;
 /// Most clusters with 12-bit and with 16-bit entries (3.5); with 32-bit ones 28 bits count.
 const FAT12_CLUSTERS_MAX: u64 = 4084;
 const FAT16_CLUSTERS_MAX: u64 = 65524;
 const FAT32_CLUSTERS_MAX: u64 = 0x0fff_fff6;
-/// Bytes of the table read at once.
+/// Blocks of the table read at once.
 const WINDOW_BYTES: usize = 1024;
 /// How far the root directory is searched for the label; it is the first entry wherever a tool made the volume.
 const LABEL_SEARCH_BYTES_MAX: usize = 1 << 16;
@@ -53,7 +53,7 @@ pub struct Fat<'a> {
 /// ```text
 /// 0 jump   11 bytes per sector (2)   13 sectors per cluster   14 reserved sectors (2)   16 tables   21 medium
 /// ```
-fn is_boot_sector(boot: Bytes) -> bool {
+fn is_boot_sector(boot: Blocks) -> bool {
     let names = [
         (0x36, &b"FAT"[..]),
         (0x36, b"MSDOS"),
@@ -77,7 +77,7 @@ impl<'a> Fat<'a> {
     /// 17 entries of the root (2)   19 sectors (2), else 32 (4)   22 sectors per table (2), else 36 (4)
     /// 44 first cluster of the root (4)
     /// ```
-    fn new(disk: &'a dyn Disk, boot: Bytes) -> Option<Fat<'a>> {
+    fn new(disk: &'a dyn Disk, boot: Blocks) -> Option<Fat<'a>> {
         is_boot_sector(boot).then_some(())?;
         let short = |offset| boot.u16(offset).map(u64::from);
         let long = |offset| boot.u32(offset).map(u64::from);
@@ -164,21 +164,21 @@ impl Window {
     fn u32(&mut self, disk: &dyn Disk, at: u64) -> Result<u32, Damage> {
         let inside = at.checked_sub(self.at).and_then(|offset| {
             let offset = usize::try_from(offset).ok()?;
-            Bytes(&self.bytes).u32(offset)
+            Blocks(&self.bytes).u32(offset)
         });
         if let Some(number) = inside {
             return Ok(number);
         }
         self.at = at;
         self.bytes = some(disk, at, WINDOW_BYTES);
-        Bytes(&self.bytes)
+        Blocks(&self.bytes)
             .u32(0)
             .ok_or_else(|| Damage::new("a table of clusters", format!("the device's end at {at}")))
     }
 }
 
 /// Both labels and the serial number: at 43 and 39, with FAT32 at 71 and 67, if the byte before them says so.
-pub fn superblock(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
+pub fn superblock(disk: &dyn Disk, head: Blocks) -> Option<Superblock> {
     let fat = Fat::new(disk, head)?;
     let extension = match fat.width {
         Width::Fat32 => 66,
@@ -200,12 +200,12 @@ pub fn superblock(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
 }
 
 /// The entries of a directory in use, up to the first that never was.
-fn used(content: &[u8]) -> impl Iterator<Item = Bytes<'_>> {
+fn used(content: &[u8]) -> impl Iterator<Item = Blocks<'_>> {
     content
         .chunks_exact(ENTRY_BYTES)
         .take_while(|entry| entry.first() != Some(&0))
         .filter(|entry| entry.first() != Some(&0xe5))
-        .map(Bytes)
+        .map(Blocks)
 }
 
 /// Section 6.1: the entry with the label's attribute and no cluster.
@@ -232,7 +232,7 @@ fn root_label(content: &[u8]) -> String {
 /// Opens a volume.
 pub fn open(disk: &dyn Disk) -> Result<Fat<'_>, Damage> {
     let boot = read(disk, 0, 512)?;
-    Fat::new(disk, Bytes(&boot)).ok_or_else(|| Damage::new("a FAT boot sector", "another"))
+    Fat::new(disk, Blocks(&boot)).ok_or_else(|| Damage::new("a FAT boot sector", "another"))
 }
 
 impl Tree for Fat<'_> {
@@ -292,7 +292,7 @@ impl Tree for Fat<'_> {
 
 impl Fat<'_> {
     /// Section 6: attributes at 11, first cluster at 26 and (FAT32) 20, length at 28.
-    fn node(&self, entry: Bytes) -> Node {
+    fn node(&self, entry: Blocks) -> Node {
         let low = u64::from(entry.u16(26).unwrap_or_default());
         let high = match self.width {
             Width::Fat32 => u64::from(entry.u16(20).unwrap_or_default()),
@@ -312,7 +312,7 @@ impl Fat<'_> {
 }
 
 /// Section 6.2: `NAME    EXT`; two bits of byte 12 say that either is in small letters.
-fn short_name(entry: Bytes) -> String {
+fn short_name(entry: Blocks) -> String {
     let case = entry.u8(12).unwrap_or_default();
     let part = |offset: usize, length: usize, small: bool| -> String {
         let bytes = entry.slice(offset, length).unwrap_or_default();
@@ -348,7 +348,7 @@ struct LongName {
 }
 
 impl LongName {
-    fn add(&mut self, entry: Bytes) {
+    fn add(&mut self, entry: Blocks) {
         let order = entry.u8(0).unwrap_or_default();
         let checksum = entry.u8(13).unwrap_or_default();
         if order & 0x40 != 0 {
@@ -379,7 +379,7 @@ impl LongName {
     }
 
     /// The name, if all its pieces are there and it belongs to this entry.
-    fn of(self, entry: Bytes) -> Option<String> {
+    fn of(self, entry: Blocks) -> Option<String> {
         let short = entry.slice(0, 11)?;
         let sum = short
             .iter()

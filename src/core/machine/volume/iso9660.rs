@@ -10,7 +10,7 @@ use nom::combinator::verify;
 use nom::number::complete::{le_u8, le_u32};
 use nom::{IResult, multi::length_data};
 
-use super::bytes::{self, Bytes};
+use super::bytes::{self, Blocks};
 use super::superblock::{Superblock, some};
 use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
 
@@ -36,15 +36,16 @@ struct Descriptors {
 /// last.
 fn descriptors(disk: &dyn Disk) -> Option<Descriptors> {
     let first = some(disk, DESCRIPTORS_AT, SECTOR_BYTES);
-    Bytes(&first).has(1, b"CD001").then_some(())?;
+    Blocks(&first).has(1, b"CD001").then_some(())?;
     let all = some(disk, DESCRIPTORS_AT, SECTOR_BYTES * DESCRIPTORS_MAX);
     let sectors = || {
-        let sound = |sector: &&[u8]| Bytes(sector).has(1, b"CD001") && sector.first() != Some(&255);
+        let sound =
+            |sector: &&[u8]| Blocks(sector).has(1, b"CD001") && sector.first() != Some(&255);
         all.chunks_exact(SECTOR_BYTES).take_while(sound)
     };
     let primary = sectors().find(|sector| sector.first() == Some(&1))?;
     let joliet = sectors().find(|sector| {
-        let escape = Bytes(sector).slice(88, 3);
+        let escape = Blocks(sector).slice(88, 3);
         sector.first() == Some(&2) && escape.is_some_and(|escape| JOLIET.contains(&escape))
     });
     Some(Descriptors {
@@ -54,9 +55,9 @@ fn descriptors(disk: &dyn Disk) -> Option<Descriptors> {
 }
 
 /// Label and date: ECMA-119 8.4.7, 8.4.26, 8.4.27.
-pub fn superblock(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
+pub fn superblock(disk: &dyn Disk, _: Blocks) -> Option<Superblock> {
     let descriptors = descriptors(disk)?;
-    let primary = Bytes(&descriptors.primary);
+    let primary = Blocks(&descriptors.primary);
     let uuid = date(primary, 830).or_else(|| date(primary, 813));
     Some(Superblock {
         kind: "iso9660",
@@ -67,7 +68,7 @@ pub fn superblock(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
 }
 
 /// A date of 16 digits as blkid makes a UUID of it; none if all digits are zero.
-fn date(descriptor: Bytes, offset: usize) -> Option<String> {
+fn date(descriptor: Blocks, offset: usize) -> Option<String> {
     let digits = descriptor.slice(offset, 16)?;
     let zone = descriptor.u8(offset + 16)?;
     if zone == 0 && digits.iter().all(|digit| *digit == b'0') {
@@ -95,13 +96,13 @@ fn date(descriptor: Bytes, offset: usize) -> Option<String> {
 /// The label: Joliet's, which keeps every character but only sixteen of them; where the primary one begins alike and is
 /// longer, the rest comes from there.
 fn label(descriptors: &Descriptors) -> String {
-    let primary = Bytes(&descriptors.primary)
+    let primary = Blocks(&descriptors.primary)
         .slice(40, 32)
         .unwrap_or_default();
     let Some(joliet) = &descriptors.joliet else {
         return bytes::text(primary);
     };
-    let joliet = Bytes(joliet).slice(40, 32).unwrap_or_default();
+    let joliet = Blocks(joliet).slice(40, 32).unwrap_or_default();
     let units: Vec<u16> = bytes::units(joliet).collect();
     let same = |(unit, byte): (&u16, &u8)| *unit == u16::from(*byte) || *byte == b'_';
     let mut merged = units.clone();
@@ -150,14 +151,14 @@ fn with_root<'a>(
     descriptor: &[u8],
     names: Names,
 ) -> Result<Iso9660<'a>, Damage> {
-    let block_bytes = Bytes(descriptor).u16(128).unwrap_or_default();
+    let block_bytes = Blocks(descriptor).u16(128).unwrap_or_default();
     if !matches!(block_bytes, 512 | 1024 | 2048) {
         return Err(Damage::new(
             "blocks of 512, 1024 or 2048 bytes",
             format!("{block_bytes}"),
         ));
     }
-    let root = Bytes(descriptor).slice(156, 34).unwrap_or_default();
+    let root = Blocks(descriptor).slice(156, 34).unwrap_or_default();
     let (_, root) =
         record(root).map_err(|_| Damage::new("a record of the root directory", "none"))?;
     Ok(Iso9660 {
@@ -174,8 +175,8 @@ fn rock_ridge(volume: &Iso9660) -> Result<Option<usize>, Damage> {
     let area = record(&block)
         .map(|(_, own)| own.system_use)
         .unwrap_or_default();
-    let marked = Bytes(area).has(0, b"SP\x07\x01\xbe\xef");
-    Ok(Bytes(area).u8(6).filter(|_| marked).map(usize::from))
+    let marked = Blocks(area).has(0, b"SP\x07\x01\xbe\xef");
+    Ok(Blocks(area).u8(6).filter(|_| marked).map(usize::from))
 }
 
 /// A record of a directory.
@@ -277,7 +278,7 @@ impl Iso9660<'_> {
         for _ in 0..=CONTINUATIONS_MAX {
             let mut next = None;
             for entry in system_use(&area) {
-                let number = |offset| Bytes(entry).u32(offset).unwrap_or_default();
+                let number = |offset| Blocks(entry).u32(offset).unwrap_or_default();
                 match entry.get(..2) {
                     Some(b"NM") if name.len() < NAME_BYTES_MAX => {
                         name.extend_from_slice(entry.get(5..).unwrap_or_default());
@@ -302,7 +303,7 @@ impl Iso9660<'_> {
 fn system_use(area: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = area;
     core::iter::from_fn(move || {
-        let length = usize::from(Bytes(rest).u8(2)?);
+        let length = usize::from(Blocks(rest).u8(2)?);
         let entry = rest.get(..length).filter(|entry| entry.len() >= 4)?;
         rest = rest.get(length..).unwrap_or_default();
         (!entry.starts_with(b"ST")).then_some(entry)

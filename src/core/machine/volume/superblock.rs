@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::bytes::{self, Bytes};
+use super::bytes::{self, Blocks};
 use super::{Disk, ext, fat, iso9660, udf};
 
-/// Bytes read from the start of a device.
+/// Blocks read from the start of a device.
 const HEAD_BYTES: usize = 4096;
 /// Where the superblock of btrfs is, and how much of it matters.
 const BTRFS_AT: u64 = 65536;
@@ -30,7 +30,7 @@ pub struct Superblock {
 }
 
 /// Looks for one kind of superblock, given the device and the bytes it begins with.
-type Reader = fn(&dyn Disk, Bytes) -> Option<Superblock>;
+type Reader = fn(&dyn Disk, Blocks) -> Option<Superblock>;
 
 /// Every kind, in the order in which they are looked for; true for those that may stand beside another, as on an image
 /// that boots from disks and from CDs.
@@ -52,7 +52,7 @@ pub fn read(disk: &dyn Disk) -> Option<Superblock> {
     let head = some(disk, 0, HEAD_BYTES);
     let mut found = READERS
         .iter()
-        .filter_map(|(reader, tolerant)| Some((reader(disk, Bytes(&head))?, *tolerant)));
+        .filter_map(|(reader, tolerant)| Some((reader(disk, Blocks(&head))?, *tolerant)));
     let (first, mut tolerant) = found.next()?;
     if disk.bytes() <= FLOPPY_BYTES {
         return Some(first);
@@ -65,7 +65,7 @@ pub fn read(disk: &dyn Disk) -> Option<Superblock> {
     (alone || tolerant).then_some(first)
 }
 
-/// Bytes of a disk, fewer where it ends.
+/// Blocks of a disk, fewer where it ends.
 pub fn some(disk: &dyn Disk, offset: u64, length: usize) -> Vec<u8> {
     let left = disk.bytes().saturating_sub(offset);
     let length = usize::try_from(left).unwrap_or(length).min(length);
@@ -73,7 +73,7 @@ pub fn some(disk: &dyn Disk, offset: u64, length: usize) -> Vec<u8> {
 }
 
 /// XFS, xfs_sb(5): `XFSB` at 0, UUID at 32, label of 12 bytes at 108. The magic numbers are in network order.
-fn xfs(_: &dyn Disk, head: Bytes) -> Option<Superblock> {
+fn xfs(_: &dyn Disk, head: Blocks) -> Option<Superblock> {
     head.has(0, b"XFSB").then(|| Superblock {
         kind: "xfs",
         label: head.text(108, 12),
@@ -84,9 +84,9 @@ fn xfs(_: &dyn Disk, head: Bytes) -> Option<Superblock> {
 
 /// Btrfs, on-disk format: at 64 KiB a checksum of 32 bytes, UUID, address, flags, and at 64 `_BHRfS_M`; label of 256
 /// bytes at 299.
-fn btrfs(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
+fn btrfs(disk: &dyn Disk, _: Blocks) -> Option<Superblock> {
     let block = some(disk, BTRFS_AT, BTRFS_BYTES);
-    let block = Bytes(&block);
+    let block = Blocks(&block);
     block.has(64, b"_BHRfS_M").then(|| Superblock {
         kind: "btrfs",
         label: block.text(299, 256),
@@ -96,7 +96,7 @@ fn btrfs(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
 }
 
 /// Swap space, mkswap(8): version, last page, UUID and a label of 16 bytes from 1024 on; a signature ends the first page.
-fn swap(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
+fn swap(disk: &dyn Disk, head: Blocks) -> Option<Superblock> {
     let known = matches!(head.u32(1024), Some(1 | 0x0100_0000)) && head.u32(1028) != Some(0);
     let signed = |page: &u64| {
         let signature = some(disk, page - 10, 10);
@@ -120,7 +120,7 @@ fn ntfs_size(byte: u8, unit: u64) -> Option<u64> {
 
 /// NTFS: `NTFS    ` at 3, sector size at 11, cluster at 13, the file table's cluster at 48, its records' size at 64, a serial
 /// number of eight bytes at 72. Record 3 describes the volume; its attribute 96 is the label, UTF-16, little-endian.
-fn ntfs(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
+fn ntfs(disk: &dyn Disk, head: Blocks) -> Option<Superblock> {
     head.has(3, b"NTFS    ").then_some(())?;
     let sector = u64::from(head.u16(11)?);
     let cluster = match head.u8(13)? {
@@ -133,14 +133,14 @@ fn ntfs(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
     let bytes = some(disk, at, usize::try_from(record).ok()?.min(HEAD_BYTES));
     Some(Superblock {
         kind: "ntfs",
-        label: ntfs_label(Bytes(&bytes)).unwrap_or_default(),
+        label: ntfs_label(Blocks(&bytes)).unwrap_or_default(),
         uuid: format!("{:016X}", head.u64(72)?),
         ..Superblock::default()
     })
 }
 
 /// `FILE`, the offset of the first attribute at 20; each attribute is type, length, … and at 16 and 20 its value.
-fn ntfs_label(record: Bytes) -> Option<String> {
+fn ntfs_label(record: Blocks) -> Option<String> {
     const VOLUME_NAME: u32 = 0x60;
     const END: u32 = 0xffff_ffff;
     record.has(0, b"FILE").then_some(())?;
@@ -164,7 +164,7 @@ fn ntfs_label(record: Bytes) -> Option<String> {
 
 /// exFAT 3.1 and 7.3: `EXFAT   ` at 3, the first cluster's sector at 88, the root's cluster at 96, a serial number at 100,
 /// the logarithms of sector and cluster at 108 and 109; in the root, an entry 131 with length and UTF-16.
-fn exfat(disk: &dyn Disk, head: Bytes) -> Option<Superblock> {
+fn exfat(disk: &dyn Disk, head: Blocks) -> Option<Superblock> {
     const LABEL: u8 = 0x83;
     const LABEL_UNITS_MAX: usize = 11;
     head.has(3, b"EXFAT   ").then_some(())?;

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::bytes::{self, Bytes};
+use super::bytes::{self, Blocks};
 use super::superblock::{Superblock, some};
 use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
 
@@ -17,7 +17,7 @@ const ANCHOR: u64 = 256;
 const SECTOR_BYTES: [u64; 4] = [512, 1024, 2048, 4096];
 /// Most descriptors looked at behind the anchor.
 const DESCRIPTORS_MAX: u64 = 64;
-/// Bytes of a descriptor.
+/// Blocks of a descriptor.
 const DESCRIPTOR_BYTES: usize = 512;
 
 /// Tags of descriptors (ECMA-167 3/7.2.1).
@@ -39,7 +39,7 @@ const MAPS_MAX: usize = 16;
 const EXTENTS_MAX: usize = 4096;
 
 /// The logical volume's name is the label; the UUID is made of the volume set's name.
-pub fn superblock(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
+pub fn superblock(disk: &dyn Disk, _: Blocks) -> Option<Superblock> {
     recognised(disk).then_some(())?;
     let (sector_bytes, sectors) = sequence(disk)?;
     let mut found = Superblock {
@@ -48,7 +48,7 @@ pub fn superblock(disk: &dyn Disk, _: Bytes) -> Option<Superblock> {
     };
     for sector in sectors {
         let bytes = descriptor(disk, sector_bytes, sector);
-        let block = Bytes(&bytes);
+        let block = Blocks(&bytes);
         if is(&bytes, TAG_PRIMARY, sector) && found.uuid.is_empty() {
             found.uuid = uuid(&string(block, 72, 128));
         } else if is(&bytes, TAG_LOGICAL, sector) && found.label.is_empty() {
@@ -66,7 +66,7 @@ fn sequence(disk: &dyn Disk) -> Option<(u64, core::ops::Range<u64>)> {
         let anchor = descriptor(disk, sector_bytes, ANCHOR);
         is(&anchor, TAG_ANCHOR, ANCHOR).then_some((sector_bytes, anchor))
     })?;
-    let (length, start) = (Bytes(&anchor).u32(16)?, Bytes(&anchor).u32(20)?);
+    let (length, start) = (Blocks(&anchor).u32(16)?, Blocks(&anchor).u32(20)?);
     let count = (u64::from(length) / sector_bytes).min(DESCRIPTORS_MAX);
     Some((sector_bytes, u64::from(start)..u64::from(start) + count))
 }
@@ -94,13 +94,13 @@ fn descriptor(disk: &dyn Disk, sector_bytes: u64, sector: u64) -> alloc::vec::Ve
 
 /// ECMA-167 3/7.2: a descriptor begins with its tag, and at 12 its own sector.
 fn is(descriptor: &[u8], tag: u16, sector: u64) -> bool {
-    let block = Bytes(descriptor);
+    let block = Blocks(descriptor);
     block.u16(0) == Some(tag) && block.u32(12).map(u64::from) == Some(sector)
 }
 
 /// ECMA-167 1/7.2.12 and OSTA UDF 2.1.3: a byte for the width of characters, the characters, and in the field's last byte
 /// the length of both.
-fn string(block: Bytes, offset: usize, field: usize) -> String {
+fn string(block: Blocks, offset: usize, field: usize) -> String {
     let length = block.u8(offset + field - 1).unwrap_or_default();
     let text = block.slice(offset, field - 1).unwrap_or_default();
     let text = text.get(..usize::from(length)).unwrap_or(text);
@@ -118,7 +118,7 @@ fn characters(text: &[u8]) -> String {
 /// What blkid makes of the volume set's name: its first sixteen characters where they are hexadecimal; of the rest, the
 /// bytes as hexadecimal numbers.
 fn uuid(name: &str) -> String {
-    let bytes = Bytes(name.as_bytes());
+    let bytes = Blocks(name.as_bytes());
     let Some(first) = bytes.array::<16>(0) else {
         return String::new();
     };
@@ -156,7 +156,7 @@ fn address(block: u32, partition: u16) -> u64 {
 }
 
 /// ECMA-167 4/14.14.2: a `long_ad` at an offset; its length, and where it is.
-fn long(block: Bytes, offset: usize) -> Option<(u32, u64)> {
+fn long(block: Blocks, offset: usize) -> Option<(u32, u64)> {
     let place = address(block.u32(offset + 4)?, block.u16(offset + 8)?);
     Some((block.u32(offset)?, place))
 }
@@ -168,7 +168,7 @@ pub fn open(disk: &dyn Disk) -> Result<Udf<'_>, Damage> {
     let (mut starts, mut logical) = (Vec::new(), None);
     for sector in sectors {
         let bytes = descriptor(disk, sector_bytes, sector);
-        let block = Bytes(&bytes);
+        let block = Blocks(&bytes);
         if is(&bytes, TAG_PARTITION, sector) {
             starts.extend(block.u16(22).zip(block.u32(188)));
         } else if is(&bytes, TAG_LOGICAL, sector) {
@@ -178,7 +178,7 @@ pub fn open(disk: &dyn Disk) -> Result<Udf<'_>, Damage> {
         }
     }
     let logical = logical.ok_or_else(damaged)?;
-    let logical = Bytes(&logical);
+    let logical = Blocks(&logical);
     let block_bytes = logical.u32(212).map(|bytes| bytes as usize);
     let block_bytes = block_bytes.filter(|bytes| BLOCK_BYTES.contains(bytes));
     let mut udf = Udf {
@@ -190,16 +190,16 @@ pub fn open(disk: &dyn Disk) -> Result<Udf<'_>, Damage> {
     udf.partitions = udf.maps(logical, &starts)?;
     let (_, set) = long(logical, 248).ok_or_else(damaged)?;
     let set = udf.block(set)?;
-    if Bytes(&set).u16(0) != Some(TAG_FILE_SET) {
+    if Blocks(&set).u16(0) != Some(TAG_FILE_SET) {
         return Err(damaged());
     }
-    (_, udf.root) = long(Bytes(&set), 400).ok_or_else(damaged)?;
+    (_, udf.root) = long(Blocks(&set), 400).ok_or_else(damaged)?;
     Ok(udf)
 }
 
 impl Udf<'_> {
     /// ECMA-167 3/10.7: partition maps, `type length(1) …`; type 1 is `1 6 volume(2) number(2)`.
-    fn maps(&self, logical: Bytes, starts: &[(u16, u32)]) -> Result<Vec<u64>, Damage> {
+    fn maps(&self, logical: Blocks, starts: &[(u16, u32)]) -> Result<Vec<u64>, Damage> {
         let count = logical.u32(268).unwrap_or_default() as usize;
         let (mut at, mut partitions) = (440, Vec::new());
         for _ in 0..count.min(MAPS_MAX) {
@@ -235,7 +235,7 @@ impl Udf<'_> {
     /// ECMA-167 4/14.9 and 4/14.17: a file entry, as data or as the extents that hold them; at most `bytes_max` bytes.
     fn bytes(&self, node: &Node, bytes_max: usize) -> Result<Vec<u8>, Damage> {
         let block = self.block(node.start)?;
-        let entry = Bytes(&block);
+        let entry = Blocks(&block);
         let (attributes, data) = match entry.u16(0) {
             Some(TAG_FILE) => (168, 176),
             Some(TAG_EXTENDED_FILE) => (208, 216),
@@ -281,9 +281,9 @@ impl Udf<'_> {
         let size = if long_ones { 16 } else { 8 };
         for extent in described.chunks_exact(size).take(EXTENTS_MAX) {
             let (length, place) = if long_ones {
-                long(Bytes(extent), 0).unwrap_or_default()
+                long(Blocks(extent), 0).unwrap_or_default()
             } else {
-                let extent = Bytes(extent);
+                let extent = Blocks(extent);
                 let block = extent.u32(4).unwrap_or_default();
                 (extent.u32(0).unwrap_or_default(), address(block, partition))
             };
@@ -323,8 +323,8 @@ impl Tree for Udf<'_> {
         let bytes = self.bytes(directory, DIRECTORY_BYTES_MAX)?;
         let mut entries = Vec::new();
         let mut rest = bytes.as_slice();
-        while Bytes(rest).u16(0) == Some(TAG_IDENTIFIER) {
-            let identifier = Bytes(rest);
+        while Blocks(rest).u16(0) == Some(TAG_IDENTIFIER) {
+            let identifier = Blocks(rest);
             let Some(((kind, length), implementation)) = identifier
                 .u8(18)
                 .zip(identifier.u8(19))

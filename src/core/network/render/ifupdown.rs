@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt::{Display, Write};
 
 use super::{Column, Files, master, networkd, texts, words};
-use crate::network::{Config, Device, Kind, Method, Name, PolicyRule, Route};
+use crate::network::{Config, Device, DeviceKind, Method, Name, PolicyRule, Route};
 use crate::plan::Mode;
 
 const COLUMN: Column = Column {
@@ -21,10 +21,10 @@ const COLUMN: Column = Column {
 pub(super) fn render(files: &mut Files, mut config: Config) {
     // Members have to be there before what is made of them.
     config.devices.sort_by_key(|device| match device.kind {
-        Kind::Card => 0,
-        Kind::Bond(_) => 1,
-        Kind::Bridge(_) => 2,
-        Kind::Vlan(..) => 3,
+        DeviceKind::Card => 0,
+        DeviceKind::Bond(_) => 1,
+        DeviceKind::Bridge(_) => 2,
+        DeviceKind::Vlan(..) => 3,
     });
     let mut text = String::new();
     for device in &config.devices {
@@ -78,7 +78,7 @@ fn write(text: &mut String, device: &Device, stanzas: &[Stanza]) {
     let mac = device
         .mac
         .as_ref()
-        .filter(|_| device.kind == Kind::Card && device.set_name.is_none());
+        .filter(|_| device.kind == DeviceKind::Card && device.set_name.is_none());
     let (selected, name) = match mac {
         // The first with this address: what is made of the card has it, too.
         Some(mac) => (["mac/", mac.as_str(), "/1=", name].concat(), name),
@@ -89,7 +89,7 @@ fn write(text: &mut String, device: &Device, stanzas: &[Stanza]) {
     }
     if !device.manual {
         // What is made is never plugged in.
-        let plugged = device.kind == Kind::Card && device.optional == Some(true);
+        let plugged = device.kind == DeviceKind::Card && device.optional == Some(true);
         let when = if plugged { "allow-hotplug" } else { "auto" };
         let _ = writeln!(text, "{when} {selected}");
     }
@@ -238,29 +238,33 @@ fn relations(stanza: &mut Stanza, config: &Config, device: &Device) {
             .to_string()
     };
     if let Some(master) =
-        master(config, device).filter(|master| matches!(master.kind, Kind::Bond(_)))
+        master(config, device).filter(|master| matches!(master.kind, DeviceKind::Bond(_)))
     {
         stanza.put("bond-master", &master.name.as_str());
     }
     match &device.kind {
-        Kind::Card => {}
-        Kind::Bond(_) => stanza.put("bond-slaves", &"none"),
-        Kind::Bridge(bridge) => {
+        DeviceKind::Card => {}
+        DeviceKind::Bond(_) => stanza.put("bond-slaves", &"none"),
+        DeviceKind::Bridge(bridge) => {
             let ports: Vec<String> = bridge.names.iter().map(label).collect();
             stanza.put("bridge-ports", &ports.join(" "));
             ports_of(stanza, config, device);
         }
-        Kind::Vlan(id, link) => {
+        DeviceKind::Vlan(id, link) => {
             if let (Some(id), Some(link)) = (id, link) {
                 stanza.put("vlan-raw-device", &label(link));
                 stanza.put("vlan-id", id);
             }
         }
     }
-    if let Some(mac) = device.mac.as_ref().filter(|_| device.kind != Kind::Card) {
+    if let Some(mac) = device
+        .mac
+        .as_ref()
+        .filter(|_| device.kind != DeviceKind::Card)
+    {
         stanza.put("hwaddress", &mac.as_str());
     }
-    if device.kind == Kind::Card && device.wake_on_lan == Some(true) {
+    if device.kind == DeviceKind::Card && device.wake_on_lan == Some(true) {
         stanza.put("ethernet-wol", &"g");
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{Column, Files, Sections, master, networkd, words};
 use crate::digest::sha256;
-use crate::network::{Config, Device, Kind, Method, PolicyRule, Route};
+use crate::network::{Config, Device, DeviceKind, Method, PolicyRule, Route};
 use crate::plan::Mode;
 
 const COLUMN: Column = Column {
@@ -67,10 +67,10 @@ fn uuid(device: &Device) -> String {
 fn connection(file: &mut Sections, config: &Config, device: &Device) {
     let section = "connection";
     let kind = match device.kind {
-        Kind::Card => "ethernet",
-        Kind::Bond(_) => "bond",
-        Kind::Bridge(_) => "bridge",
-        Kind::Vlan(..) => "vlan",
+        DeviceKind::Card => "ethernet",
+        DeviceKind::Bond(_) => "bond",
+        DeviceKind::Bridge(_) => "bridge",
+        DeviceKind::Vlan(..) => "vlan",
     };
     file.put(
         section,
@@ -85,7 +85,7 @@ fn connection(file: &mut Sections, config: &Config, device: &Device) {
     }
     let found_otherwise =
         device.mac.is_some() || device.match_name.is_some() || device.driver.is_some();
-    if device.kind != Kind::Card
+    if device.kind != DeviceKind::Card
         || device.set_name.is_some() && device.mac.is_none()
         || !found_otherwise
     {
@@ -94,7 +94,7 @@ fn connection(file: &mut Sections, config: &Config, device: &Device) {
     let Some(master) = master(config, device) else {
         return;
     };
-    let bridged = matches!(master.kind, Kind::Bridge(_));
+    let bridged = matches!(master.kind, DeviceKind::Bridge(_));
     file.put(section, "master", &uuid(master));
     file.put(
         section,
@@ -110,7 +110,7 @@ fn connection(file: &mut Sections, config: &Config, device: &Device) {
 
 /// The number of a VLAN, and the connection below it.
 fn vlan(file: &mut Sections, config: &Config, device: &Device) {
-    let Kind::Vlan(Some(id), Some(link)) = &device.kind else {
+    let DeviceKind::Vlan(Some(id), Some(link)) = &device.kind else {
         return;
     };
     file.put("vlan", "id", id);
@@ -123,9 +123,9 @@ fn vlan(file: &mut Sections, config: &Config, device: &Device) {
 fn hardware(file: &mut Sections, device: &Device) {
     let mac = device.mac.as_ref().map(|mac| mac.as_str().to_uppercase());
     let (section, key) = match &device.kind {
-        Kind::Card => ("ethernet", "mac-address"),
-        Kind::Bridge(_) => ("bridge", "mac-address"),
-        Kind::Bond(_) | Kind::Vlan(..) => ("ethernet", "cloned-mac-address"),
+        DeviceKind::Card => ("ethernet", "mac-address"),
+        DeviceKind::Bridge(_) => ("bridge", "mac-address"),
+        DeviceKind::Bond(_) | DeviceKind::Vlan(..) => ("ethernet", "cloned-mac-address"),
     };
     if let Some(mac) = &mac {
         file.put(section, key, mac);
@@ -142,7 +142,7 @@ fn hardware(file: &mut Sections, device: &Device) {
             file.put("match", key, &word.as_str());
         }
     }
-    if device.kind == Kind::Card && device.wake_on_lan == Some(true) {
+    if device.kind == DeviceKind::Card && device.wake_on_lan == Some(true) {
         file.put("ethernet", "wake-on-lan", &WAKE_ON_MAGIC);
     }
 }

@@ -3,7 +3,7 @@
 //! The lexically first file that matches a device is taken, whichever folder it is in: ours stand where cloud-init's do.
 
 use super::{Column, Files, Sections, master, texts, words};
-use crate::network::{Config, Device, Kind, Method, PolicyRule, Route};
+use crate::network::{Config, Device, DeviceKind, Method, PolicyRule, Route};
 use crate::plan::Mode;
 use crate::value::Value;
 
@@ -30,7 +30,7 @@ pub(super) fn render(files: &mut Files, config: Config) {
                 "Bond" | "Bridge" => netdev.put(section, key, &text),
                 _ => network.put(section, key, &text),
             }
-            if key == "MTUBytes" && device.kind != Kind::Card {
+            if key == "MTUBytes" && device.kind != DeviceKind::Card {
                 netdev.put("NetDev", key, &text);
             }
         });
@@ -43,7 +43,7 @@ pub(super) fn render(files: &mut Files, config: Config) {
 /// Writes udev's file for a card that gets a name, or that may wake the machine.
 pub(super) fn link(files: &mut Files, device: &Device) {
     let wakes = device.wake_on_lan == Some(true);
-    if device.kind != Kind::Card || !(wakes || device.set_name.is_some()) {
+    if device.kind != DeviceKind::Card || !(wakes || device.set_name.is_some()) {
         return;
     }
     let mut link = Sections::default();
@@ -66,7 +66,10 @@ fn file(files: &mut Files, device: &Device, kind: &str, sections: &Sections) {
 /// How a device is found: a card by its permanent address, which none of what is made of it has. Without one it is found by its
 /// name, which for networkd is the one that udev gave it.
 fn matching(file: &mut Sections, device: &Device, name_key: &str) {
-    let mac = device.mac.as_ref().filter(|_| device.kind == Kind::Card);
+    let mac = device
+        .mac
+        .as_ref()
+        .filter(|_| device.kind == DeviceKind::Card);
     let renamed = device.set_name.as_ref().filter(|_| name_key == "Name");
     let name = renamed.or(device.match_name.as_ref());
     match mac {
@@ -82,23 +85,27 @@ fn matching(file: &mut Sections, device: &Device, name_key: &str) {
 /// What a device is made of, if it is made.
 fn kind(netdev: &mut Sections, device: &Device) {
     let kind = match device.kind {
-        Kind::Card => return,
-        Kind::Bond(_) => "bond",
-        Kind::Bridge(_) => "bridge",
-        Kind::Vlan(..) => "vlan",
+        DeviceKind::Card => return,
+        DeviceKind::Bond(_) => "bond",
+        DeviceKind::Bridge(_) => "bridge",
+        DeviceKind::Vlan(..) => "vlan",
     };
     netdev.put("NetDev", "Name", &device.name.as_str());
-    netdev.put("NetDev", "Kind", &kind);
+    netdev.put("NetDev", "DeviceKind", &kind);
     if let Some(mac) = &device.mac {
         netdev.put("NetDev", "MACAddress", &mac.as_str());
     }
-    if let Kind::Vlan(Some(id), _) = device.kind {
+    if let DeviceKind::Vlan(Some(id), _) = device.kind {
         netdev.put("VLAN", "Id", &id);
     }
 }
 
 fn told(network: &mut Sections, config: &Config, device: &Device) {
-    if let Some(mac) = device.mac.as_ref().filter(|_| device.kind != Kind::Card) {
+    if let Some(mac) = device
+        .mac
+        .as_ref()
+        .filter(|_| device.kind != DeviceKind::Card)
+    {
         network.put("Link", "MACAddress", &mac.as_str());
     }
     if device.manual {
@@ -123,7 +130,7 @@ fn told(network: &mut Sections, config: &Config, device: &Device) {
 /// What it is a member of, and what is made of it.
 fn relations(network: &mut Sections, config: &Config, device: &Device) {
     for vlan in &config.devices {
-        if matches!(&vlan.kind, Kind::Vlan(_, Some(link)) if *link == device.name) {
+        if matches!(&vlan.kind, DeviceKind::Vlan(_, Some(link)) if *link == device.name) {
             network.put("Network", "VLAN", &vlan.name.as_str());
         }
     }
@@ -131,7 +138,7 @@ fn relations(network: &mut Sections, config: &Config, device: &Device) {
         return;
     };
     let name = master.name.as_str();
-    if let Kind::Bond(_) = master.kind {
+    if let DeviceKind::Bond(_) = master.kind {
         network.put("Network", "Bond", &name);
         let primary = master.parameter("primary").and_then(Value::as_text);
         if primary.is_some_and(|primary| primary == device.label().as_str()) {

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::Files;
-use crate::network::{Config, Device, Dns, Kind, NETWORK_DEVICES_MAX, NETWORK_ELEMENTS_MAX, Name};
+use crate::network::{
+    Config, Device, DeviceKind, Dns, NETWORK_DEVICES_MAX, NETWORK_ELEMENTS_MAX, Name,
+};
 
 /// The same configuration with nothing outside its devices, and with all devices that it speaks of.
 pub(super) fn settle(files: &mut Files, mut config: Config) -> Config {
@@ -35,7 +37,7 @@ fn is_harmless(files: &mut Files, device: &Device) -> bool {
     let (members, link) = (
         device.members(),
         match &device.kind {
-            Kind::Vlan(_, link) => link.as_ref(),
+            DeviceKind::Vlan(_, link) => link.as_ref(),
             _ => None,
         },
     );
@@ -98,12 +100,12 @@ fn name_members(files: &mut Files, config: &mut Config) {
         new.is_some()
     };
     config.devices.retain_mut(|device| match &mut device.kind {
-        Kind::Bond(members) | Kind::Bridge(members) => {
+        DeviceKind::Bond(members) | DeviceKind::Bridge(members) => {
             members.names.retain_mut(|name| find(name, true));
             true
         }
-        Kind::Vlan(_, link) => link.as_mut().is_some_and(|link| find(link, false)),
-        Kind::Card => true,
+        DeviceKind::Vlan(_, link) => link.as_mut().is_some_and(|link| find(link, false)),
+        DeviceKind::Card => true,
     });
     for (_, name) in known.split_off(described) {
         config.devices.push(Device::named(name));
