@@ -3,7 +3,8 @@
 //!
 //! `FETCH_PATH=FOLDER cargo test --test it fetching` asks the cloud-init whose modules are in FOLDER once more, of the roots that `ROOT`
 //! names, with the same simulated services; `UPDATE=1` beside it keeps the answers. Without FOLDER nothing is asked, and what was
-//! kept is compared: a new root is compared once somebody has asked.
+//! kept is compared: a new root is compared once somebody has asked. With FOLDER, `VARIATIONS=100 cargo test --test it variations`
+//! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -11,12 +12,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, ChildStdout};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::boot::Booted;
-use cloudseed_core::instance::Instance;
+use cloudseed_core::instance::{Hostname, Instance};
 use cloudseed_core::json;
 use cloudseed_core::url::Url;
 use cloudseed_core::value::{Map, Value};
@@ -29,14 +30,18 @@ use crate::cloud::settings::{DEFAULT, Settings};
 use crate::differential::original;
 use crate::fixture::{Fixture, chosen, roots, updating};
 use crate::network::{python, said};
-use crate::roots::booted;
+use crate::roots::{boot_of, booted};
 
 /// What is compared.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 15] = [
     "instance-id",
     "hostname",
+    "local-hostname",
     "keys",
     "cloud-id",
+    "cloud-name",
+    "platform",
+    "subplatform",
     "region",
     "zone",
     "user-data",
@@ -45,6 +50,9 @@ const FIELDS: [&str; 11] = [
     "network",
     "meta-data",
 ];
+
+/// Longest answer that the original is given, in bytes: it would take what is without end.
+const LONGEST: u64 = 1 << 24;
 
 fn manifest(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -75,6 +83,10 @@ impl Simulated {
     /// The addresses of a host.
     fn addresses(&self, host: &str) -> Vec<IpAddr> {
         let host = host.split("%25").next().unwrap_or(host);
+        // Only machines of that cloud know it, and ours asks the address.
+        if host == "metadata.google.internal" {
+            return self.settings.listen.iter().map(SocketAddr::ip).collect();
+        }
         match (host.parse(), self.settings.names.get(host)) {
             (Ok(address), _) => vec![address],
             (_, Some(Name::Addresses(addresses))) => addresses.clone(),
@@ -114,6 +126,7 @@ impl Simulated {
         }
         match self.service.answer(&request) {
             None => error("timeout"),
+            Some(reply) if reply.length() > LONGEST => error("too long for this test"),
             Some(reply) => {
                 let mut bytes = Vec::new();
                 while (bytes.len() as u64) < reply.length() {
@@ -139,6 +152,9 @@ fn lease(booted: &Booted) -> Value {
         lease.insert("fixed-address", address.split('/').next());
         lease.insert("dhcp-server-identifier", told(card, "server"));
         lease.insert("domain-name", told(card, "domain"));
+        if let Some(wireserver) = told(card, "wireserver") {
+            lease.insert("unknown-245", wireserver);
+        }
         let routes = card.get("routes").and_then(Value::as_list);
         let default = |route: &&Value| route.get("to") == Some(&"0.0.0.0/0".into());
         let router = routes.and_then(|routes| routes.iter().find(default)?.get("via"));
@@ -183,34 +199,56 @@ fn spoken(bytes: &[u8]) -> Option<Value> {
     Some(Map::from_iter(answer).into())
 }
 
-/// The original at work on one root.
-fn oracle(path: &Path, platform: &str, fixture: &Fixture, lease: &Value) -> Child {
-    python("fetching.py", path)
-        .arg(platform)
-        .args([fixture.machine(), fixture.beside("scratch")])
-        .arg(json::write(lease))
-        .env("PYTHONPYCACHEPREFIX", original().join("pycache"))
-        .current_dir("/")
-        .spawn()
-        .unwrap()
+/// The original at work.
+struct Oracle {
+    child: Child,
+    asks: BufReader<ChildStdout>,
 }
 
-/// What the original makes of a root.
-fn asked(path: &Path, platform: &str, name: &str, lease: &Value) -> Value {
-    let fixture = Fixture::new(name);
-    let mut simulated = Simulated::new(&fixture.cloud().unwrap());
-    let mut child = oracle(path, platform, &fixture, lease);
-    let mut answers = child.stdin.take().unwrap();
-    let mut result = None;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let line = json::read(line.unwrap().as_bytes()).unwrap();
-        match line.get("result") {
-            Some(found) => result = Some(found.clone()),
-            None => writeln!(answers, "{}", json::write(&simulated.answer(&line))).unwrap(),
+impl Oracle {
+    fn start(path: &Path) -> Oracle {
+        let mut child = python("fetching.py", path)
+            .env("PYTHONPYCACHEPREFIX", original().join("pycache"))
+            .current_dir("/")
+            .spawn()
+            .unwrap();
+        let asks = BufReader::new(child.stdout.take().unwrap());
+        Oracle { child, asks }
+    }
+
+    fn tell(&mut self, value: &Value) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{}", json::write(value)).unwrap();
+    }
+
+    /// What the original makes of a root.
+    fn asked(&mut self, platform: &str, fixture: &Fixture, cloud: &Path, lease: Value) -> Value {
+        let mut simulated = Simulated::new(cloud);
+        let path = |path: PathBuf| Value::from(path.display().to_string());
+        let machine = [
+            ("platform", platform.into()),
+            ("machine", path(fixture.machine())),
+            ("scratch", path(fixture.beside("scratch"))),
+            ("lease", lease),
+        ];
+        self.tell(&Map::from_iter(machine).into());
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.asks.read_line(&mut line).unwrap(), 0, "{platform}");
+            let line = json::read(line.as_bytes()).unwrap();
+            if let Some(result) = line.get("result") {
+                return result.clone();
+            }
+            self.tell(&simulated.answer(&line));
         }
     }
-    child.wait().unwrap();
-    result.unwrap_or_else(|| panic!("{name}: the oracle ended without a result"))
+}
+
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
 }
 
 /// What our boot found, in the same words; nothing if it found nothing.
@@ -232,7 +270,10 @@ pub fn found(booted: &Booted) -> Option<(String, Map)> {
         ("instance-id", fact("instance_id")),
         ("hostname", hostname.into()),
         ("keys", fact("public_ssh_keys")),
+        ("local-hostname", fact("local_hostname")),
         ("cloud-id", fact("cloud_id")),
+        ("cloud-name", fact("cloud_name")),
+        ("platform", fact("platform")),
         ("subplatform", fact("subplatform")),
         ("region", fact("region")),
         ("zone", fact("availability_zone")),
@@ -263,6 +304,11 @@ fn plain(field: &str, value: &Value) -> Value {
         // What is no map is no configuration.
         ("network", Value::Map(_)) => unmarked(value),
         ("network", _) => Value::Null,
+        // The place of a service is told in other words, and by many datasources not at all.
+        ("subplatform", Value::Text(text)) if is_service(text) => {
+            let kind = text.split(' ').next().filter(|kind| *kind != "unknown");
+            Value::from(kind.unwrap_or("metadata"))
+        }
         (_, value) => unmarked(value),
     }
 }
@@ -304,6 +350,42 @@ fn deviations() -> BTreeSet<(String, String)> {
     .collect()
 }
 
+fn is_service(subplatform: &str) -> bool {
+    subplatform.contains("http") || matches!(subplatform, "unknown" | "imds (IMDS)")
+}
+
+/// A card of ours is recognised by its address and keeps the name that the real root gives it; the original goes by the name, or
+/// gives the card a new one.
+fn recognised(ours: &mut Value, theirs: &mut Value) {
+    let cards = |value: &mut Value, change: &mut dyn FnMut(&str, &mut Map)| {
+        let cards = value
+            .as_map_mut()
+            .and_then(|map| map.get_mut(&"ethernets".into()));
+        for (name, card) in cards
+            .and_then(Value::as_map_mut)
+            .into_iter()
+            .flat_map(Map::iter_mut)
+        {
+            if let (Some(name), Some(card)) = (name.as_text(), card.as_map_mut()) {
+                change(name, card);
+            }
+        }
+    };
+    let mut by_name = BTreeSet::new();
+    cards(theirs, &mut |name, card| {
+        card.remove(&"set-name".into());
+        if !card.contains("match") {
+            by_name.insert(String::from(name));
+        }
+    });
+    cards(ours, &mut |name, card| {
+        card.remove(&"set-name".into());
+        if by_name.contains(name) {
+            card.remove(&"match".into());
+        }
+    });
+}
+
 /// Those of the fields in which a machine differs.
 pub fn differences(
     fields: &[&'static str],
@@ -318,8 +400,11 @@ pub fn differences(
     for field in fields.iter().copied() {
         let nothing = Value::Null;
         let (ours, theirs) = (ours.get(field), theirs.get(field));
-        let [ours, theirs] =
+        let [mut ours, mut theirs] =
             [ours, theirs].map(|value| said(&plain(field, value.unwrap_or(&nothing))));
+        if field == "network" {
+            recognised(&mut ours, &mut theirs);
+        }
         let empty = |value: &Value| match value {
             Value::Text(text) => text.is_empty(),
             Value::List(list) => list.is_empty(),
@@ -340,6 +425,7 @@ pub fn differences(
 fn roots_are_read_as_the_original_reads_them() {
     let path = env::var_os("FETCH_PATH").map(PathBuf::from);
     let deviations = deviations();
+    let mut oracle = path.as_deref().map(Oracle::start);
     let (mut used, mut wrong, mut compared) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
     for name in chosen() {
         let file = manifest("tests/fetching").join(format!("{name}.json"));
@@ -353,13 +439,18 @@ fn roots_are_read_as_the_original_reads_them() {
             continue;
         }
         let (platform, ours) = found(&booted).unwrap();
-        let theirs = match (&path, kept) {
-            (Some(path), _) => asked(path, &platform, &name, &lease(&booted)),
+        let theirs = match (&mut oracle, kept) {
+            (Some(oracle), _) => {
+                let fixture = Fixture::new(&name);
+                let cloud = fixture.cloud().unwrap();
+                oracle.asked(&platform, &fixture, &cloud, lease(&booted))
+            }
             (None, kept) => json::read(&kept.unwrap()).unwrap(),
         };
         if path.is_some() && updating() {
             fs::write(&file, json::write_indented(&theirs) + "\n").unwrap();
         }
+        println!("{name}: {}", json::write(&theirs));
         *compared.entry(platform).or_insert(0) += 1;
         for (field, how) in differences(&FIELDS, &ours, &theirs) {
             let rows = [field, "all"].map(|field| (name.clone(), String::from(field)));
@@ -375,4 +466,102 @@ fn roots_are_read_as_the_original_reads_them() {
         assert!(compared.len() > 5, "{compared:?}");
     }
     assert!(wrong.is_empty(), "{}\n{compared:?}", wrong.join("\n"));
+}
+
+/// How many variations of a root are compared, unless the environment says.
+const VARIATIONS: &str = "20";
+
+/// One variation of a cloud's answers: the file, what was done to it, and its new bytes.
+fn variations(name: &str, path: &Path) -> Vec<(String, String, Option<Vec<u8>>)> {
+    let word = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.into());
+    let fixture = Fixture::new(name);
+    let seed = word("VARIATIONS_SEED", "1") + name;
+    let out = python("variations.py", path)
+        .arg(fixture.cloud().unwrap())
+        .args([seed, word("VARIATIONS", VARIATIONS)])
+        .output()
+        .unwrap();
+    assert!(out.status.success());
+    let line = |line: &str| {
+        let line = json::read(line.as_bytes()).unwrap();
+        let text = |key: &str| line.get(key).and_then(Value::as_text);
+        let body = text("body").map(|body| STANDARD.decode(body).unwrap());
+        (
+            text("file").unwrap().into(),
+            text("what").unwrap().into(),
+            body,
+        )
+    };
+    let text = String::from_utf8(out.stdout).unwrap();
+    text.lines().map(line).collect()
+}
+
+/// False for what the original itself cannot make: a field that it fails at, a host name that is none.
+fn is_told(field: &str, theirs: Option<&Value>) -> bool {
+    match theirs {
+        Some(Value::Map(map)) => !map.contains("error"),
+        Some(Value::Text(name)) if field == "hostname" => Hostname::read(name).1,
+        _ => true,
+    }
+}
+
+#[test]
+fn variations_are_read_as_the_original_reads_them() {
+    let Some(path) = env::var_os("FETCH_PATH").map(PathBuf::from) else {
+        return;
+    };
+    let (deviations, mut oracle) = (deviations(), Oracle::start(&path));
+    let (mut wrong, mut tried, mut gave_up) = (Vec::new(), 0, 0);
+    for name in chosen() {
+        if !manifest("tests/fetching")
+            .join(format!("{name}.json"))
+            .exists()
+        {
+            continue;
+        }
+        let platform = found(&booted(&name)).unwrap().0;
+        for (file, what, body) in variations(&name, &path) {
+            let fixture = Fixture::new(&name);
+            let cloud = fixture.cloud().unwrap();
+            let place = cloud.join(&file);
+            match body {
+                Some(body) => fs::write(place, body).unwrap(),
+                None => fs::remove_file(place).unwrap(),
+            }
+            let (booted, _, _) = boot_of(&name, &fixture, Some(&cloud), "");
+            let theirs = oracle.asked(&platform, &fixture, &cloud, lease(&booted));
+            tried += 1;
+            let id = theirs.get("instance-id").and_then(Value::to_text);
+            let no_id = id.is_none_or(|id| id.is_empty() || id == "iid-datasource");
+            let gives_up = theirs.get("error").is_some() || no_id;
+            let ours = found(&booted).filter(|(which, _)| *which == platform);
+            let differ = match ours {
+                _ if gives_up => {
+                    gave_up += 1;
+                    continue;
+                }
+                None => vec![("all", format!("ours ends with {}", booted.line))],
+                Some((_, ours)) => differences(&FIELDS, &ours, &theirs),
+            };
+            let known = |field: &str| {
+                let rows = [field, "all"].map(|field| (name.clone(), String::from(field)));
+                rows.iter().any(|row| deviations.contains(row))
+            };
+            let told = |field: &&str| is_told(field, theirs.get(field));
+            let differ = differ
+                .into_iter()
+                .filter(|(field, _)| *field == "all" || told(field));
+            for (field, how) in differ.filter(|(field, _)| !known(field)) {
+                let difference = format!("{name}: {file} {what}: {field}:\n  {how}");
+                println!("{difference}");
+                wrong.push(difference);
+            }
+        }
+    }
+    let count = wrong.len();
+    assert!(
+        wrong.is_empty(),
+        "{}\n{count} differences in {tried} variations; the original gives up {gave_up} of them",
+        wrong.join("\n")
+    );
 }

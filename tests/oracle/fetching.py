@@ -1,11 +1,10 @@
-"""One datasource of cloud-init against a service that somebody else simulates: what it makes of one machine.
+"""Datasources of cloud-init against services that somebody else simulates: what they make of machines.
 
-    fetching.py PLATFORM MACHINE SCRATCH LEASE     MACHINE is the prefix of the machine's files, LEASE what DHCP told, in JSON
-
-cloud-init and its modules are found by PYTHONPATH. Each request is a line with the `method`, the `url`, its `headers`, the `body` in
-base 64 and the local `port`; the answer is a line with `status`, `headers` and `body`, or with an `error`. The last line has the
-`result`, or the `error` that it ends with. The network, firmware and clock are replaced; all else is the original's own code.
-tests/it/fetching.rs is the other end.
+A line of the input is a machine: its `platform`, the prefix of its files (`machine`), a folder for `scratch`, and the `lease` that DHCP
+told. cloud-init and its modules are found by PYTHONPATH. Each request is a line with the `method`, the `url`, its `headers`, the
+`body` in base 64 and the local `port`; the answer is a line with `status`, `headers` and `body`, or with an `error`. The last line
+for a machine has the `result`, or the `error` that it ends with. The network, firmware and clock are replaced; all else is the
+original's own code. tests/it/fetching.rs is the other end.
 """
 
 import base64
@@ -13,13 +12,15 @@ import io
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
 import time
 from urllib.parse import urlsplit
 
-PLATFORM, MACHINE, SCRATCH, LEASE = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
+# How long one machine may take, in seconds of this one's clock: some retries have no end.
+SECONDS_MAX = 20
 
 # --- the clock: whoever sleeps has slept
 
@@ -89,17 +90,37 @@ socket.getaddrinfo = getaddrinfo
 # --- the machine and the datasource
 
 import machine  # noqa: E402
-from cloudinit import importer  # noqa: E402
-
-machine.take(MACHINE, SCRATCH, LEASE)
+from cloudinit import importer, util  # noqa: E402
 
 
-def result():
-    module = importer.import_module("cloudinit.sources.DataSource" + PLATFORM)
+def no_disc(*_, **__):
+    raise util.MountFailedError("no disc")
+
+
+util.find_devs_with = lambda *_, **__: []
+util.mount_cb = no_disc
+
+
+def result(platform):
+    module = importer.import_module("cloudinit.sources.DataSource" + platform)
     if hasattr(module, "do_helper"):
         module.do_helper.assign_ipv4_link_local = lambda *_: machine.first()
         module.do_helper.del_ipv4_link_local = lambda *_: None
-    return machine.found(module, PLATFORM)
+    return machine.found(module, platform)
+
+
+def too_long(*_):
+    raise TimeoutError("no end in %d s" % SECONDS_MAX)
+
+
+def one(told):
+    machine.take(told["machine"], told["scratch"], told["lease"])
+    signal.alarm(SECONDS_MAX)
+    try:
+        found = {"result": result(told["platform"])}
+    except Exception as error:
+        found = {"result": {"error": "%s: %s" % (type(error).__name__, str(error)[:200])}}
+    print(json.dumps(found), flush=True)
 
 
 def main():
@@ -107,11 +128,14 @@ def main():
     if os.environ.get("FETCH_LOG"):
         logging.disable(logging.NOTSET)
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    try:
-        found = {"result": result()}
-    except Exception as error:
-        found = {"result": {"error": "%s: %s" % (type(error).__name__, str(error)[:200])}}
-    print(json.dumps(found), flush=True)
+    signal.signal(signal.SIGALRM, too_long)
+    for line in sys.stdin:
+        # What one datasource leaves in modules and caches is not the next one's; lines come one by one, so that none is read ahead.
+        child = os.fork()
+        if child == 0:
+            one(json.loads(line))
+            os._exit(0)
+        os.waitpid(child, 0)
 
 
 main()

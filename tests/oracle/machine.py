@@ -76,8 +76,10 @@ class Network:
 
     state_msg = "as simulated"
 
-    def __init__(self, *_, **__):
-        self.lease = lease
+    def __init__(self, *_, iface=None, **__):
+        self.lease, self.iface = lease, iface
+        # As Azure looks whether this card is the one to its services.
+        self._ephipv4 = mock.Mock(static_routes=[("169.254.169.254/32", "0.0.0.0")], router=lease.get("routers"))
 
     def __enter__(self):
         return self.lease
@@ -91,12 +93,21 @@ class Network:
     clean_network = __exit__
 
 
+class Leased(Network):
+    """The network of who needs a lease."""
+
+    def __enter__(self):
+        if not lease.get("fixed-address"):
+            raise dhcp.NoDHCPLeaseError()
+        return self.lease
+
+
 class Both(Network):
     def __enter__(self):
         return self
 
 
-ephemeral.EphemeralDHCPv4 = Network
+ephemeral.EphemeralDHCPv4 = Leased
 ephemeral.EphemeralIPv4Network = ephemeral.EphemeralIPv6Network = Both
 ephemeral.EphemeralIPNetwork = Both
 
@@ -109,15 +120,22 @@ def distro():
     made.generate_fallback_config = lambda *_, **__: None
     made.get_tmp_exec_path = lambda: scratch
     made.network_renderer = netplan.Renderer() if text("usr/sbin/netplan") else eni.Renderer()
-    made.default_user = "debian"
+    made.get_default_user = lambda: util.get_cfg_by_path(configured(), ["system_info", "default_user"], {})
     return made
 
 
-def configuration(platform):
+def configured():
     config = util.read_conf_with_confd(os.path.join(machine, "etc/cloud/cloud.cfg"))
-    config = config if isinstance(config, dict) else {}
+    return config if isinstance(config, dict) else {}
+
+
+def configuration(platform):
     # What is built in names every datasource.
-    return {"datasource_list": [platform, "None"], **config}
+    config = {"datasource_list": [platform, "None"], **configured()}
+    if platform == "Azure":
+        # What it keeps for later boots.
+        config["datasource"] = {"Azure": {"data_dir": os.path.join(scratch, "waagent")}}
+    return config
 
 
 def plain(value):
@@ -167,7 +185,10 @@ def found(module, platform):
         "hostname": attempt(lambda: source.get_hostname(fqdn=True, metadata_only=True).hostname) if known else None,
         "keys": attempt(source.get_public_ssh_keys),
         "cloud-id": attempt(lambda: sources.canonical_cloud_id(source.cloud_name, source.region, source.platform_type)),
+        "cloud-name": attempt(lambda: source.cloud_name),
+        "platform": attempt(lambda: source.platform_type),
         "subplatform": attempt(lambda: source.subplatform),
+        "local-hostname": attempt(lambda: source.get_hostname().hostname) if known else None,
         "region": attempt(lambda: source.region),
         "zone": attempt(lambda: source.availability_zone),
         "user-data": attempt(source.get_userdata_raw),

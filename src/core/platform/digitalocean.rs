@@ -47,10 +47,18 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
             .with(Document::VendorData, bytes("vendor_data"))
             .with(Document::NetworkConfig, network_config),
         instance_id: Some(id.clone()),
-        region: text(&map, "region"),
+        beside: Map::from_iter([("metadata", public(&map))]),
         ..Told::by_meta_data("digitalocean", source, meta_data(&map, &id))
     };
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+/// All that the service tells, but the documents in it: everybody may read the tree.
+fn public(map: &Map) -> Map {
+    let told = map
+        .texts()
+        .filter(|(key, _)| !matches!(*key, "user_data" | "vendor_data"));
+    told.map(|(key, value)| (key, value.clone())).collect()
 }
 
 /// The text at `key`, if there is any.

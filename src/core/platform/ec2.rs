@@ -76,6 +76,8 @@ enum Relative {
     Outscale,
     Tilaa,
     ZStack,
+    /// No firmware string says whose it is.
+    Unknown,
 }
 
 impl Relative {
@@ -87,6 +89,7 @@ impl Relative {
             Relative::Outscale => "outscale",
             Relative::Tilaa => "tilaa",
             Relative::ZStack => "zstack",
+            Relative::Unknown => "unknown",
         }
     }
 
@@ -99,6 +102,7 @@ impl Relative {
             Relative::Outscale => "Outscale",
             Relative::Tilaa => "Tilaa",
             Relative::ZStack => "ZStack",
+            Relative::Unknown => "Unknown",
         }
     }
 }
@@ -164,9 +168,10 @@ fn known(inquiry: &mut Inquiry) -> Verdict {
         return Verdict::No("firmware is the host's, this is a container".to_string());
     }
     let relative = relative(machine);
+    let unknown = Relative::Unknown.title();
     let title = relative
         .as_ref()
-        .map_or("Unknown", |(relative, _)| relative.title());
+        .map_or(unknown, |(relative, _)| relative.title());
     inquiry.note(Note::Debug(1, format!("ec2 platform is '{title}'.")));
     if let Some((_, because)) = relative {
         return Verdict::found(format!("{title}: {because}"));
@@ -183,16 +188,16 @@ fn known(inquiry: &mut Inquiry) -> Verdict {
 /// A seed directory, as for the other datasources.
 fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
     let (source, seed) = seed::directory(cloud, SEED)?;
-    let name = relative(cloud.machine).map_or("unknown", |(relative, _)| relative.name());
+    let relative = relative(cloud.machine).map_or(Relative::Unknown, |(relative, _)| relative);
     let told = Told {
         documents: seed.documents,
-        ..ec2::told(name, source, seed.meta_data)
+        ..ec2::told(relative.name(), source, seed.meta_data)
     };
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let relative = relative(cloud.machine).map_or(Relative::Aws, |(relative, _)| relative);
+    let relative = relative(cloud.machine).map_or(Relative::Unknown, |(relative, _)| relative);
     let mut service = cloud.reach(ENDPOINTS)?;
     if relative == Relative::Aws {
         service.take_token(cloud, &TOKEN)?;

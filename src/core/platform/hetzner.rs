@@ -49,8 +49,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         Ok(other) => return Err(cloud.broken(META_DATA, "a map", other.kind())),
         Err(error) => return Err(cloud.broken(META_DATA, "a YAML document", error)),
     };
-    let networks = networks.map(|networks| crate::yaml::read(&networks));
-    match networks {
+    match networks.map(|networks| crate::yaml::read(&networks)) {
         Some(Ok(networks)) => drop(meta_data.insert("private-networks", networks)),
         Some(Err(error)) => cloud.warn(NETWORKS, "a YAML document", error),
         None => {}
@@ -70,20 +69,27 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
-/// What the documents tell. Vendor-data come inside the meta-data and are taken out of it: everybody may read the tree.
-fn told(source: Source, mut meta_data: Map, document: Vec<u8>, user_data: Option<Vec<u8>>) -> Told {
-    let vendor_data = meta_data.remove(&"vendor_data".into());
+/// What the documents tell: of the meta-data as much as the original keeps, under its names, and beside it all of them but the
+/// vendor-data that come inside: everybody may read the tree.
+fn told(source: Source, mut whole: Map, document: Vec<u8>, user_data: Option<Vec<u8>>) -> Told {
+    let vendor_data = whole.remove(&"vendor_data".into());
     let vendor_data = vendor_data.and_then(|value| value.to_text());
     let vendor_data = vendor_data.filter(|text| !text.is_empty());
-    // The original's generic code reads the host name by another key.
-    if let Some(hostname) = meta_data.get("hostname").cloned() {
-        meta_data.insert("local-hostname", hostname);
-    }
+    let fact = |key: &str| Value::from(whole.get(key).cloned());
+    let networks = whole.get("private-networks").cloned();
+    let meta_data = Map::from_iter([
+        ("instance-id", fact("instance-id")),
+        ("local-hostname", fact("hostname")),
+        ("network-config", fact("network-config")),
+        ("public-keys", fact("public-keys")),
+        ("private-networks", networks.unwrap_or(Vec::new().into())),
+    ]);
     Told {
         documents: Documents::default()
             .with(Document::MetaData, Some(document))
             .with(Document::UserData, user_data.map(super::decoded))
             .with(Document::VendorData, vendor_data.map(String::into_bytes)),
+        beside: Map::from_iter([("metadata", whole)]),
         ..Told::by_meta_data("hetzner", source, meta_data)
     }
 }

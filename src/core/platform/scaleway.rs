@@ -99,6 +99,7 @@ fn told(source: Source, meta_data: Map) -> Told {
     Told {
         instance_id: text("id"),
         hostname: text("hostname"),
+        keeps_domain: true,
         region: region.map(|(region, _)| String::from(region)),
         public_keys: keys(&meta_data).into(),
         availability_zone: zone,
