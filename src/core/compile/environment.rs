@@ -2,19 +2,22 @@
 //!
 //! ```text
 //!   line  = key "=" DQUOTE value DQUOTE LF
-//!   key   = "CLOUDSEED_" 1*( ALPHA / DIGIT / "_" )
+//!   key   = ( "CLOUDSEED_" / "AFTERBURN_" ) 1*( ALPHA / DIGIT / "_" )
 //!   value = *( any character but " \ $ ` and control characters / "\" one of " \ $ ` )
 //! ```
 //!
+//! What Afterburn knows of a cloud is told under its names as well, so that units that were written for it work.
 //! Inside double quotes both readers take a backslash away before these four characters only, and nothing else is special.
 
 use alloc::format;
 use alloc::string::String;
 
-use super::{Ending, Outcome, Products};
+use super::{Ending, Found, Outcome, Products};
 use crate::instance::Instance;
 use crate::value::Value;
 
+/// What a line of ours begins with.
+const OURS: &str = "CLOUDSEED_";
 /// Facts that many clouds have in their meta-data, by their name there, and the keys they are told under.
 const META_DATA: [(&str, &str); 4] = [
     ("local-ipv4", "LOCAL_IPV4"),
@@ -23,10 +26,229 @@ const META_DATA: [(&str, &str); 4] = [
     ("instance-type", "INSTANCE_TYPE"),
 ];
 
+/// Afterburn's names for what one platform tells.
+struct Names {
+    /// The platform, as it is called here.
+    platform: &'static str,
+    /// What Afterburn calls it, in the names of variables; of a platform with relatives only the one with this name counts.
+    prefix: &'static str,
+    /// The rest of the name, and the path of the value in the instance data.
+    facts: &'static [(&'static str, &'static str)],
+}
+
+impl Names {
+    /// EC2's relatives are not AWS.
+    fn clouds(&self, instance: &Instance) -> bool {
+        self.platform != "Ec2" || instance.cloud_name.eq_ignore_ascii_case(self.prefix)
+    }
+}
+
+/// Source: Afterburn's page "Metadata attributes". What a platform is not asked for here is not in it.
+const AFTERBURN: &[Names] = &[
+    Names {
+        platform: "Akamai",
+        prefix: "AKAMAI",
+        facts: &[
+            ("INSTANCE_HOST_UUID", "ds/meta_data/host_uuid"),
+            ("INSTANCE_ID", "ds/meta_data/id"),
+            ("INSTANCE_LABEL", "ds/meta_data/label"),
+            ("INSTANCE_REGION", "ds/meta_data/region"),
+            ("INSTANCE_TYPE", "ds/meta_data/type"),
+        ],
+    },
+    Names {
+        platform: "AliYun",
+        prefix: "ALIYUN",
+        facts: &[
+            ("EIPV4", "ds/meta_data/eipv4"),
+            ("HOSTNAME", "ds/meta_data/hostname"),
+            ("IMAGE_ID", "ds/meta_data/image-id"),
+            ("INSTANCE_ID", "ds/meta_data/instance-id"),
+            ("INSTANCE_TYPE", "ds/meta_data/instance/instance-type"),
+            ("IPV4_PRIVATE", "ds/meta_data/private-ipv4"),
+            ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
+            ("REGION_ID", "ds/meta_data/region-id"),
+            ("VPC_ID", "ds/meta_data/vpc-id"),
+            ("ZONE_ID", "ds/meta_data/zone-id"),
+        ],
+    },
+    Names {
+        platform: "Ec2",
+        prefix: "AWS",
+        facts: &[
+            ("HOSTNAME", "ds/meta_data/hostname"),
+            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
+            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
+            ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
+            ("AVAILABILITY_ZONE", "v1/availability_zone"),
+            ("INSTANCE_ID", "v1/instance_id"),
+            ("INSTANCE_TYPE", "ds/meta_data/instance-type"),
+            ("REGION", "v1/region"),
+        ],
+    },
+    Names {
+        platform: "Azure",
+        prefix: "AZURE",
+        facts: &[
+            (
+                "IPV4_DYNAMIC",
+                "ds/meta_data/imds/network/interface/0/ipv4/ipAddress/0/privateIpAddress",
+            ),
+            (
+                "IPV4_VIRTUAL",
+                "ds/meta_data/imds/network/interface/0/ipv4/ipAddress/0/publicIpAddress",
+            ),
+            ("VMSIZE", "ds/meta_data/imds/compute/vmSize"),
+        ],
+    },
+    Names {
+        platform: "CloudStack",
+        prefix: "CLOUDSTACK",
+        facts: &[
+            ("AVAILABILITY_ZONE", "ds/meta_data/availability-zone"),
+            ("CLOUD_IDENTIFIER", "ds/meta_data/cloud-identifier"),
+            ("INSTANCE_ID", "ds/meta_data/instance-id"),
+            ("LOCAL_HOSTNAME", "ds/meta_data/local-hostname"),
+            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
+            ("SERVICE_OFFERING", "ds/meta_data/service-offering"),
+            ("VM_ID", "ds/meta_data/vm-id"),
+            ("HOSTNAME", "ds/meta_data/local-hostname"),
+            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
+            ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
+        ],
+    },
+    Names {
+        platform: "DigitalOcean",
+        prefix: "DIGITALOCEAN",
+        facts: &[
+            ("HOSTNAME", "ds/meta_data/local-hostname"),
+            (
+                "IPV4_ANCHOR_0",
+                "ds/meta_data/interfaces/public/0/anchor_ipv4/ip_address",
+            ),
+            (
+                "IPV4_PUBLIC_0",
+                "ds/meta_data/interfaces/public/0/ipv4/ip_address",
+            ),
+            (
+                "IPV4_PRIVATE_0",
+                "ds/meta_data/interfaces/private/0/ipv4/ip_address",
+            ),
+            (
+                "IPV6_PUBLIC_0",
+                "ds/meta_data/interfaces/public/0/ipv6/ip_address",
+            ),
+            (
+                "IPV6_PRIVATE_0",
+                "ds/meta_data/interfaces/private/0/ipv6/ip_address",
+            ),
+            ("REGION", "ds/metadata/region"),
+        ],
+    },
+    Names {
+        platform: "Exoscale",
+        prefix: "EXOSCALE",
+        facts: &[
+            ("AVAILABILITY_ZONE", "ds/meta_data/availability-zone"),
+            ("CLOUD_IDENTIFIER", "ds/meta_data/cloud-identifier"),
+            ("INSTANCE_ID", "ds/meta_data/instance-id"),
+            ("LOCAL_HOSTNAME", "ds/meta_data/local-hostname"),
+            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
+            ("SERVICE_OFFERING", "ds/meta_data/service-offering"),
+            ("VM_ID", "ds/meta_data/vm-id"),
+            ("LOCAL_IPV4", "ds/meta_data/local-ipv4"),
+            ("PUBLIC_IPV4", "ds/meta_data/public-ipv4"),
+        ],
+    },
+    Names {
+        platform: "GCE",
+        prefix: "GCP",
+        facts: &[
+            ("HOSTNAME", "ds/computeMetadata/instance/hostname"),
+            (
+                "IP_EXTERNAL_0",
+                "ds/computeMetadata/instance/networkInterfaces/0/accessConfigs/0/externalIp",
+            ),
+            (
+                "IP_LOCAL_0",
+                "ds/computeMetadata/instance/networkInterfaces/0/ip",
+            ),
+            ("MACHINE_TYPE", "ds/computeMetadata/instance/machineType"),
+        ],
+    },
+    Names {
+        platform: "Hetzner",
+        prefix: "HETZNER",
+        facts: &[
+            ("AVAILABILITY_ZONE", "ds/metadata/availability-zone"),
+            ("HOSTNAME", "ds/metadata/hostname"),
+            ("INSTANCE_ID", "ds/metadata/instance-id"),
+            ("PRIVATE_IPV4_0", "ds/metadata/private-networks/0/ip"),
+            ("PUBLIC_IPV4", "ds/metadata/public-ipv4"),
+            ("REGION", "ds/metadata/region"),
+        ],
+    },
+    Names {
+        platform: "OpenStack",
+        prefix: "OPENSTACK",
+        facts: &[
+            ("HOSTNAME", "ds/ec2_metadata/hostname"),
+            ("INSTANCE_ID", "ds/ec2_metadata/instance-id"),
+            ("INSTANCE_TYPE", "ds/ec2_metadata/instance-type"),
+            ("IPV4_LOCAL", "ds/ec2_metadata/local-ipv4"),
+            ("IPV4_PUBLIC", "ds/ec2_metadata/public-ipv4"),
+        ],
+    },
+    Names {
+        platform: "Oracle",
+        prefix: "ORACLECLOUD",
+        facts: &[
+            ("AVAILABILITY_DOMAIN", "ds/availabilityDomain"),
+            ("COMPARTMENT_ID", "ds/compartmentId"),
+            ("FAULT_DOMAIN", "ds/faultDomain"),
+            ("HOSTNAME", "ds/hostname"),
+            ("INSTANCE_ID", "ds/id"),
+            ("INSTANCE_SHAPE", "ds/shape"),
+            ("REGION_ID", "ds/canonicalRegionName"),
+        ],
+    },
+    Names {
+        platform: "Scaleway",
+        prefix: "SCALEWAY",
+        facts: &[
+            ("HOSTNAME", "ds/meta_data/hostname"),
+            ("INSTANCE_ID", "ds/meta_data/id"),
+            ("INSTANCE_TYPE", "ds/meta_data/commercial_type"),
+            ("IPV4_PRIVATE", "ds/meta_data/private_ip"),
+            ("IPV4_PUBLIC", "ds/meta_data/public_ip/address"),
+            ("IPV6_PUBLIC", "ds/meta_data/ipv6/address"),
+            ("ZONE_ID", "ds/meta_data/location/zone_id"),
+        ],
+    },
+    Names {
+        platform: "UpCloud",
+        prefix: "UPCLOUD",
+        facts: &[
+            ("HOSTNAME", "ds/meta_data/local-hostname"),
+            ("INSTANCE_ID", "ds/meta_data/instance-id"),
+            ("REGION", "ds/meta_data/availability_zone"),
+        ],
+    },
+    Names {
+        platform: "Vultr",
+        prefix: "VULTR",
+        facts: &[
+            ("HOSTNAME", "ds/meta_data/local-hostname"),
+            ("INSTANCE_ID", "ds/meta_data/instanceid"),
+            ("REGION_CODE", "ds/meta_data/region"),
+        ],
+    },
+];
+
 /// The line that says how the boot went.
 pub(super) fn status_line(status: &str) -> String {
     let mut text = String::new();
-    line(&mut text, "STATUS", Some(status));
+    line(&mut text, OURS, "STATUS", Some(status));
     text
 }
 
@@ -38,19 +260,47 @@ pub(super) fn print(products: &mut Products, outcome: &Outcome) {
         Ending::Found(found) => {
             facts(&mut text, found.instance);
             for (name, key) in META_DATA {
-                let value = found.instance.meta_data.get(name);
-                let public = !found.data.is_secret(&format!("ds/meta_data/{name}"));
-                let value = value.filter(|_| public).and_then(Value::as_text);
-                line(&mut text, key, value);
+                let places = ["meta_data", "metadata"];
+                let mut paths = places.iter().map(|place| format!("ds/{place}/{name}"));
+                let value = paths.find_map(|path| fact(&found, &path));
+                line(&mut text, OURS, key, value.as_deref());
             }
+            afterburn(&mut text, &found);
         }
-        Ending::Named(name) => line(&mut text, "PLATFORM", Some(name)),
+        Ending::Named(name) => line(&mut text, OURS, "PLATFORM", Some(name)),
         Ending::None | Ending::Disabled | Ending::Failed(_) => {}
     }
     products.put("cloudseed/metadata.env", text);
 }
 
+/// What stands at a path of the instance data, its keys and places in lists joined by slashes, if everybody may know it.
+fn fact(found: &Found, path: &str) -> Option<String> {
+    let value = path
+        .split('/')
+        .try_fold(found.data.as_value(), |value, step| match value {
+            Value::List(list) => list.get(step.parse::<usize>().ok()?),
+            other => other.get(step),
+        })?;
+    value.to_text().filter(|_| !found.data.is_secret(path))
+}
+
+/// The lines for who expects Afterburn's.
+fn afterburn(text: &mut String, found: &Found) {
+    let instance = found.instance;
+    let known = |names: &&Names| instance.platform == names.platform && names.clouds(instance);
+    for names in AFTERBURN.iter().filter(known) {
+        let prefix = format!("AFTERBURN_{}_", names.prefix);
+        for (key, path) in names.facts {
+            line(text, &prefix, key, fact(found, path).as_deref());
+        }
+    }
+}
+
 fn facts(text: &mut String, instance: &Instance) {
+    let beside = |key: &str| instance.beside.get("metadata")?.get(key)?.to_text();
+    let region = instance.region.clone().or_else(|| beside("region"));
+    let zone = instance.availability_zone.clone();
+    let zone = zone.or_else(|| beside("availability-zone"));
     let hostname = instance.hostname.as_ref().map(|name| name.as_str());
     let index = instance.launch_index.map(|index| format!("{index}"));
     for (key, value) in [
@@ -59,11 +309,11 @@ fn facts(text: &mut String, instance: &Instance) {
         ("SOURCE", Some(instance.source.place.as_str())),
         ("INSTANCE_ID", Some(instance.instance_id.as_str())),
         ("HOSTNAME", hostname),
-        ("REGION", instance.region.as_deref()),
-        ("AVAILABILITY_ZONE", instance.availability_zone.as_deref()),
+        ("REGION", region.as_deref()),
+        ("AVAILABILITY_ZONE", zone.as_deref()),
         ("LAUNCH_INDEX", index.as_deref()),
     ] {
-        line(text, key, value);
+        line(text, OURS, key, value);
     }
 }
 
@@ -71,14 +321,14 @@ fn facts(text: &mut String, instance: &Instance) {
 const VALUE_BYTES_MAX: usize = 4096;
 
 /// One line; none for a value that is absent, empty, too long or has a control character, which not every reader would survive.
-fn line(text: &mut String, key: &str, value: Option<&str>) {
+fn line(text: &mut String, prefix: &str, key: &str, value: Option<&str>) {
     let Some(value) = value.filter(|value| (1..=VALUE_BYTES_MAX).contains(&value.len())) else {
         return;
     };
     if value.chars().any(char::is_control) {
         return;
     }
-    text.push_str("CLOUDSEED_");
+    text.push_str(prefix);
     text.push_str(key);
     text.push_str("=\"");
     for letter in value.chars() {
@@ -97,11 +347,16 @@ mod tests {
     #[test]
     fn no_value_can_leave_its_quotes() {
         let mut text = String::new();
-        line(&mut text, "A", Some("a\"; rm -rf $HOME `id` \\ 'x' # é"));
-        line(&mut text, "B", Some("a\nCLOUDSEED_C=1"));
-        line(&mut text, "D", Some(""));
-        line(&mut text, "E", None);
-        line(&mut text, "F", Some(&"x".repeat(VALUE_BYTES_MAX + 1)));
+        line(
+            &mut text,
+            OURS,
+            "A",
+            Some("a\"; rm -rf $HOME `id` \\ 'x' # é"),
+        );
+        line(&mut text, OURS, "B", Some("a\nCLOUDSEED_C=1"));
+        line(&mut text, OURS, "D", Some(""));
+        line(&mut text, OURS, "E", None);
+        line(&mut text, OURS, "F", Some(&"x".repeat(VALUE_BYTES_MAX + 1)));
         assert_eq!(
             text,
             "CLOUDSEED_A=\"a\\\"; rm -rf \\$HOME \\`id\\` \\\\ 'x' # é\"\n"
