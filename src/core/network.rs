@@ -34,6 +34,7 @@ pub mod opennebula;
 pub mod openstack;
 pub mod oracle;
 pub mod physical;
+pub mod rbxcloud;
 pub mod render;
 pub mod scaleway;
 pub mod smartos;

@@ -4,6 +4,7 @@
 //! ```text
 //! ports/sockets/dev/lxd/sock/GET/1.0/meta-data     a socket at /dev/lxd/sock that speaks HTTP, and what it answers
 //! ports/serial/ttyS1/KEY                           a serial line that speaks SmartOS's protocol: a file per key
+//! ports/serial/ttyS1/cepko                         a serial line that speaks CloudSigma's protocol, and what it answers
 //! ports/sockets/native/.zonecontrol/metadata.sock/mdata/KEY    the same over a socket
 //! ports/sockets/dev/vmware-backdoor/rpci           VMware's backdoor, a line for each command: COMMAND, a tab, REPLY
 //! ```
@@ -38,7 +39,7 @@ pub fn serve(ports: &Path, machine: &Path) -> io::Result<()> {
         let listener = bound(&device)?;
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let _ = mdata(stream, &line, true);
+                let _ = serial(stream, &line);
             }
         });
     }
@@ -145,8 +146,29 @@ fn rpci(mut stream: impl Read + Write, recorded: &str) -> io::Result<()> {
     }
 }
 
+/// Speaks on a serial line what its folder is for.
+pub fn serial(stream: impl Read + Write, folder: &Path) -> io::Result<()> {
+    match fs::read(folder.join("cepko")) {
+        Ok(context) => cepko(stream, &context),
+        Err(_) => mdata(stream, folder, true),
+    }
+}
+
+/// Answers every question with the same, as CloudSigma's host does.
+fn cepko(mut stream: impl Read + Write, context: &[u8]) -> io::Result<()> {
+    let (mut asked, mut byte) = (Vec::new(), [0]);
+    while stream.read(&mut byte)? > 0 {
+        asked.push(byte[0]);
+        if asked.ends_with(b"<\n\n>") {
+            asked.clear();
+            stream.write_all(&[context.trim_ascii_end(), b"\n\x04"].concat())?;
+        }
+    }
+    Ok(())
+}
+
 /// Speaks SmartOS's metadata protocol on one stream.
-pub fn mdata(mut stream: impl Read + Write, keys: &Path, serial: bool) -> io::Result<()> {
+fn mdata(mut stream: impl Read + Write, keys: &Path, serial: bool) -> io::Result<()> {
     let (mut line, mut byte, mut questions) = (Vec::new(), [0], 0);
     loop {
         if stream.read(&mut byte)? == 0 {

@@ -3,7 +3,7 @@
 //! ```text
 //! cloud FOLDER CABLE … [SETTING …]       the cloud of a folder, at as many cables as the machine has interfaces
 //! cloud --ports PORTS MACHINE            no cloud: the host behind the sockets of a machine (see host.rs)
-//! cloud --mdata KEYS SOCKET              no cloud: the host behind QEMU's -chardev socket,path=SOCKET,server=on
+//! cloud --serial KEYS SOCKET             no cloud: the host behind QEMU's -chardev socket,path=SOCKET,server=on
 //! cloud --relay CABLE CABLE [SETTING …]  no cloud: carries frames from one cable to the other, with faults
 //!
 //! CABLE    --dgram LOCAL REMOTE    -netdev dgram,id=n0,local.type=unix,local.path=REMOTE,remote.type=unix,remote.path=LOCAL
@@ -56,7 +56,7 @@ fn run(words: &[&str]) -> Result<Infallible, String> {
     let (folder, mut words) = words.split_first().ok_or(USAGE)?;
     match (*folder, words) {
         ("--ports", [ports, machine]) => return ports_of(Path::new(ports), Path::new(machine)),
-        ("--mdata", [keys, socket]) => return mdata(Path::new(keys), Path::new(socket)),
+        ("--serial", [keys, socket]) => return serial(Path::new(keys), Path::new(socket)),
         _ => {}
     }
     let mut bundle = Bundle::new();
@@ -87,10 +87,10 @@ fn ports_of(ports: &Path, machine: &Path) -> Result<Infallible, String> {
 }
 
 /// Serves the far end of one serial line, at the socket that QEMU has for it.
-fn mdata(keys: &Path, socket: &Path) -> Result<Infallible, String> {
+fn serial(keys: &Path, socket: &Path) -> Result<Infallible, String> {
     loop {
         if let Ok(stream) = UnixStream::connect(socket) {
-            host::mdata(stream, keys, true).map_err(|error| error.to_string())?;
+            host::serial(stream, keys).map_err(|error| error.to_string())?;
         }
         std::thread::sleep(LOOK_TIME);
     }

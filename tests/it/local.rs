@@ -290,8 +290,10 @@ fn machines_are_read_as_the_original_reads_them() {
         Some(path) => asked(Path::new(&path), &cases),
         None => kept(),
     };
-    if updating() && everything {
-        keep(&known);
+    if updating() {
+        let mut all = if everything { BTreeMap::new() } else { kept() };
+        all.extend(known.clone());
+        keep(&all);
     }
     let stride = if chosen.is_some() { 1 } else { STRIDE };
     let deviations = deviations();

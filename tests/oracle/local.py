@@ -118,7 +118,7 @@ class Line:
     def write(self, data):
         text = data.decode()
         if text == "<\n\n>":
-            self.said += keys.get("", "").encode() + b"\n\x04"
+            self.said += keys["cepko"].encode() + b"\n\x04"
         else:
             self.said += self.answer(text.strip()).encode()
 

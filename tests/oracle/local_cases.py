@@ -762,7 +762,69 @@ def smartos(rng):
         serial("resolvers are %s" % text, {**plain, "sdc:nics": json.dumps([nic]), "sdc:resolvers": text})
 
 
-for make in [nocloud, configdrive, ibmcloud, opennebula, ovf, vmware, altcloud, smartos]:
+# --- RbxCloud
+
+
+RBX = {"vm": {"name": "web.example.com", "_id": "5ab3"}, "additionalMetadata": {"username": "guru", "password": {"sha512": "$6$x"}, "sshKeys": [ONE]},
+       "netadp": [{"macaddress": CARD.upper(), "network": {"netmask": "255.255.248.0", "gateway": "192.0.2.1", "dns": {"nameservers": ["192.0.2.3"]}},
+                   "ip": [{"address": "192.0.2.2"}]}]}
+
+
+def rbxcloud(rng):
+    def disc(name, document, label="CLOUDMD", **files):
+        text = document if isinstance(document, str) else json.dumps(document)
+        case("RbxCloud", name, volumes=[volume({"cloud.json": text, **{key.replace("_", "."): value for key, value in files.items() if value is not None}}, label, "vdb", "vfat")])
+
+    for name, text in USER.items():
+        disc("user.data is " + name, RBX, user_data=text)
+    for name, value in json_values().items():
+        for key in ["_id", "name"]:
+            disc("%s is %s" % (key, name), {**RBX, "vm": {**RBX["vm"], key: value}})
+    for key in ["vm", "netadp", "additionalMetadata"]:
+        disc("no " + key, {of: value for of, value in RBX.items() if of != key})
+    for key in ["username", "password", "sshKeys"]:
+        disc("no " + key, {**RBX, "additionalMetadata": {of: value for of, value in RBX["additionalMetadata"].items() if of != key}})
+    for name, cards in {"none": [], "two addresses": [{**RBX["netadp"][0], "ip": [{"address": "192.0.2.2"}, {"address": "192.0.2.9"}]}], "no address": [{**RBX["netadp"][0], "ip": []}],
+                        "unknown": [{**RBX["netadp"][0], "macaddress": "52:54:00:00:00:99"}]}.items():
+        disc("cards are " + name, {**RBX, "netadp": cards})
+    for text in ["", "{", "[]", "null"]:
+        disc("cloud.json is %r" % text, text)
+    for label in ["CLOUDMD", "cloudmd", "CloudMD"]:
+        disc("label " + label, RBX, label)
+
+
+# --- CloudSigma
+
+
+SIGMA = {"name": "web-1", "uuid": "65b2fb23-8c03", "meta": {"ssh_public_key": ONE, "cloudinit-user-data": CONFIG}, "vendor_data": {"cloudinit": "#!/bin/sh\n", "location": "zrh"}, "cpu": 1000}
+
+
+def cloudsigma(rng):
+    def server(name, context):
+        text = context if isinstance(context, str) else json.dumps(context)
+        case("CloudSigma", name, machine={"sys/class/dmi/id/product_name": "CloudSigma\n"}, keys={"cepko": text})
+
+    server("all", SIGMA)
+    for name, value in {**json_values(), "spaces": "my web 1", "signs": "web(1)", "underscore": "web_1", "very long": "abcdefghij" * 8, "upper case": "WEB.Example.COM"}.items():
+        for key in ["name", "uuid"]:
+            server("%s is %s" % (key, name), {**SIGMA, key: value})
+    for name, value in {"plain": CONFIG, "encoded": b64(CONFIG), "no base64": "!!!", "unpadded": b64(CONFIG).rstrip("="), "binary": base64.b64encode(bytes(range(256))).decode(), "empty": ""}.items():
+        for fields in [None, "", "cloudinit-user-data", "other,cloudinit-user-data", "other, cloudinit-user-data", "other"]:
+            meta = {**SIGMA["meta"], "cloudinit-user-data": value, **({} if fields is None else {"base64_fields": fields})}
+            server("user-data are %s, base64_fields are %r" % (name, fields), {**SIGMA, "meta": meta})
+    for key in SIGMA:
+        server("no " + key, {of: value for of, value in SIGMA.items() if of != key})
+    for key in SIGMA["meta"]:
+        server("no %s in meta" % key, {**SIGMA, "meta": {of: value for of, value in SIGMA["meta"].items() if of != key}})
+    for mode in ["disabled", "local", "net", "x"]:
+        server("dsmode is " + mode, {**SIGMA, "meta": {**SIGMA["meta"], "cloudinit-dsmode": mode}})
+    for value in [{}, {"other": 1}, None]:
+        server("vendor_data is %r" % value, {**SIGMA, "vendor_data": value})
+    for text in ["", "{", "[]", "null", '"x"']:
+        server("context is %r" % text, text)
+
+
+for make in [nocloud, configdrive, ibmcloud, opennebula, ovf, vmware, altcloud, smartos, rbxcloud, cloudsigma]:
     make(random.Random(make.__name__))
 names = [made["name"] for made in CASES]
 assert len(names) == len(set(names)), [name for name in names if names.count(name) > 1]
