@@ -1,4 +1,4 @@
-//! KernelSockets: the outside over the kernel's own sockets: somebody else has configured the network.
+//! Kernel: the outside over the kernel's own sockets: somebody else has configured the network.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 pub struct Blocks<'a>(pub &'a [u8]);
 
 impl<'a> Blocks<'a> {
-    /// Blocks from an offset on.
+    /// Bytes from an offset on.
     pub fn slice(self, offset: usize, length: usize) -> Option<&'a [u8]> {
         self.0.get(offset..)?.get(..length)
     }

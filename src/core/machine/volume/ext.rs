@@ -18,9 +18,9 @@ const ROOT: u64 = 2;
 const EXTENT_DEPTH_MAX: u16 = 5;
 /// Most nodes of a tree of extents read for one file.
 const EXTENT_NODES_MAX: usize = 4096;
-/// Blocks of the first version's inode; what follows in a longer one is optional.
+/// Bytes of the first version's inode; what follows in a longer one is optional.
 const INODE_BYTES: usize = 128;
-/// Blocks of an inode that hold the map of its blocks.
+/// Bytes of an inode that hold the map of its blocks.
 const MAP_BYTES: usize = 60;
 
 const COMPAT_JOURNAL: u32 = 0x4;

@@ -8,13 +8,13 @@ use super::bytes::{self, Blocks};
 use super::superblock::{Superblock, some};
 use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
 
-/// Blocks of a directory's entry.
+/// Bytes of a directory's entry.
 const ENTRY_BYTES: usize = 32;
 /// Most clusters with 12-bit and with 16-bit entries (3.5); with 32-bit ones 28 bits count.
 const FAT12_CLUSTERS_MAX: u64 = 4084;
 const FAT16_CLUSTERS_MAX: u64 = 65524;
 const FAT32_CLUSTERS_MAX: u64 = 0x0fff_fff6;
-/// Blocks of the table read at once.
+/// Bytes of the table read at once.
 const WINDOW_BYTES: usize = 1024;
 /// How far the root directory is searched for the label; it is the first entry wherever a tool made the volume.
 const LABEL_SEARCH_BYTES_MAX: usize = 1 << 16;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::bytes::{self, Blocks};
 use super::{Disk, ext, fat, iso9660, udf};
 
-/// Blocks read from the start of a device.
+/// Bytes read from the start of a device.
 const HEAD_BYTES: usize = 4096;
 /// Where the superblock of btrfs is, and how much of it matters.
 const BTRFS_AT: u64 = 65536;
@@ -65,7 +65,7 @@ pub fn read(disk: &dyn Disk) -> Option<Superblock> {
     (alone || tolerant).then_some(first)
 }
 
-/// Blocks of a disk, fewer where it ends.
+/// Bytes of a disk, fewer where it ends.
 pub fn some(disk: &dyn Disk, offset: u64, length: usize) -> Vec<u8> {
     let left = disk.bytes().saturating_sub(offset);
     let length = usize::try_from(left).unwrap_or(length).min(length);

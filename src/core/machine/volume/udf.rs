@@ -17,7 +17,7 @@ const ANCHOR: u64 = 256;
 const SECTOR_BYTES: [u64; 4] = [512, 1024, 2048, 4096];
 /// Most descriptors looked at behind the anchor.
 const DESCRIPTORS_MAX: u64 = 64;
-/// Blocks of a descriptor.
+/// Bytes of a descriptor.
 const DESCRIPTOR_BYTES: usize = 512;
 
 /// Tags of descriptors (ECMA-167 3/7.2.1).

@@ -91,7 +91,7 @@ fn kind(netdev: &mut Sections, device: &Device) {
         DeviceKind::Vlan(..) => "vlan",
     };
     netdev.put("NetDev", "Name", &device.name.as_str());
-    netdev.put("NetDev", "DeviceKind", &kind);
+    netdev.put("NetDev", "Kind", &kind);
     if let Some(mac) = &device.mac {
         netdev.put("NetDev", "MACAddress", &mac.as_str());
     }
