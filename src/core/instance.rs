@@ -78,6 +78,13 @@ impl Hostname {
             let said = name.clone();
             return (Some(Hostname { said, name }), true);
         }
+        Hostname::whole(said)
+    }
+
+    /// The same where the original takes the name as it comes: an address is a name like others, and `localdomain` a domain.
+    pub fn whole(text: &str) -> (Option<Hostname>, bool) {
+        let said = text.trim();
+        let said = said.strip_suffix('.').unwrap_or(said);
         let fits = said.len() <= 253 && said.split('.').all(is_label);
         let name = if fits {
             String::from(said)
@@ -141,13 +148,13 @@ impl SshKey {
     /// Longest line kept, in bytes; an RSA key of 16384 bits is below 3000.
     pub const BYTES_MAX: usize = 8192;
 
-    /// Takes one line of at least two words without control characters.
+    /// Takes one line of at least two words, between which there may be tabs, without other control characters.
     pub fn new(text: &str) -> Option<SshKey> {
         let text = text.trim();
         let fits = text.len() <= SshKey::BYTES_MAX
             && !text.starts_with('#')
             && text.split_ascii_whitespace().count() >= 2
-            && !text.chars().any(char::is_control);
+            && !text.chars().any(|c| c.is_control() && c != '\t');
         fits.then(|| SshKey(String::from(text)))
     }
 
@@ -320,7 +327,7 @@ pub struct Told {
     pub instance_id: Option<String>,
     /// The host name, with or without a domain.
     pub hostname: Option<String>,
-    /// True where the original cuts no domain off its `local_hostname`.
+    /// True where the original takes the host name as it comes, and cuts no domain off its `local_hostname`.
     pub keeps_domain: bool,
     /// The region.
     pub region: Option<String>,
@@ -456,7 +463,9 @@ impl Instance {
                 .name("cloud name", Some(told.cloud_name))
                 .map_or_else(|| String::from("unknown"), |name| name.to_lowercase()),
             instance_id,
-            hostname: told.hostname.and_then(|text| refusals.hostname(&text)),
+            hostname: told
+                .hostname
+                .and_then(|text| refusals.hostname(&text, told.keeps_domain)),
             keeps_domain: told.keeps_domain,
             region: refusals.name("region", told.region),
             availability_zone: refusals.name("availability zone", told.availability_zone),
@@ -487,8 +496,12 @@ impl Refusals<'_> {
             .push(Warning::new(step, place, expected, found));
     }
 
-    fn hostname(&mut self, text: &str) -> Option<Hostname> {
-        let (hostname, fits) = Hostname::read(text);
+    fn hostname(&mut self, text: &str, keeps_domain: bool) -> Option<Hostname> {
+        let (hostname, fits) = if keeps_domain {
+            Hostname::whole(text)
+        } else {
+            Hostname::read(text)
+        };
         if !fits && !text.trim().is_empty() {
             let expected = "labels of letters, digits and hyphens with dots between";
             let rest = match &hostname {
@@ -559,6 +572,9 @@ mod tests {
         ] {
             assert_eq!(name(text).as_deref(), Some(expected), "{text}");
         }
+        let whole = |text| Hostname::whole(text).0.map(|name| name.name);
+        assert_eq!(whole("192.0.2.7").as_deref(), Some("192.0.2.7"));
+        assert_eq!(whole("a.localdomain").as_deref(), Some("a.localdomain"));
         for text in ["", " ", "..", "ü", "."] {
             assert_eq!(name(text), None, "{text}");
         }

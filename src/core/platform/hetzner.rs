@@ -50,9 +50,12 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         Err(error) => return Err(cloud.broken(META_DATA, "a YAML document", error)),
     };
     match networks.map(|networks| crate::yaml::read(&networks)) {
-        Some(Ok(networks)) => drop(meta_data.insert("private-networks", networks)),
+        Some(Ok(networks @ (Value::List(_) | Value::Map(_)))) => {
+            drop(meta_data.insert("private-networks", networks));
+        }
+        Some(Ok(Value::Null)) | None => drop(meta_data.insert("private-networks", Value::Null)),
+        Some(Ok(other)) => cloud.warn(NETWORKS, "a list", other.kind()),
         Some(Err(error)) => cloud.warn(NETWORKS, "a YAML document", error),
-        None => {}
     }
     let id = meta_data.get("instance-id").and_then(Value::to_text);
     let id = id.unwrap_or_default();
