@@ -285,6 +285,11 @@ impl Service {
                 None => (404, b"not found\n".to_vec()),
             },
         };
+        for rule in &rules {
+            if let What::Header(more) = rule {
+                headers.extend(more.iter().cloned());
+            }
+        }
         headers.extend(self.date.map(|date| ("Date".into(), imf(date))));
         Some(reply(request, status, headers, body, &rules))
     }

@@ -54,6 +54,8 @@ pub enum What {
         /// Headers to send with it.
         headers: Vec<(String, String)>,
     },
+    /// Headers of whatever the answer is.
+    Header(Vec<(String, String)>),
     /// The document packed.
     Gzip,
     /// A pause before the answer.
@@ -107,6 +109,7 @@ impl Rule {
                 status: words.parse("a status")?,
                 headers: headers(words)?,
             },
+            "header" => What::Header(headers(words)?),
             "gzip" => What::Gzip,
             "pause" => What::Pause(words.time()?),
             "mute" => What::Mute,

@@ -46,6 +46,7 @@
 //! date 1783000000                                   the Date of every answer, in seconds since the epoch
 //! below PATH 1024 else 403                          the request must come from a port below this
 //! answer GET PATH 503 retry-after 1                 this status and these headers, with an empty body
+//! header PATH Metadata-Flavor Google                this header, whatever is answered
 //! gzip PATH                                         the document as `gzip` packs it
 //! pause PATH 2s                                     waits before it answers
 //! mute PATH                                         takes the request and never answers
