@@ -23,7 +23,7 @@ use cloudseed_core::json;
 use cloudseed_core::value::{Map, Value};
 
 use crate::fetching::{differences, found};
-use crate::fixture::{Fixture, matches, roots, updating};
+use crate::fixture::{Fixture, files_below, matches, roots, updating};
 use crate::network::python;
 use crate::roots::boot_of;
 
@@ -343,4 +343,101 @@ fn machines_are_read_as_the_original_reads_them() {
         wrong.join("\n"),
         wrong.len()
     );
+}
+
+/// Numbers by chance, the same for the same seed (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9_u64), (27, 0x94d0_49bb_1331_11eb)] {
+            mixed = (mixed ^ (mixed >> shift)).wrapping_mul(factor);
+        }
+        ((mixed ^ (mixed >> 31)) % end.max(1) as u64) as usize
+    }
+}
+
+/// Bytes as they never should be: some others, or fewer. Most of an image is nothing; what is changed is something.
+fn damaged(bytes: &mut Vec<u8>, chance: &mut Chance) {
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+    if places.is_empty() {
+        return;
+    }
+    match chance.below(8) {
+        0 => bytes.truncate(places[chance.below(places.len())]),
+        kind => {
+            for _ in 0..1 << chance.below(6) {
+                let at = places[chance.below(places.len())];
+                bytes[at] = match kind {
+                    1 => 0,
+                    2 => 0xff,
+                    _ => bytes[at] ^ (1 << chance.below(8)),
+                };
+            }
+        }
+    }
+}
+
+/// Everything on a machine that a stranger may have written: images, seeds, what answers on a serial line.
+fn writable(folder: &Path, fixture: &Fixture) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fixture
+        .volumes()
+        .iter()
+        .map(|(_, image)| image.clone())
+        .collect();
+    for place in [
+        folder.join("ports"),
+        fixture.machine().join("var"),
+        fixture.machine().join("seed"),
+    ] {
+        paths.extend(files_below(&place).into_keys().map(|path| place.join(path)));
+    }
+    paths
+}
+
+/// A campaign of ten thousand: `DAMAGED=10000 cargo test --test it damaged`; `DAMAGED_FROM` begins with another.
+#[test]
+fn damaged_machines_are_survived() {
+    let number = |name: &str| env::var(name).ok()?.parse::<usize>().ok();
+    let (first, count) = (
+        number("DAMAGED_FROM").unwrap_or(0),
+        number("DAMAGED").unwrap_or(200),
+    );
+    let cases = all();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let run = |number: usize| {
+        let mut chance = Chance(number as u64);
+        let case = &cases[chance.below(cases.len())];
+        let folder = Folder::new();
+        let fixture = case.lay(&folder.0);
+        for path in writable(&folder.0, &fixture) {
+            let mut bytes = fs::read(&path).unwrap();
+            damaged(&mut bytes, &mut chance);
+            fs::write(&path, bytes).unwrap();
+        }
+        let (booted, ..) = boot_of(folder.0.to_str().unwrap(), &fixture, None, "");
+        let status = booted.plan.get("cloudseed/status");
+        assert!(
+            status.is_some_and(|status| !status.is_empty()),
+            "DAMAGED_FROM={number}: {}: {}",
+            case.text("name"),
+            booted.line
+        );
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        break;
+                    }
+                    run(first + index);
+                }
+            });
+        }
+    });
 }
