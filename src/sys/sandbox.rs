@@ -3,18 +3,29 @@
 //!
 //! ```text
 //!   capabilities   only those that opening a network, a low port, a serial line and root's files takes
-//!   limits         no file grows, by the way no image of memory is left
-//!   landlock       writing only below /proc/sys/net and /dev; nothing is made, removed, renamed or executed
-//!   seccomp        no program, no module, no mount, no other process, no namespace, no file that is made
+//!   limits         no file grows; so much memory, time of the processor and descriptors
+//!   landlock       writing only below /proc/sys/net, and to serial lines and ports that are there; nothing is made, removed,
+//!                  renamed or executed
+//!   seccomp        the calls that a boot makes, and of the dangerous ones among them the arguments that it has
 //! ```
 //!
-//! What a worker never asks for ends it, and its supervisor says by which signal (SIGSYS); what a library might try first is
-//! missing for it. It may still fork, for templates are rendered by a child; whoever is forked is in the sandbox as well.
+//! What only somebody would ask for who has taken the worker over ends it, and its supervisor says by which signal (SIGSYS).
+//! What else is on no list is refused (EPERM), or missing for it where a library has another way (ENOSYS): a kernel or a C library
+//! that is younger than the list costs a call, not the boot. `tests/it/calls.rs` holds the list against strace(1). It may still
+//! fork, for templates are rendered by a child; whoever is forked is in the sandbox as well.
+//!
+//! The worker keeps root's number. What that is worth is in its capabilities, which are gone but for five, and these it would have
+//! to keep with any number: packet sockets, interfaces, low ports, and files and sockets that are root's. Disks are what is left
+//! to protect from the right to write what is root's, and landlock does, for no other descriptor than those of serial lines can be
+//! had for writing. A number of its own would be seen by hosts that ask a socket for its peer's (the zone's metadata socket), and
+//! keep it from nothing that is still allowed.
 
 use std::ffi::CString;
+use std::fs;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
 
 /// The belts that hold.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +64,7 @@ pub fn enter(records: bool) -> Belts {
             ..Belts::default()
         };
     }
-    limit_files();
+    limits();
     // Landlock first, for it opens the places it allows.
     Belts {
         capabilities,
@@ -87,14 +98,57 @@ fn drop_capabilities() -> io::Result<()> {
 
 // ---- limits
 
-/// No regular file may grow, nor be written at all from its end on.
-fn limit_files() {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
+/// Most memory of the worker's own, in bytes: where there is less, half of what is available, but never below the least.
+const MEMORY_BYTES_MAX: u64 = 256 << 20;
+/// A worker of an ordinary boot takes a tenth of it.
+const MEMORY_BYTES_MIN: u64 = 32 << 20;
+/// Most time of the processor, in seconds; its budget of steps ends it long before.
+const CPU_SECONDS_MAX: u64 = 60;
+/// Most descriptors: a packet socket for each interface, and a few.
+const DESCRIPTORS_MAX: u64 = 1024;
+
+/// No regular file may grow, nor be written at all from its end on; memory, time and descriptors have an end.
+fn limits() {
+    limit(libc::RLIMIT_FSIZE, 0);
+    limit(libc::RLIMIT_CORE, 0);
+    limit(
+        libc::RLIMIT_DATA,
+        memory_bytes(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX),
+    );
+    limit(libc::RLIMIT_CPU, CPU_SECONDS_MAX);
+    limit(libc::RLIMIT_NOFILE, DESCRIPTORS_MAX);
+}
+
+/// Half of the memory that is available, as far as that can be told, and within these bounds.
+pub fn memory_bytes(least: u64, most: u64) -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kilobytes.map_or(most, |free| free.saturating_mul(512).clamp(least, most))
+}
+
+/// How the C library at hand numbers limits.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+/// How the C library at hand numbers limits.
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
+/// Limits this process, and whatever it starts, for good; nobody's limit is raised. A kernel that cannot leaves it unlimited.
+pub fn limit(resource: Resource, most: u64) {
+    let mut now = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the kernel writes one `rlimit`, which lives until the call is over.
+    unsafe { libc::getrlimit(resource, &raw mut now) };
+    let most = libc::rlimit {
+        rlim_cur: now.rlim_cur.min(most),
+        rlim_max: now.rlim_max.min(most),
     };
     // SAFETY: the kernel reads one `rlimit`, which lives until the call is over.
-    unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const none) };
+    unsafe { libc::setrlimit(resource, &raw const most) };
 }
 
 // ---- landlock(7)
@@ -112,8 +166,10 @@ const CHANGES: u64 = 1 | 1 << 1 | 0x1ff0;
 const REFER: u64 = 1 << 13;
 const TRUNCATE: u64 = 1 << 14;
 const WRITE_FILE: u64 = 1 << 1;
-/// Below which files may be written: sysctls of interfaces, and devices.
-const WRITTEN: [&str; 2] = ["/proc/sys/net", "/dev"];
+/// Below which files may be written: sysctls of interfaces.
+const WRITTEN: &str = "/proc/sys/net";
+/// What the names of devices begin with that may be written: serial lines, but no terminals, and ports of virtio. Disks may not.
+const LINES: [&str; 3] = ["tty", "hvc", "vport"];
 
 /// struct landlock_path_beneath_attr, which is packed.
 #[repr(C, packed)]
@@ -135,8 +191,8 @@ fn landlock() -> io::Result<()> {
     let rules = unsafe { libc::syscall(CREATE_RULESET, &raw const handled, size_of::<u64>(), 0) };
     // SAFETY: the kernel has just given us this descriptor, and nobody else knows it.
     let rules = unsafe { OwnedFd::from_raw_fd(check(rules)? as i32) };
-    for path in WRITTEN {
-        match allow(&rules, path, WRITE_FILE | (handled & TRUNCATE)) {
+    for path in lines().into_iter().chain([String::from(WRITTEN)]) {
+        match allow(&rules, &path, WRITE_FILE | (handled & TRUNCATE)) {
             // What is not there needs no rule.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -145,6 +201,32 @@ fn landlock() -> io::Result<()> {
     // SAFETY: no pointers; the descriptor is open.
     check(unsafe { libc::syscall(RESTRICT_SELF, rules.as_raw_fd(), 0) })?;
     Ok(())
+}
+
+/// The serial lines and ports that are there.
+fn lines() -> Vec<String> {
+    let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let is_line = |entry: &fs::DirEntry| {
+        let is_device = entry.file_type().is_ok_and(|kind| kind.is_char_device());
+        is_device && is_line(&entry.file_name().to_string_lossy())
+    };
+    let found = entries.filter(is_line).take(LINES_MAX);
+    found
+        .map(|entry| entry.path().to_string_lossy().into_owned())
+        .collect()
+}
+
+/// Most of them; each is a rule.
+const LINES_MAX: usize = 256;
+
+/// `ttyS1`, `hvc0`, `vport1p1`; `tty1` is a screen.
+fn is_line(name: &str) -> bool {
+    let kind = LINES
+        .iter()
+        .find_map(|kind| Some((*kind, name.strip_prefix(kind)?)));
+    kind.is_some_and(|(kind, rest)| {
+        kind != "tty" || rest.starts_with(|c: char| c.is_ascii_alphabetic())
+    })
 }
 
 fn allow(rules: &OwnedFd, path: &str, allowed: u64) -> io::Result<()> {
@@ -180,7 +262,119 @@ const END: u32 = 0x8000_0000;
 const ALLOW: u32 = 0x7fff_0000;
 const REFUSE: u32 = 0x0005_0000;
 
-/// What no worker asks for.
+/// What boots ask for with any argument, the most frequent first.
+const ASKED: &[libc::c_long] = &[
+    // What is open.
+    libc::SYS_read,
+    libc::SYS_close,
+    libc::SYS_ppoll,
+    libc::SYS_sendto,
+    libc::SYS_recvmsg,
+    libc::SYS_recvfrom,
+    libc::SYS_pread64,
+    libc::SYS_fcntl,
+    libc::SYS_write,
+    libc::SYS_writev,
+    libc::SYS_readv,
+    libc::SYS_lseek,
+    libc::SYS_dup,
+    libc::SYS_pipe2,
+    // Files and folders.
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_readlinkat,
+    libc::SYS_getdents64,
+    libc::SYS_faccessat,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_getcwd,
+    libc::SYS_uname,
+    // Sockets; which kinds there are is another question.
+    libc::SYS_bind,
+    libc::SYS_connect,
+    libc::SYS_sendmsg,
+    libc::SYS_setsockopt,
+    libc::SYS_getsockopt,
+    libc::SYS_getsockname,
+    libc::SYS_getpeername,
+    libc::SYS_shutdown,
+    // Memory.
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    // Time and chance.
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_getres,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_gettimeofday,
+    libc::SYS_getrandom,
+    // A child that renders, a guard, and their ends.
+    libc::SYS_wait4,
+    libc::SYS_setsid,
+    libc::SYS_close_range,
+    libc::SYS_prlimit64,
+    libc::SYS_getrlimit,
+    libc::SYS_setrlimit,
+    libc::SYS_setitimer,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_getppid,
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    // What a C library does for a process and its signals.
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    libc::SYS_futex,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_set_tid_address,
+    libc::SYS_set_robust_list,
+];
+/// The same by the older names that this processor still has.
+#[cfg(target_arch = "x86_64")]
+const ASKED_OLD: &[libc::c_long] = &[
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_poll,
+    libc::SYS_readlink,
+    libc::SYS_access,
+    libc::SYS_pipe,
+    libc::SYS_dup2,
+    libc::SYS_alarm,
+    libc::SYS_fork,
+    libc::SYS_time,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const ASKED_OLD: &[libc::c_long] = &[];
+/// What lies behind a pointer no filter sees, and what libraries try before an older call: missing.
+const MISSING: [libc::c_long; 5] = [
+    libc::SYS_openat2,
+    libc::SYS_clone3,
+    libc::SYS_io_uring_setup,
+    libc::SYS_faccessat2,
+    libc::SYS_rseq,
+];
+/// Calls from here on came after this list was made: missing as well.
+const LATER: u32 = 450;
+/// ioctl(2) of terminals (settings, and what they have in store, in both ways of asking) and for the name of an interface.
+const ORDERS: [u32; 6] = [
+    libc::TCGETS as u32,
+    libc::TCGETS2 as u32,
+    libc::TCSETS2 as u32,
+    libc::TCFLSH as u32,
+    libc::FIONREAD as u32,
+    SIOCGIFNAME,
+];
+const SIOCGIFNAME: u32 = 0x8910;
+/// What no boot asks for and no library tries: who does has taken the worker over.
 const NEVER: &[libc::c_long] = &[
     // Programs, other processes, the kernel itself.
     libc::SYS_execve,
@@ -189,6 +383,13 @@ const NEVER: &[libc::c_long] = &[
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
     libc::SYS_kill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_process_madvise,
+    libc::SYS_open_by_handle_at,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
@@ -271,8 +472,8 @@ const fn argument_at(index: u32) -> u32 {
     16 + 8 * index
 }
 
-/// The filter: what is not named is allowed.
-fn filter() -> Vec<libc::sock_filter> {
+/// The filter of the process of this number: what is not named is refused.
+fn filter(process: u32) -> Vec<libc::sock_filter> {
     let mut program = vec![
         load(ARCH_AT),
         jump(libc::BPF_JEQ, ARCH, 1, 0),
@@ -282,25 +483,55 @@ fn filter() -> Vec<libc::sock_filter> {
     if cfg!(target_arch = "x86_64") {
         program.extend([jump(libc::BPF_JGE, X32, 0, 1), answer(END)]);
     }
-    for call in NEVER.iter().chain(NEVER_OLD) {
-        program.extend([jump(libc::BPF_JEQ, *call as u32, 0, 1), answer(END)]);
+    let groups = [
+        (ASKED, ALLOW),
+        (ASKED_OLD, ALLOW),
+        (NEVER, END),
+        (NEVER_OLD, END),
+        (&MISSING, REFUSE | libc::ENOSYS as u32),
+    ];
+    for (call, then) in groups
+        .iter()
+        .flat_map(|(calls, then)| calls.iter().map(|call| (*call, *then)))
+    {
+        program.extend([jump(libc::BPF_JEQ, call as u32, 0, 1), answer(then)]);
     }
-    // Their arguments lie behind a pointer, where no filter looks; whoever asks has an older call.
-    for call in [
-        libc::SYS_openat2,
-        libc::SYS_clone3,
-        libc::SYS_io_uring_setup,
-    ] {
-        let missing = answer(REFUSE | libc::ENOSYS as u32);
-        program.extend([jump(libc::BPF_JEQ, call as u32, 0, 1), missing]);
-    }
-    let by_flags = [
+    by_flags(&mut program);
+    one_of(
+        &mut program,
+        libc::SYS_socket,
+        0,
+        &FAMILIES.map(|family| family as u32),
+        END,
+    );
+    one_of(
+        &mut program,
+        libc::SYS_ioctl,
+        1,
+        &ORDERS,
+        REFUSE | libc::EPERM as u32,
+    );
+    // abort(3) is a signal to oneself.
+    one_of(&mut program, libc::SYS_tkill, 0, &[process], END);
+    one_of(&mut program, libc::SYS_tgkill, 0, &[process], END);
+    let missing = answer(REFUSE | libc::ENOSYS as u32);
+    program.extend([jump(libc::BPF_JGE, LATER, 0, 1), missing]);
+    program.push(answer(REFUSE | libc::EPERM as u32));
+    program
+}
+
+/// Calls that are allowed without these flags in an argument, and are the end with one of them.
+fn by_flags(program: &mut Vec<libc::sock_filter>) {
+    const EXECUTED: u32 = libc::PROT_EXEC as u32;
+    let calls = [
         (libc::SYS_openat, 2, MAKES),
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_open, 1, MAKES),
         (libc::SYS_clone, 0, NAMESPACES),
+        (libc::SYS_mmap, 2, EXECUTED),
+        (libc::SYS_mprotect, 2, EXECUTED),
     ];
-    for (call, argument, flags) in by_flags {
+    for (call, argument, flags) in calls {
         program.extend([
             jump(libc::BPF_JEQ, call as u32, 0, 4),
             load(argument_at(argument)),
@@ -309,21 +540,26 @@ fn filter() -> Vec<libc::sock_filter> {
             answer(ALLOW),
         ]);
     }
+}
+
+/// A call that is allowed with one of these values as an argument.
+fn one_of(
+    program: &mut Vec<libc::sock_filter>,
+    call: libc::c_long,
+    argument: u32,
+    values: &[u32],
+    otherwise: u32,
+) {
+    // Jumps are of one byte; no list of ours is as long.
+    let count = values.len() as u8;
     program.extend([
-        jump(
-            libc::BPF_JEQ,
-            libc::SYS_socket as u32,
-            0,
-            2 + FAMILIES.len() as u8 + 1,
-        ),
-        load(argument_at(0)),
+        jump(libc::BPF_JEQ, call as u32, 0, count + 3),
+        load(argument_at(argument)),
     ]);
-    for (index, family) in FAMILIES.iter().enumerate() {
-        let behind = (FAMILIES.len() - index) as u8;
-        program.push(jump(libc::BPF_JEQ, *family as u32, behind, 0));
+    for (value, behind) in values.iter().zip((1..=count).rev()) {
+        program.push(jump(libc::BPF_JEQ, *value, behind, 0));
     }
-    program.extend([answer(END), answer(ALLOW), answer(ALLOW)]);
-    program
+    program.extend([answer(otherwise), answer(ALLOW)]);
 }
 
 fn load(at: u32) -> libc::sock_filter {
@@ -351,7 +587,7 @@ fn seccomp() -> io::Result<()> {
     if ARCH == 0 {
         return Err(io::Error::from(io::ErrorKind::Unsupported));
     }
-    let mut filter = filter();
+    let mut filter = filter(std::process::id());
     let program = libc::sock_fprog {
         len: filter.len() as u16,
         filter: filter.as_mut_ptr(),
@@ -396,6 +632,24 @@ pub fn planted() {
             // SAFETY: no pointers. The supervisor is still there.
             check(unsafe { libc::kill(supervisor, libc::SIGKILL) }.into()).map(|_| ())
         }
+        "signal" => {
+            let (call, signal) = (libc::SYS_tgkill, libc::SIGKILL);
+            // SAFETY: no pointers. The same by another call.
+            check(unsafe { libc::syscall(call, supervisor, supervisor, signal) }).map(|_| ())
+        }
+        "code" => {
+            let (rights, flags) = (
+                libc::PROT_READ | libc::PROT_EXEC,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            );
+            // SAFETY: a new mapping, wherever there is room.
+            let mapped = unsafe { libc::mmap(std::ptr::null_mut(), 4096, rights, flags, -1, 0) };
+            check(mapped as libc::c_long).map(|_| ())
+        }
+        "queue" => {
+            // SAFETY: no pointers. Nothing dangerous, and nothing that a boot asks for.
+            check(unsafe { libc::syscall(libc::SYS_msgget, 0, libc::IPC_CREAT) }).map(|_| ())
+        }
         "trace" => {
             // SAFETY: no pointers that are used.
             check(unsafe { libc::ptrace(libc::PTRACE_ATTACH, supervisor, 0, 0) }).map(|_| ())
@@ -417,9 +671,11 @@ pub fn planted() {
 mod tests {
     use super::*;
 
+    const PROCESS: u32 = 4711;
+
     /// What the filter says to a call, by the rules of classic BPF.
     fn asked(call: libc::c_long, arguments: [u32; 3]) -> u32 {
-        let filter = filter();
+        let filter = filter(PROCESS);
         let (mut at, mut value) = (0, 0);
         loop {
             let operation = filter[at];
@@ -448,6 +704,7 @@ mod tests {
     #[test]
     fn the_filter_says_what_it_should() {
         let enosys = REFUSE | libc::ENOSYS as u32;
+        let eperm = REFUSE | libc::EPERM as u32;
         let creates = (libc::O_WRONLY | libc::O_CREAT) as u32;
         for (call, arguments, expected) in [
             (libc::SYS_read, [0; 3], ALLOW),
@@ -464,6 +721,17 @@ mod tests {
             (libc::SYS_socket, [libc::AF_VSOCK as u32, 0, 0], ALLOW),
             (libc::SYS_socket, [libc::AF_ALG as u32, 0, 0], END),
             (libc::SYS_exit_group, [0; 3], ALLOW),
+            (libc::SYS_mmap, [0, 0, libc::PROT_READ as u32], ALLOW),
+            (libc::SYS_mmap, [0, 0, libc::PROT_EXEC as u32], END),
+            (libc::SYS_mprotect, [0, 0, libc::PROT_EXEC as u32], END),
+            (libc::SYS_tkill, [PROCESS, 6, 0], ALLOW),
+            (libc::SYS_tgkill, [PROCESS, PROCESS, 6], ALLOW),
+            (libc::SYS_tgkill, [PROCESS - 1, PROCESS - 1, 9], END),
+            (libc::SYS_ioctl, [3, libc::TCSETS2 as u32, 0], ALLOW),
+            (libc::SYS_ioctl, [3, libc::TIOCSTI as u32, 0], eperm),
+            (libc::SYS_msgget, [0; 3], eperm),
+            (libc::SYS_futex_waitv, [0; 3], eperm),
+            (LATER as libc::c_long, [0; 3], enosys),
             (
                 0x4000_0001,
                 [0; 3],
@@ -475,6 +743,22 @@ mod tests {
             ),
         ] {
             assert_eq!(asked(call, arguments), expected, "{call} {arguments:x?}");
+        }
+    }
+
+    #[test]
+    fn serial_lines_are_written_and_screens_are_not() {
+        for (name, expected) in [
+            ("ttyS1", true),
+            ("ttyAMA0", true),
+            ("hvc0", true),
+            ("vport1p1", true),
+            ("tty", false),
+            ("tty1", false),
+            ("sda", false),
+            ("mem", false),
+        ] {
+            assert_eq!(is_line(name), expected, "{name}");
         }
     }
 

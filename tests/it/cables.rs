@@ -61,6 +61,12 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// The program: that of this build, or the one that the variable `PROGRAM` names.
+fn under_test() -> String {
+    let own = || String::from(env!("CARGO_BIN_EXE_cloudseed"));
+    std::env::var("PROGRAM").unwrap_or_else(|_| own())
+}
+
 /// Runs a script in network and mount namespaces of its own; what it says.
 pub fn script(name: &str, words: &[&str]) -> String {
     let folder = folder(name);
@@ -68,7 +74,7 @@ pub fn script(name: &str, words: &[&str]) -> String {
         .args(["--net", "--mount", "sh", "-e", "-c", &words.concat()])
         .env("CLOUD", program("cloud"))
         .env("LAY", program("lay"))
-        .env("PROGRAM", env!("CARGO_BIN_EXE_cloudseed"))
+        .env("PROGRAM", under_test())
         .env("DIR", &folder)
         .stdin(Stdio::null())
         .output()

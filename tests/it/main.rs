@@ -4,6 +4,7 @@
 #[path = "../cloud/cable.rs"]
 mod cable;
 mod cables;
+mod calls;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 #[path = "../cloud/queues.rs"]

@@ -147,6 +147,8 @@ fn who_takes_the_worker_over_gets_no_further() {
         "link $DIR/made",
         "socket",
         "kill",
+        "signal",
+        "code",
         "trace",
         "namespace",
     ] {
@@ -158,6 +160,17 @@ fn who_takes_the_worker_over_gets_no_further() {
     let said = exploited("write $DIR/there");
     assert!(said.contains("exploit: write: Err("), "{said}");
     assert!(said.ends_with("found\nthere\n"), "{said}");
+    // A device that is no line is nobody's to write, least of all a disk; where the kernel has no landlock, nothing is kept.
+    let said = exploited("write /dev/null");
+    let held = said.contains("landlock");
+    assert!(!held || said.contains("exploit: write: Err("), "{said}");
+    // What is on no list is refused, and the boot goes on.
+    let said = exploited("queue");
+    let refused = "exploit: queue: Err(Os { code: 1, kind: PermissionDenied";
+    assert!(
+        said.contains(refused) && said.contains("\nfound\n"),
+        "{said}"
+    );
     // Who is forked is in the sandbox, too.
     let said = exploited("execute /bin/true");
     assert!(
@@ -181,6 +194,7 @@ fn exploited(exploit: &str) -> String {
         echo '#!/bin/sh' > $seed/user-data
         echo there > $DIR/there
         SYSTEMD_VIRTUALIZATION=none CLOUDSEED_EXPLOIT="$exploit" "$PROGRAM" boot --root $DIR/root
+        grep '"sandbox"' $DIR/root/run/cloudseed/result.json || true
         cat $DIR/root/run/cloudseed/status
         cat $DIR/there
         [ -e $DIR/made ] && echo made || true

@@ -1,12 +1,12 @@
 //! A child process with limits: work whose time and memory nobody can foresee.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use cloudseed_core::userdata::template::RENDERED_BYTES_MAX;
 
 use super::super::heap;
+use super::super::sandbox::{limit, memory_bytes};
 
 /// Most memory of the child's, in bytes; it counts what it has from its parent.
 pub const MEMORY_BYTES_MAX: u64 = 256 << 20;
@@ -25,7 +25,7 @@ const ANSWER_BYTES_MAX: u64 = RENDERED_BYTES_MAX as u64 + (1 << 20);
 
 /// Runs `work` in a child, for at most so long, and gives its answer; the error says what went wrong, in words.
 pub fn run(most: Duration, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
-    let memory = memory_bytes();
+    let memory = memory_bytes(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX);
     let seconds = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
     let seconds = seconds.clamp(1, SECONDS_MAX);
     let no_child = |error: io::Error| format!("no process to render it in: {error}");
@@ -78,33 +78,4 @@ fn ended(status: i32, memory: u64, seconds: u32) -> String {
             memory >> 20
         ),
     }
-}
-
-/// How much memory a child may take: half of what is left, as far as that can be told.
-fn memory_bytes() -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.map_or(MEMORY_BYTES_MAX, |free| {
-        (free * 512).clamp(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX)
-    })
-}
-
-/// How the C library at hand numbers limits.
-#[cfg(target_env = "gnu")]
-type Resource = libc::__rlimit_resource_t;
-/// How the C library at hand numbers limits.
-#[cfg(not(target_env = "gnu"))]
-type Resource = libc::c_int;
-
-/// Limits this process, and whatever it starts, for good. A kernel that cannot leaves it unlimited.
-fn limit(resource: Resource, most: u64) {
-    let most = libc::rlimit {
-        rlim_cur: most,
-        rlim_max: most,
-    };
-    // SAFETY: the kernel reads one `rlimit`, which lives until the call is over.
-    unsafe { libc::setrlimit(resource, &raw const most) };
 }
