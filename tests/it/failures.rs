@@ -47,7 +47,7 @@ fn subjects() -> Vec<Subject> {
         let Some(cloud) = fixture.cloud() else {
             continue;
         };
-        let (booted, _, events) = boot_of(&name, &fixture, Some(&cloud), "");
+        let (booted, _, events) = boot_of(&fixture, Some(&cloud), "");
         let Some(instance) = booted.instance.filter(|i| i.source.place.contains("http")) else {
             continue;
         };
@@ -135,7 +135,7 @@ fn status(booted: &Booted) -> String {
 }
 
 /// Runs each task on every processor.
-fn on_all<T: Sync>(tasks: &[T], run: impl Fn(&T) -> Option<String> + Sync) -> Vec<String> {
+pub fn on_all<T: Sync>(tasks: &[T], run: impl Fn(&T) -> Option<String> + Sync) -> Vec<String> {
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -162,7 +162,7 @@ fn a_boot_ends_well_whatever_its_service_does() {
     let wrong = on_all(&tasks, |(subject, fault, recovers)| {
         let fixture = Fixture::new(&subject.root);
         let cloud = fixture.cloud();
-        let (booted, took, _) = boot_of(&subject.root, &fixture, cloud.as_deref(), fault);
+        let (booted, took, _) = boot_of(&fixture, cloud.as_deref(), fault);
         let lost = || {
             let lost = *recovers && booted.instance.is_none();
             lost.then(|| format!("does not recover: {}", booted.line))
@@ -242,7 +242,7 @@ fn a_boot_ends_well_whatever_its_documents_are() {
         let fixture = Fixture::new(&subject.root);
         let cloud = fixture.cloud().unwrap();
         fs::write(cloud.join(path), bytes).unwrap();
-        let (booted, took, _) = boot_of(&subject.root, &fixture, Some(&cloud), "");
+        let (booted, took, _) = boot_of(&fixture, Some(&cloud), "");
         let wrong = wrong(&booted, took)?;
         Some(format!(
             "{}: {path}: {name}: {wrong} ({})",

@@ -263,7 +263,7 @@ fn deviations() -> Vec<(String, String)> {
 fn compared(case: &Case, theirs: &Value) -> Vec<(&'static str, String)> {
     let folder = Folder::new();
     let fixture = case.lay(&folder.0);
-    let (booted, ..) = boot_of(folder.0.to_str().unwrap(), &fixture, None, "");
+    let (booted, ..) = boot_of(&fixture, None, "");
     let error = theirs.get("error").and_then(Value::as_text);
     match (found(&booted), error) {
         (None, Some(_)) => Vec::new(),

@@ -53,14 +53,13 @@ const DIGEST_BYTES: usize = 6;
 /// Boots a root; a machine without a cloud has its cables plugged into nothing.
 pub fn booted(name: &str) -> Booted {
     let fixture = Fixture::new(name);
-    let (booted, _, _) = boot_of(name, &fixture, fixture.cloud().as_deref(), "");
+    let (booted, _, _) = boot_of(&fixture, fixture.cloud().as_deref(), "");
     booted
 }
 
 /// Boots a root that was made ready, with the cloud of a folder and more lines for it; gives how long it took and what happened
 /// at the far end.
 pub fn boot_of(
-    name: &str,
     fixture: &Fixture,
     cloud: Option<&Path>,
     lines: &str,
@@ -80,7 +79,9 @@ pub fn boot_of(
         (Some(_), _) => Plug::Beside(0),
     };
     let cable = Cable::new((0..nics.len()).map(&mut plug).collect(), SEED);
-    host::serve(&roots().join(name).join("ports"), &fixture.machine()).unwrap();
+    if let Some(ports) = fixture.ports() {
+        host::serve(&ports, &fixture.machine()).unwrap();
+    }
     let journal = Journal::new();
     let started = Started::now();
     let world = World::new(Net::new(cable, nics, SEED), journal.clone());

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cloudseed_core::boot::{self, Booted, Options};
 use cloudseed_core::journal::Journal;
@@ -12,6 +13,10 @@ use cloudseed_core::report;
 use cloudseed_core::value::Value;
 
 use crate::compile::{Scratch, write};
+use crate::failures::on_all;
+use crate::fixture::{Fixture, chosen};
+use crate::plant::{MARK, plant, shows};
+use crate::roots::boot_of;
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
@@ -209,4 +214,48 @@ fn a_seed_that_cannot_be_read_says_why() {
         assert!(log.contains(words), "{words} in {log}");
     }
     assert!(booted.line.starts_with("degraded: "), "{}", booted.line);
+}
+
+/// Every root with something in the place of every secret that it has: the mark as it stands, and inside of documents of two kinds.
+#[test]
+fn no_root_shows_what_is_secret_of_it() {
+    let texts = [
+        String::from(MARK),
+        format!("#cloud-config\npassword: {MARK}\nchpasswd: {{list: ['a:{MARK}']}}\n"),
+        format!("#include\nhttps://me:{MARK}@127.0.0.1:1/x?sig={MARK}\n"),
+    ];
+    let planted = AtomicUsize::new(0);
+    let names = chosen();
+    let wrong = on_all(&names, |name| {
+        let all: Vec<String> = texts
+            .iter()
+            .filter_map(|text| {
+                let places = places_of_planted(name, text)?;
+                planted.fetch_add(1, Ordering::Relaxed);
+                (!places.is_empty()).then(|| format!("{name}: {text:?} shows in {places:?}"))
+            })
+            .collect();
+        (!all.is_empty()).then(|| all.join("\n"))
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let planted = planted.into_inner();
+    assert!(planted > 100 || names.len() < 100, "{planted}");
+}
+
+/// Where everybody can see what was planted in a root; `None` if it has nothing that is secret.
+fn places_of_planted(name: &str, text: &str) -> Option<Vec<String>> {
+    let fixture = Fixture::new(name);
+    (plant(&fixture, text) > 0).then_some(())?;
+    let (booted, _, _) = boot_of(&fixture, fixture.cloud().as_deref(), "");
+    let files = booted.plan.files();
+    let seen = files.filter(|(path, mode, bytes)| {
+        // That one goes into the report.
+        let told = *mode == Mode::Public || path.as_str() == "cloudseed/result.json";
+        told && shows(bytes)
+    });
+    let mut places: Vec<String> = seen
+        .map(|(path, _, _)| String::from(path.as_str()))
+        .collect();
+    places.extend(shows(booted.line.as_bytes()).then(|| booted.line.clone()));
+    Some(places)
 }
