@@ -213,13 +213,7 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 
 /// A boot that writes nothing, for people, in one process.
 fn rehearsed(root: &Path, platform: Option<&'static Platform>) -> Booted {
-    rehearse(
-        root,
-        platform,
-        Watch::default(),
-        Started::now(),
-        &mut |_| {},
-    )
+    rehearse(root, platform, Watch::default(), Started::now(), None)
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
@@ -228,7 +222,7 @@ fn rehearse(
     platform: Option<&'static Platform>,
     watch: Watch,
     started: Started,
-    meanwhile: Meanwhile,
+    meanwhile: Option<Meanwhile>,
 ) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
@@ -244,14 +238,11 @@ fn rehearse(
         plan_bytes: root.plan_bytes(),
     };
     let templates = &mut Jinja;
-    boot::boot_telling(
-        &machine,
-        &mut *outside,
-        &journal,
-        templates,
-        options,
-        meanwhile,
-    )
+    let outside = &mut *outside;
+    match meanwhile {
+        None => boot::boot(&machine, outside, &journal, templates, options),
+        Some(tell) => boot::boot_telling(&machine, outside, &journal, templates, options, tell),
+    }
 }
 
 impl Boot {
@@ -271,7 +262,7 @@ impl Boot {
             plan, line, well, ..
         } = supervisor::run(started, watch.is_wanted(), told, |teller| {
             let so_far = &mut |handed| teller.so_far(handed);
-            let booted = rehearse(&self.root, self.platform, watch, started, so_far);
+            let booted = rehearse(&self.root, self.platform, watch, started, Some(so_far));
             Handed {
                 plan: booted.plan,
                 line: booted.line,

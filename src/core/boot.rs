@@ -114,7 +114,7 @@ pub fn boot(
     templates: &mut dyn Templates,
     options: Options,
 ) -> Booted {
-    Boot::new(machine, outside, journal, templates, options).run(&mut |_| {})
+    Boot::new(machine, outside, journal, templates, options).run(None)
 }
 
 /// Boots, and hands over what there would be if it ended here: once the owner's word is known, and once there is an instance.
@@ -126,7 +126,7 @@ pub fn boot_telling(
     options: Options,
     meanwhile: Meanwhile,
 ) -> Booted {
-    Boot::new(machine, outside, journal, templates, options).run(meanwhile)
+    Boot::new(machine, outside, journal, templates, options).run(Some(meanwhile))
 }
 
 /// What is written of a boot that came to nothing, and the line for the console.
@@ -187,13 +187,15 @@ impl<'a> Boot<'a> {
         }
     }
 
-    fn run(mut self, meanwhile: Meanwhile) -> Booted {
+    fn run(mut self, mut meanwhile: Option<Meanwhile>) -> Booted {
         self.configure_by_url();
         let identified = self.timed("identify", Boot::identify);
         let (end, place) = ("the boot to come to its end", "boot");
         let cut = Error::new(Blame::Unable, "boot", place, end, "an end before");
-        let waits = asked(&identified);
-        meanwhile(self.so_far(Ending::Failed(&cut), &identified, waits));
+        if let Some(tell) = &mut meanwhile {
+            let waits = asked(&identified);
+            tell(self.so_far(Ending::Failed(&cut), &identified, waits));
+        }
         let mut fetched = self.timed("fetch", |boot| boot.fetch(&identified));
         if let Fetched::Instance(instance) = &mut fetched {
             let (machine, settings) = (self.machine, &self.settings);
@@ -207,13 +209,15 @@ impl<'a> Boot<'a> {
         let meant = match &fetched {
             Fetched::Instance(instance) => {
                 let data = InstanceData::new(instance, &self.machine.kernel);
-                let raw = Found {
-                    instance,
-                    data: &data,
-                    config: &Config::default(),
-                };
-                let waits = String::from("what user-data include");
-                meanwhile(self.so_far(Ending::Found(raw), &identified, waits));
+                if let Some(tell) = &mut meanwhile {
+                    let raw = Found {
+                        instance,
+                        data: &data,
+                        config: &Config::default(),
+                    };
+                    let waits = String::from("what user-data include");
+                    tell(self.so_far(Ending::Found(raw), &identified, waits));
+                }
                 let parts = self.timed("decode", |boot| boot.decode(instance, &data));
                 let config = self.timed("merge", |boot| boot.merge(parts));
                 Some((data, config))

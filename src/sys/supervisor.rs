@@ -13,7 +13,8 @@
 //! and the [guard](super::guard) puts the interfaces back.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
+use std::mem;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use cloudseed_core::boot::BOOT_SECONDS_MAX;
 use cloudseed_core::boot::handed::{self, HANDED_BYTES_MAX, Handed};
+use cloudseed_core::bytes::Bytes;
 use cloudseed_core::compile::amend;
 use cloudseed_core::warning::{Blame, Error};
 
@@ -77,13 +79,19 @@ impl Teller {
         if let Some(socket) = &mut self.socket {
             let reports = amend::noted(&handed.plan, "sandbox", &self.sandbox);
             handed.plan.extend(reports);
-            let bytes = handed.write();
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            let mut head = [kind; HEAD_BYTES];
-            head[1..].copy_from_slice(&length.to_le_bytes());
-            let _ = socket
-                .write_all(&head)
-                .and_then(|()| socket.write_all(&bytes));
+            let mut length = 0;
+            handed.write(&mut |piece| length += piece.len());
+            let length = u32::try_from(length).unwrap_or(u32::MAX);
+            let mut socket = BufWriter::new(socket);
+            let mut told = socket.write_all(&[kind]);
+            let mut give = |piece: &[u8]| {
+                if told.is_ok() {
+                    told = socket.write_all(piece);
+                }
+            };
+            give(&length.to_le_bytes());
+            handed.write(&mut give);
+            let _ = told.and_then(|()| socket.flush());
         }
     }
 }
@@ -240,12 +248,16 @@ impl Worker {
         if length > HANDED_BYTES_MAX {
             return Err(Cut::Nonsense);
         }
-        let Some(bytes) = rest.get(..length) else {
+        let (kind, missing) = (*kind, length.saturating_sub(rest.len()));
+        if missing > 0 {
+            self.heard.reserve_exact(missing);
             return Ok(None);
-        };
-        let message = Handed::read(bytes).ok_or(Cut::Nonsense)?;
-        let kind = *kind;
-        self.heard.drain(..HEAD_BYTES + length);
+        }
+        // The files of the message stay where they were heard.
+        let behind = self.heard.split_off(HEAD_BYTES + length);
+        let heard = Bytes::from(mem::replace(&mut self.heard, behind));
+        let message = heard.piece(heard.get(HEAD_BYTES..).unwrap_or_default());
+        let message = Handed::read(&message).ok_or(Cut::Nonsense)?;
         Ok(Some((kind, message)))
     }
 

@@ -690,7 +690,12 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
         platform: None,
         plan_bytes: schedule.room,
     };
-    let mut words: Vec<Handed> = Vec::new();
+    // The last word before the worker dies; who listens keeps one.
+    let (mut last, mut words) = (None, 0);
+    let heard = match schedule.death {
+        Some(Death::After(count)) => count,
+        _ => 0,
+    };
     let Booted {
         plan, line, well, ..
     } = boot::boot_telling(
@@ -699,7 +704,12 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
         &journal,
         &mut Jinja,
         options,
-        &mut |handed| words.push(handed),
+        &mut |handed| {
+            words += 1;
+            if words <= heard {
+                last = Some(handed);
+            }
+        },
     );
     let took = world.now();
     let whole = Handed {
@@ -711,22 +721,16 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
     };
     let handed = match schedule.death {
         None => whole,
-        Some(death) => {
-            let last = match death {
-                Death::Early => None,
-                Death::After(count) => words.into_iter().take(count).next_back(),
-            };
-            handed::cut_off(
-                last,
-                &Error::new(
-                    Blame::Unable,
-                    "boot",
-                    "worker",
-                    "a result",
-                    "its end by a fault",
-                ),
-            )
-        }
+        Some(_) => handed::cut_off(
+            last,
+            &Error::new(
+                Blame::Unable,
+                "boot",
+                "worker",
+                "a result",
+                "its end by a fault",
+            ),
+        ),
     };
     Ended { handed, took }
 }
@@ -869,7 +873,9 @@ fn word_of(line: &str) -> &str {
 /// What is wrong with a plan and its line, before it is written.
 fn wrong_in_plan(handed: &Handed) -> Vec<String> {
     let mut wrong = Vec::new();
-    if Handed::read(&handed.write()).as_ref() != Some(handed) {
+    let mut bytes = Vec::new();
+    handed.write(&mut |piece| bytes.extend(piece));
+    if Handed::read(&bytes.into()).as_ref() != Some(handed) {
         wrong.push(String::from("the supervisor refuses the plan"));
     }
     wrong.extend(disagreement(

@@ -12,7 +12,6 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use nom::multi::length_data;
@@ -20,6 +19,7 @@ use nom::number::complete::{le_u8, le_u32, le_u64};
 use nom::{IResult, Parser};
 
 use crate::boot;
+use crate::bytes::Bytes;
 use crate::compile::{self, amend};
 use crate::plan::{Mode, Plan, RunPath};
 use crate::warning::Error;
@@ -45,26 +45,24 @@ pub struct Handed {
 }
 
 impl Handed {
-    /// As bytes.
-    pub fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.push(u8::from(self.well));
+    /// Hands its bytes on, piece by piece, so that no document is copied for it.
+    pub fn write(&self, give: &mut dyn FnMut(&[u8])) {
+        give(&[u8::from(self.well)]);
         let deadline = u64::try_from(self.deadline.as_micros()).unwrap_or(u64::MAX);
-        bytes.extend(deadline.to_le_bytes());
-        long(&mut bytes, self.line.as_bytes());
-        long(&mut bytes, self.waits.as_bytes());
-        number(&mut bytes, self.plan.files().count());
+        give(&deadline.to_le_bytes());
+        long(give, self.line.as_bytes());
+        long(give, self.waits.as_bytes());
+        give(&number(self.plan.files().count()));
         for (path, mode, content) in self.plan.files() {
-            long(&mut bytes, path.as_str().as_bytes());
-            bytes.push(u8::from(mode == Mode::Public));
-            long(&mut bytes, content);
+            long(give, path.as_str().as_bytes());
+            give(&[u8::from(mode == Mode::Public)]);
+            long(give, content);
         }
-        bytes
     }
 
-    /// From bytes. `None` if they are not all of one, name a file that no boot writes, or would show everybody what is not
-    /// for everybody.
-    pub fn read(bytes: &[u8]) -> Option<Handed> {
+    /// From bytes, of which its files are pieces. `None` if they are not all of one, name a file that no boot writes, or would
+    /// show everybody what is not for everybody.
+    pub fn read(bytes: &Bytes) -> Option<Handed> {
         if bytes.len() > HANDED_BYTES_MAX {
             return None;
         }
@@ -85,7 +83,7 @@ impl Handed {
             if !compile::may_be(path.as_str(), mode) {
                 return None;
             }
-            plan.put(path, mode, content);
+            plan.put(path, mode, bytes.piece(content));
         }
         rest.is_empty().then_some(Handed {
             plan,
@@ -120,20 +118,21 @@ fn data(input: &[u8]) -> IResult<&[u8], &[u8]> {
     length_data(le_u32).parse(input)
 }
 
-fn long(bytes: &mut Vec<u8>, text: &[u8]) {
-    number(bytes, text.len());
-    bytes.extend_from_slice(text);
+fn long(give: &mut dyn FnMut(&[u8]), text: &[u8]) {
+    give(&number(text.len()));
+    give(text);
 }
 
 /// A length; one that does not fit is refused where it is read, because then nothing fits.
-fn number(bytes: &mut Vec<u8>, number: usize) {
-    let number = u32::try_from(number).unwrap_or(u32::MAX);
-    bytes.extend(number.to_le_bytes());
+fn number(number: usize) -> [u8; 4] {
+    u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::warning::Blame;
 
@@ -151,6 +150,16 @@ mod tests {
         }
     }
 
+    fn written(handed: &Handed) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        handed.write(&mut |piece| bytes.extend(piece));
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Option<Handed> {
+        Handed::read(&Bytes::from(bytes))
+    }
+
     #[test]
     fn what_is_written_is_read_and_nothing_less() {
         let whole = handed(&[
@@ -158,18 +167,18 @@ mod tests {
             ("cloudseed/parts/001-a", Mode::Private),
             ("cloudseed/urlcache/ab", Mode::Private),
         ]);
-        let bytes = whole.write();
-        assert_eq!(Handed::read(&bytes), Some(whole));
+        let bytes = written(&whole);
+        assert_eq!(read(&bytes), Some(whole));
         for length in 0..bytes.len() {
-            assert_eq!(Handed::read(&bytes[..length]), None, "{length}");
+            assert_eq!(read(&bytes[..length]), None, "{length}");
         }
         let longer: Vec<u8> = bytes.iter().copied().chain([0]).collect();
-        assert_eq!(Handed::read(&longer), None);
+        assert_eq!(read(&longer), None);
         for at in 0..bytes.len() {
             let mut bytes = bytes.clone();
             bytes[at] ^= 0xff;
             // Whatever it is, it stays in its rooms.
-            let read = Handed::read(&bytes).unwrap_or_default();
+            let read = read(&bytes).unwrap_or_default();
             for (path, mode, _) in read.plan.files() {
                 assert!(compile::may_be(path.as_str(), mode));
             }
@@ -184,11 +193,7 @@ mod tests {
             ("cloudseed/user-data", Mode::Public),
             ("cloudseed/urlcache/ab", Mode::Public),
         ] {
-            assert_eq!(
-                Handed::read(&handed(&[(path, mode)]).write()),
-                None,
-                "{path}"
-            );
+            assert_eq!(read(&written(&handed(&[(path, mode)]))), None, "{path}");
         }
     }
 
