@@ -550,7 +550,7 @@ fn variations_are_read_as_the_original_reads_them() {
                     None => fs::remove_file(place).unwrap(),
                 }
             }
-            let (booted, _, _) = boot_of(&name, &fixture, Some(&cloud), "");
+            let (booted, _, _) = boot_of(&fixture, Some(&cloud), "");
             let refused = refusals(&booted);
             let theirs = oracle.asked(&platform, &fixture, &cloud, lease(&booted));
             tried += 1;

@@ -418,7 +418,7 @@ fn damaged_machines_are_survived() {
             damaged(&mut bytes, &mut chance);
             fs::write(&path, bytes).unwrap();
         }
-        let (booted, ..) = boot_of(folder.0.to_str().unwrap(), &fixture, None, "");
+        let (booted, ..) = boot_of(&fixture, None, "");
         let status = booted.plan.get("cloudseed/status");
         assert!(
             status.is_some_and(|status| !status.is_empty()),
