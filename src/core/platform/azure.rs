@@ -3,7 +3,9 @@
 //! How to know it: the asset tag of the chassis; a seed directory. What to ask: the instance metadata service, which says most
 //! (not the custom data); `ovf-env.xml` of the seed directory or of a disc, which holds the custom data. The wireserver, whose
 //! address is in the lease (option 245), is told that the machine is ready, if its owner wants that (`report_ready`): until
-//! then the cloud takes it for one that is being provisioned. Source: Azure's "Instance Metadata Service" page, and
+//! then the cloud takes it for one that is being provisioned. What is not done here: keys of which the environment has but the
+//! fingerprint are in certificates that the wireserver packs (PKCS #7) for a pair of RSA keys and a certificate which the machine
+//! has to make; that takes a cryptography of its own size, and is left to cloud-init in the real root. Source: Azure's "Instance Metadata Service" page, and
 //! cloud-init's behaviour.
 
 use alloc::format;
@@ -21,6 +23,7 @@ use crate::fetch::service::{Question, Service};
 use crate::fetch::tries::{Meaning, usual};
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::machine::Machine;
 use crate::machine::smbios::Field;
 use crate::machine::volume::{self, Volume};
 use crate::network;
@@ -62,6 +65,8 @@ const RANDOM_BYTES_MAX: usize = 64 << 10;
 const RESOURCE_DISK: &str = "/dev/disk/cloud/azure_resource";
 /// What the name of a type of key begins with.
 const KEY_TYPES: [&str; 5] = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-"];
+/// What the machine was called when cloud-init last ran, where that can be seen.
+const PREVIOUS: &str = "/var/lib/cloud/data/instance-id";
 /// The wireserver, where no lease says otherwise.
 const WIRESERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
@@ -220,8 +225,7 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> T
         ..environment
     };
     let config = config(cloud, &environment);
-    let id = cloud.machine.dmi.get(Field::ProductUuid);
-    let id = id.map(str::to_lowercase);
+    let id = instance_id(cloud.machine);
     let mut meta_data = Map::from_iter([
         ("instance-id", Value::from(id.clone())),
         (
@@ -252,6 +256,38 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> T
             .with(Document::NetworkConfig, network),
         ..Told::by_meta_data("azure", source, meta_data)
     }
+}
+
+/// The machine's UUID in lower case, or what it was called before where that is the same: firmware before SMBIOS 2.6 has the bytes of
+/// the first three fields in another order, and old kernels had it in upper case.
+fn instance_id(machine: &Machine) -> Option<String> {
+    let id = machine.dmi.get(Field::ProductUuid)?.to_lowercase();
+    let previous = machine.files.text(PREVIOUS).unwrap_or_default();
+    let previous = previous.trim();
+    let same = [Some(&id), swapped(&id).as_ref()].contains(&Some(&previous.to_lowercase()));
+    Some(if same { String::from(previous) } else { id })
+}
+
+/// A UUID with the bytes of its first three fields the other way round; `None` if it is none.
+fn swapped(uuid: &str) -> Option<String> {
+    let lengths = [8, 4, 4, 4, 12];
+    let fits = uuid.split('-').map(str::len).eq(lengths)
+        && uuid
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let field = |(place, field): (usize, &str)| {
+        let pairs = field
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| pair.iter().map(|byte| char::from(*byte)));
+        if place < 3 {
+            pairs.rev().flatten().collect::<String>()
+        } else {
+            String::from(field)
+        }
+    };
+    let fields: Vec<String> = uuid.split('-').enumerate().map(field).collect();
+    fits.then(|| fields.join("-"))
 }
 
 /// The keys that the service tells, without the line breaks of whoever pasted them; `None` if it tells none, or one that SSH
@@ -389,4 +425,26 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_is_known_in_both_byte_orders() {
+        let swap = |uuid| swapped(uuid);
+        assert_eq!(
+            swap("6b175f0c-2d8e-4c3e-9a41-0a1b2c3d4e5f").as_deref(),
+            Some("0c5f176b-8e2d-3e4c-9a41-0a1b2c3d4e5f")
+        );
+        for uuid in [
+            "",
+            "6b175f0c",
+            "6b175f0c-2d8e-4c3e-9a41-0a1b2c3d4exx",
+            "6b175f0c2-d8e-4c3e-9a41-0a1b2c3d4e5f",
+        ] {
+            assert_eq!(swap(uuid), None, "{uuid}");
+        }
+    }
 }
