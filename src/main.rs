@@ -251,7 +251,7 @@ impl Boot {
     fn run(self) -> ExitCode {
         let started = Started::now();
         let root = Root::new(&self.root);
-        let underway = Underway::begin(&root, boot::LIMIT);
+        let underway = Underway::begin(&root, boot::first_limit(&root));
         let told = &mut |handed: &Handed| {
             if let Some(underway) = &underway {
                 underway.expect(boot::limit(handed.deadline), &handed.waits);

@@ -26,12 +26,13 @@ use crate::fetch::web::Web;
 use crate::identify::{self, Answer, Identification};
 use crate::instance::{Document, Instance};
 use crate::journal::Journal;
-use crate::machine::Machine;
+use crate::machine::cmdline::Cmdline;
+use crate::machine::{Files, Machine};
 use crate::outside::Outside;
 use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
-use crate::settings::{Handover, Settings};
+use crate::settings::{Handover, Settings, own};
 use crate::url::shown;
 use crate::userdata::template::{self, Limits, TEMPLATES_SECONDS_MAX, Templates};
 use crate::userdata::{self, Includes, launch};
@@ -52,12 +53,15 @@ pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
 pub const WARNINGS_MAX: usize = 512;
 /// How long after its deadline a boot may still be writing: who waits for it then gives up.
 const WRITING_SECONDS_MAX: u64 = 10;
-/// How long a boot may take in all where nobody says how long.
-pub const LIMIT: Duration = limit(Duration::from_secs(BOOT_SECONDS_MAX));
+/// How long a boot may take in all, as far as that can be told before anything is read.
+pub fn first_limit(files: &dyn Files) -> Duration {
+    let said = own::deadline(&Cmdline::read(files, false));
+    limit(said.unwrap_or(Duration::from_secs(BOOT_SECONDS_MAX)))
+}
 
 /// How long a boot with this deadline may take in all: one that somebody has stopped is waited for so long, and no longer. Any
 /// other ends by itself.
-pub const fn limit(deadline: Duration) -> Duration {
+pub fn limit(deadline: Duration) -> Duration {
     deadline.saturating_add(Duration::from_secs(WRITING_SECONDS_MAX))
 }
 

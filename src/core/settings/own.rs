@@ -12,6 +12,7 @@ use core::time::Duration;
 
 use super::sources::{Allowed, same};
 use super::{Settings, names, scalar};
+use crate::machine::cmdline::Cmdline;
 use crate::machine::{FILE_BYTES_MAX, Machine};
 use crate::minisign::PublicKey;
 use crate::text;
@@ -279,6 +280,14 @@ fn seconds(value: &Value, max: u64) -> Result<Duration, String> {
     }
 }
 
+/// The deadline by the command line's word alone, which outranks all others: for who cannot have read these yet.
+pub fn deadline(cmdline: &Cmdline) -> Option<Duration> {
+    let said = cmdline.parameters();
+    let said = said.filter(|(key, _)| key.strip_prefix(PREFIX) == Some("deadline"));
+    let value = Value::from(said.last()?.1.unwrap_or_default());
+    seconds(&value, DEADLINE_SECONDS_MAX).ok()
+}
+
 fn handover(value: &Value) -> Result<Handover, String> {
     let named = value.as_text().and_then(Handover::named);
     named.ok_or_else(|| {
@@ -359,5 +368,22 @@ fn word(key: &str, value: &str, origin: Origin) -> Said {
         key: String::from(key),
         value: Value::from(value),
         origin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_of_the_command_line_is_the_deadline() {
+        let of = |text: &str| deadline(&Cmdline::new(text)).map(|time| time.as_secs());
+        assert_eq!(of("quiet"), None);
+        assert_eq!(
+            of("cloudseed.deadline=5 ro cloudseed.deadline=20"),
+            Some(20)
+        );
+        assert_eq!(of("cloudseed.deadline=soon"), None);
+        assert_eq!(of("cloudseed.deadline=3601"), None);
     }
 }
