@@ -4,7 +4,8 @@
 //! `FETCH_PATH=FOLDER cargo test --test it fetching` asks the cloud-init whose modules are in FOLDER once more, of the roots that `ROOT`
 //! names, with the same simulated services; `UPDATE=1` beside it keeps the answers. Without FOLDER nothing is asked, and what was
 //! kept is compared: a new root is compared once somebody has asked. With FOLDER, `VARIATIONS=100 cargo test --test it variations`
-//! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses.
+//! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses; without,
+//! those few are compared that are kept in `tests/fetching/variations`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -524,65 +525,164 @@ fn refusals(booted: &Booted) -> usize {
     warnings.unwrap_or_default().len() + usize::from(no_id)
 }
 
+/// What came of one variation.
+enum Outcome {
+    Same,
+    /// The original makes nothing of it.
+    GaveUp,
+    Differs(Vec<String>),
+}
+
+/// A root whose documents are varied.
+struct Subject {
+    name: String,
+    platform: String,
+    /// How many values its boot refuses as it is.
+    usual: usize,
+    deviations: BTreeSet<(String, String)>,
+}
+
+impl Subject {
+    /// Boots a variation, and compares it with the kept answer or with what the oracle says now; gives that, too.
+    fn outcome(&self, case: &Variation, theirs: Theirs) -> (Outcome, Value) {
+        let fixture = Fixture::new(&self.name);
+        let cloud = fixture.cloud().unwrap();
+        for (file, body) in &case.files {
+            let place = cloud.join(file);
+            match body {
+                Some(body) => fs::write(place, body).unwrap(),
+                None => fs::remove_file(place).unwrap(),
+            }
+        }
+        let (booted, _, _) = boot_of(&fixture, Some(&cloud), "");
+        let theirs = match theirs {
+            Theirs::Kept(theirs) => theirs,
+            Theirs::Asked(oracle) => oracle.asked(&self.platform, &fixture, &cloud, lease(&booted)),
+        };
+        (self.compare(&case.what, &booted, &theirs), theirs)
+    }
+
+    fn compare(&self, what: &str, booted: &Booted, theirs: &Value) -> Outcome {
+        let id = theirs.get("instance-id").and_then(Value::to_text);
+        let no_id = id.is_none_or(|id| id.is_empty() || id == "iid-datasource");
+        if theirs.get("error").is_some() || no_id {
+            return Outcome::GaveUp;
+        }
+        let differ = match found(booted).filter(|(which, _)| *which == self.platform) {
+            None => vec![("all", format!("ours ends with {}", booted.line))],
+            Some((_, ours)) => differences(&FIELDS, &ours, theirs),
+        };
+        let refused = refusals(booted) > self.usual;
+        let counts = |field: &str| {
+            let rows = [field, "all"].map(|field| (self.name.clone(), String::from(field)));
+            let known = rows.iter().any(|row| self.deviations.contains(row));
+            let told = field == "all" || is_told(field, theirs.get(field));
+            told && !known && (!refused || field == "keys")
+        };
+        let differ = differ.into_iter().filter(|(field, _)| counts(field));
+        let name = &self.name;
+        let lines: Vec<String> = differ
+            .map(|(field, how)| format!("{name}: {what}: {field}:\n  {how}"))
+            .collect();
+        lines.iter().for_each(|line| println!("{line}"));
+        match lines.is_empty() {
+            true => Outcome::Same,
+            false => Outcome::Differs(lines),
+        }
+    }
+}
+
+/// Where the original's answer comes from.
+enum Theirs<'o> {
+    Kept(Value),
+    Asked(&'o mut Oracle),
+}
+
+/// The variations of a root that are kept, with the original's answers.
+fn kept(file: &Path) -> Vec<(Variation, Option<Value>)> {
+    let cases = fs::read(file).map(|bytes| json::read(&bytes).unwrap());
+    let cases = cases.unwrap_or_default();
+    let case = |case: &Value| {
+        let files = case.get("files").and_then(Value::as_list).unwrap();
+        let file = |pair: &Value| {
+            let pair = pair.as_list().unwrap();
+            let body = pair[1].as_text().map(|body| STANDARD.decode(body).unwrap());
+            (String::from(pair[0].as_text().unwrap()), body)
+        };
+        let variation = Variation {
+            what: case.get("what").unwrap().to_text().unwrap(),
+            files: files.iter().map(file).collect(),
+        };
+        (variation, case.get("theirs").cloned())
+    };
+    cases
+        .as_list()
+        .unwrap_or_default()
+        .iter()
+        .map(case)
+        .collect()
+}
+
+fn to_keep(case: &Variation, theirs: Value) -> Value {
+    let file = |(name, body): &(String, Option<Vec<u8>>)| {
+        let body = body.as_ref().map(|body| STANDARD.encode(body));
+        Value::List(vec![name.as_str().into(), body.into()])
+    };
+    let files: Vec<Value> = case.files.iter().map(file).collect();
+    let case = [
+        ("what", Value::from(case.what.as_str())),
+        ("files", files.into()),
+        ("theirs", theirs),
+    ];
+    Map::from_iter(case).into()
+}
+
 #[test]
 fn variations_are_read_as_the_original_reads_them() {
-    let Some(path) = env::var_os("FETCH_PATH").map(PathBuf::from) else {
-        return;
-    };
-    let (deviations, mut oracle) = (deviations(), Oracle::start(&path));
+    let path = env::var_os("FETCH_PATH").map(PathBuf::from);
+    let mut oracle = path.as_deref().map(Oracle::start);
     let (mut wrong, mut tried, mut gave_up) = (Vec::new(), 0, 0);
     for name in chosen() {
-        if !manifest("tests/fetching")
-            .join(format!("{name}.json"))
-            .exists()
-        {
+        let folder = manifest("tests/fetching");
+        let file = folder.join(format!("variations/{name}.json"));
+        let cases = match &path {
+            Some(path) if folder.join(format!("{name}.json")).exists() => {
+                let cases = variations(&name, path).into_iter();
+                cases.map(|case| (case, None)).collect()
+            }
+            _ => kept(&file),
+        };
+        if cases.is_empty() {
             continue;
         }
         let booted = booted(&name);
-        let (platform, usual) = (found(&booted).unwrap().0, refusals(&booted));
-        for Variation { what, files } in variations(&name, &path) {
-            let fixture = Fixture::new(&name);
-            let cloud = fixture.cloud().unwrap();
-            for (file, body) in files {
-                let place = cloud.join(file);
-                match body {
-                    Some(body) => fs::write(place, body).unwrap(),
-                    None => fs::remove_file(place).unwrap(),
-                }
-            }
-            let (booted, _, _) = boot_of(&fixture, Some(&cloud), "");
-            let refused = refusals(&booted);
-            let theirs = oracle.asked(&platform, &fixture, &cloud, lease(&booted));
+        let subject = Subject {
+            platform: found(&booted).unwrap().0,
+            usual: refusals(&booted),
+            deviations: deviations(),
+            name,
+        };
+        let mut keep = Vec::new();
+        for (case, theirs) in cases {
+            let theirs = match (theirs, &mut oracle) {
+                (Some(theirs), _) => Theirs::Kept(theirs),
+                (None, Some(oracle)) => Theirs::Asked(oracle),
+                (None, None) => unreachable!("who asks has an oracle"),
+            };
             tried += 1;
-            let id = theirs.get("instance-id").and_then(Value::to_text);
-            let no_id = id.is_none_or(|id| id.is_empty() || id == "iid-datasource");
-            let gives_up = theirs.get("error").is_some() || no_id;
-            let ours = found(&booted).filter(|(which, _)| *which == platform);
-            let differ = match ours {
-                _ if gives_up => {
-                    gave_up += 1;
-                    continue;
-                }
-                None => vec![("all", format!("ours ends with {}", booted.line))],
-                Some((_, ours)) => differences(&FIELDS, &ours, &theirs),
-            };
-            let known = |field: &str| {
-                let rows = [field, "all"].map(|field| (name.clone(), String::from(field)));
-                refused > usual && field != "keys"
-                    || rows.iter().any(|row| deviations.contains(row))
-            };
-            let told = |field: &&str| is_told(field, theirs.get(field));
-            let differ = differ
-                .into_iter()
-                .filter(|(field, _)| *field == "all" || told(field));
-            for (field, how) in differ.filter(|(field, _)| !known(field)) {
-                let difference = format!("{name}: {what}: {field}:\n  {how}");
-                println!("{difference}");
-                wrong.push(difference);
+            match subject.outcome(&case, theirs) {
+                (Outcome::Same, theirs) => keep.push(to_keep(&case, theirs)),
+                (Outcome::GaveUp, _) => gave_up += 1,
+                (Outcome::Differs(lines), _) => wrong.extend(lines),
             }
+        }
+        if path.is_some() && updating() {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, json::write(&Value::List(keep)) + "\n").unwrap();
         }
     }
     let count = wrong.len();
+    assert!(tried > 0 || env::var_os("ROOT").is_some());
     assert!(
         wrong.is_empty(),
         "{}\n{count} differences in {tried} variations; the original gives up {gave_up} of them",
