@@ -585,9 +585,10 @@ impl Subject {
             .map(|(field, how)| format!("{name}: {what}: {field}:\n  {how}"))
             .collect();
         lines.iter().for_each(|line| println!("{line}"));
-        match lines.is_empty() {
-            true => Outcome::Same,
-            false => Outcome::Differs(lines),
+        if lines.is_empty() {
+            Outcome::Same
+        } else {
+            Outcome::Differs(lines)
         }
     }
 }
