@@ -10,6 +10,8 @@ use crate::cables::script;
 /// own, and its line for the kernel's log gets lost.
 pub const MACHINE: &str = r#"
     exec 2>&1
+    # These tests may run in a container, whose firmware is its host's.
+    export SYSTEMD_VIRTUALIZATION=kvm
     mount -t tmpfs none /run
     mount --bind /dev/null /dev/kmsg
     "$LAY" ec2 $DIR/root > /dev/null
