@@ -295,8 +295,9 @@ fn swapped(uuid: &str) -> Option<String> {
 fn service_keys(tree: &Value) -> Option<Vec<Value>> {
     let keys = tree.at(&["compute", "publicKeys"])?.as_list()?;
     let key = |key: &Value| {
-        let key = key.get("keyData")?.as_text()?.replace(['\r', '\n'], "");
-        let mut words = key.split_ascii_whitespace().take(2);
+        let key = key.get("keyData")?.as_text()?.trim().replace("\r\n", "");
+        // Options stand before the type, and may have blanks in quotation marks.
+        let mut words = key.split_ascii_whitespace();
         let known = words.any(|word| KEY_TYPES.iter().any(|kind| word.starts_with(kind)));
         known.then(|| Value::from(key.as_str()))
     };
