@@ -60,6 +60,8 @@ const FURTHER_RECEIVE_BYTES: usize = 16 << 10;
 const SEND_BYTES: usize = 8_192;
 /// How long a closed connection may take to say good-bye.
 const CLOSING: Duration = Duration::from_millis(500);
+/// Most addresses of a name, which is as many as ureq tries.
+pub const ADDRESSES_MAX: usize = 16;
 /// Most names whose addresses are remembered.
 const NAMES_MAX: usize = 64;
 /// The shortest wait; work that is due again and again does not stop the clock.
@@ -280,9 +282,12 @@ impl<W: Wires> Net<W> {
 
     /// Takes in the addresses of a name, as /etc/hosts has them; what was known before counts.
     pub fn know(&mut self, name: &str, address: IpAddr) {
-        if self.known.len() < NAMES_MAX || self.known.contains_key(name) {
-            let known = self.known.entry(name.to_ascii_lowercase());
-            known.or_default().push(address);
+        let name = name.to_ascii_lowercase();
+        if self.known.len() < NAMES_MAX || self.known.contains_key(&name) {
+            let known = self.known.entry(name).or_default();
+            if known.len() < ADDRESSES_MAX {
+                known.push(address);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cloudseed_core::net::{Conn, Cut, Net, Wires};
+use cloudseed_core::net::{ADDRESSES_MAX, Conn, Cut, Net, Wires};
 use cloudseed_core::outside::{At, Failure, HEADER_BYTES_MAX, Method, Request, Response, date};
 use cloudseed_core::url::{Url, percent_decoded};
 use smoltcp::time::Instant;
@@ -398,7 +398,7 @@ impl<W: Wires> Resolver for Handle<W> {
         match shared.net.resolve(host, until) {
             Ok(addresses) => {
                 let mut found = self.empty();
-                for address in addresses {
+                for address in addresses.into_iter().take(ADDRESSES_MAX) {
                     found.push(SocketAddr::new(address, port));
                 }
                 Ok(found)

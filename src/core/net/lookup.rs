@@ -1,5 +1,6 @@
 //! The lookup of a name: every interface's name servers, one after the other, until one answers.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,7 +13,7 @@ use smoltcp::wire::IpAddress;
 
 use super::lane::Lane;
 use super::names::{self, AddressKind, Answer};
-use super::{NAMES_MAX, Net, Wires, span};
+use super::{ADDRESSES_MAX, NAMES_MAX, Net, Wires, span};
 use crate::outside::{Failure, Network};
 
 /// The pause before the next server is asked, or the same again.
@@ -296,7 +297,9 @@ fn verdict(questions: &[Question], now: Instant, settled: &mut Option<Instant>) 
             _ => open = true,
         }
     }
-    found.dedup();
+    let mut seen = BTreeSet::new();
+    found.retain(|address| seen.insert(*address));
+    found.truncate(ADDRESSES_MAX);
     if !open {
         return Some(Verdict::Addresses(found));
     }
@@ -322,4 +325,34 @@ fn socket() -> udp::Socket<'static> {
         )
     };
     udp::Socket::new(buffer(), buffer())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_interfaces_say_is_one_list() {
+        let question = |lane: u8| Question {
+            lane: lane.into(),
+            handle: SocketHandle::default(),
+            kind: AddressKind::A,
+            id: 0,
+            bytes: Vec::new(),
+            next: Instant::ZERO,
+            asked: 1,
+            answer: Some(Answer::Addresses(
+                (0..8)
+                    .map(|host| IpAddr::from([10, 0, lane / 2, host]))
+                    .collect(),
+            )),
+            server: None,
+        };
+        let questions: Vec<Question> = (0..6).map(question).collect();
+        let Some(Verdict::Addresses(found)) = verdict(&questions, Instant::ZERO, &mut None) else {
+            panic!("every question has an answer");
+        };
+        assert_eq!(found.len(), ADDRESSES_MAX);
+        assert_eq!(found[8], IpAddr::from([10, 0, 1, 0]));
+    }
 }
