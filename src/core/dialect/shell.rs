@@ -87,11 +87,16 @@ impl Reading<'_> {
     fn command<'i>(&mut self, input: &'i str) -> IResult<&'i str, ()> {
         let (mut rest, _) = opt(pair(alt((tag("export"), tag("readonly"))), blank)).parse(input)?;
         let mut assigned: Vec<(&str, Word)> = Vec::new();
-        while let (after, Some(name)) = opt(name_of_assignment).parse(rest)? {
+        while self.bytes <= VALUES_BYTES_MAX
+            && let (after, Some(name)) = opt(name_of_assignment).parse(rest)?
+        {
             let (after, word) = self.word(after)?;
             self.bytes += word.text.len();
             assigned.push((name, word));
             (rest, _) = opt(blank).parse(after)?;
+        }
+        if self.bytes > VALUES_BYTES_MAX {
+            return Ok((rest, ()));
         }
         if assigned.is_empty() || peek(end).parse(rest).is_err() {
             self.warn(
@@ -121,7 +126,7 @@ impl Reading<'_> {
 
     /// Passes over what is left of a command.
     fn skip<'i>(&mut self, mut input: &'i str) -> IResult<&'i str, ()> {
-        while peek(end).parse(input).is_err() {
+        while self.bytes <= VALUES_BYTES_MAX && peek(end).parse(input).is_err() {
             let (rest, word) = self.word(input)?;
             self.bytes += word.text.len();
             let operator = satisfy(|letter| {
@@ -310,6 +315,25 @@ mod tests {
     fn read(text: &str) -> (String, usize) {
         let (variables, warnings) = variables("x", text);
         (crate::json::write(&variables.into()), warnings.len())
+    }
+
+    #[test]
+    fn copies_of_a_value_are_bounded_within_a_command() {
+        let long = format!("X='{}'\n", "x".repeat(VALUES_BYTES_MAX / 2));
+        for many in [
+            "A=$X ".repeat(1 << 14),
+            format!("no {}", "$X ".repeat(1 << 14)),
+        ] {
+            let mut reading = Reading {
+                place: "x",
+                known: Map::new(),
+                bytes: 0,
+                warnings: Vec::new(),
+            };
+            let (_, ()) = reading.command(&long).unwrap();
+            let _ = reading.command(&many).unwrap();
+            assert!(reading.bytes < 3 * VALUES_BYTES_MAX, "{}", reading.bytes);
+        }
     }
 
     #[test]
