@@ -43,6 +43,8 @@ use fetch::{Candidates, Fetched};
 use handed::Handed;
 use once::{Kept, Once};
 
+/// What part of the plan may be documents of `#include-once`.
+const KEPT_SHARE: usize = 8;
 /// How far behind a metadata service's clock the machine's may be without a word about it.
 const BEHIND_MAX: Duration = Duration::from_secs(60);
 
@@ -185,7 +187,7 @@ impl<'a> Boot<'a> {
             templates,
             options,
             timings: alloc::vec![probe],
-            kept: Kept::default(),
+            kept: Kept::new(plan_bytes / KEPT_SHARE),
             plan_bytes,
             budget: Budget::of_plan(plan_bytes),
         }
@@ -453,7 +455,7 @@ impl<'a> Boot<'a> {
         let so_far = line(&ending, &self.warnings, self.outside.now());
         self.note(format_args!("{so_far}"));
         let (mut plan, more) = self.products(ending, identified);
-        core::mem::take(&mut self.kept).put(&mut plan);
+        self.kept.put(&mut plan);
         self.warnings.extend(more);
         (plan, line(&ending, &self.warnings, self.outside.now()))
     }
@@ -479,7 +481,7 @@ impl<'a> Boot<'a> {
             network: network.into(),
             handover: self.handover(),
             report_ready: self.settings.report_ready,
-            plan_bytes: self.plan_bytes,
+            plan_bytes: self.plan_bytes - self.kept.bytes(),
         })
     }
 

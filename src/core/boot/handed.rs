@@ -22,12 +22,16 @@ use crate::boot;
 use crate::bytes::Bytes;
 use crate::compile::{self, amend};
 use crate::plan::{Mode, Plan, RunPath};
+use crate::settings::own::DEADLINE_SECONDS_MAX;
 use crate::warning::Error;
 
 /// Most bytes of one plan, with its paths: what may lie in /run. All documents and parts together are below it.
 pub const HANDED_BYTES_MAX: usize = 256 << 20;
 /// Most files of one plan: every part and its script, and what else there is.
 pub const FILES_MAX: u32 = 16_384;
+
+/// No boot may ask for more time.
+const DEADLINE_MAX: Duration = Duration::from_secs(DEADLINE_SECONDS_MAX);
 
 /// A plan, and what to say of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,7 +94,7 @@ impl Handed {
             line: String::from(core::str::from_utf8(line).ok()?),
             waits: String::from(core::str::from_utf8(waits).ok()?),
             well: well == 1,
-            deadline: Duration::from_micros(deadline),
+            deadline: Duration::from_micros(deadline).min(DEADLINE_MAX),
         })
     }
 }
@@ -158,6 +162,14 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Option<Handed> {
         Handed::read(&Bytes::from(bytes))
+    }
+
+    #[test]
+    fn no_boot_may_ask_for_more_time_than_there_is() {
+        let mut endless = handed(&[]);
+        endless.deadline = Duration::MAX;
+        let taken = read(&written(&endless)).unwrap();
+        assert_eq!(taken.deadline, DEADLINE_MAX);
     }
 
     #[test]

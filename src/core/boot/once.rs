@@ -8,6 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 
+use crate::budget::Purse;
 use crate::bytes::Bytes;
 use crate::compile::URL_CACHE;
 use crate::digest::sha256;
@@ -16,16 +17,38 @@ use crate::plan::{Mode, Plan, RunPath};
 use crate::userdata::{DOCUMENT_BYTES_MAX, Includes};
 use crate::warning::Error;
 
-/// Documents that were included once, by the names of their files.
-#[derive(Debug, Default)]
-pub struct Kept(BTreeMap<String, Bytes>);
+/// Documents that were included once, by the names of their files. One that there is no room for is asked for again.
+#[derive(Debug)]
+pub struct Kept {
+    documents: BTreeMap<String, Bytes>,
+    room: Purse,
+}
 
 impl Kept {
+    /// Room for so many bytes of documents.
+    pub fn new(bytes: usize) -> Kept {
+        Kept {
+            documents: BTreeMap::new(),
+            room: Purse::new(bytes),
+        }
+    }
+
+    /// How many bytes their files take.
+    pub fn bytes(&self) -> usize {
+        self.room.most() - self.room.left()
+    }
+
+    fn keep(&mut self, name: String, body: &Bytes) {
+        if !self.documents.contains_key(&name) && self.room.take(body.len()) {
+            self.documents.insert(name, body.clone());
+        }
+    }
+
     /// Adds their files.
-    pub fn put(self, plan: &mut Plan) {
-        for (name, body) in self.0 {
+    pub fn put(&self, plan: &mut Plan) {
+        for (name, body) in &self.documents {
             if let Some(path) = RunPath::new(&format!("{URL_CACHE}/{name}")) {
-                plan.put(path, Mode::Private, body);
+                plan.put(path, Mode::Private, body.clone());
             }
         }
     }
@@ -49,14 +72,14 @@ impl Includes for Once<'_> {
             return self.web.get(url, once);
         }
         let name = sha256(format!("{}\n{url}", self.instance_id).as_bytes());
-        let now = self.kept.0.get(&name).cloned();
+        let now = self.kept.documents.get(&name).cloned();
         let path = format!("/run/{URL_CACHE}/{name}");
         let kept = || self.files.read(&path, DOCUMENT_BYTES_MAX).map(Bytes::from);
         let body = match now.or_else(kept) {
             Some(body) => body,
             None => self.web.get(url, once)?,
         };
-        self.kept.0.insert(name, body.clone());
+        self.kept.keep(name, &body);
         Ok(body)
     }
 }
