@@ -167,7 +167,10 @@ fn fetched(
     folder: &str,
     lines: &str,
 ) -> (Result<Instance, String>, Duration, Vec<String>) {
-    let fixture = Fixture::new("none");
+    let own = folder
+        .strip_prefix("tests/roots/")
+        .and_then(|path| path.split('/').next());
+    let fixture = Fixture::new(own.unwrap_or("none"));
     let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let cloud = SimulatedCloud::from_folder(folder)

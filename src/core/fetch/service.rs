@@ -111,6 +111,11 @@ impl<'a> Service<'a> {
         }
     }
 
+    /// Takes a session token once the service asks for one (401).
+    pub fn may_take_token(&mut self, token: &Token) {
+        self.renew = Some(token.renew);
+    }
+
     /// Takes a session token. A service that denies it serves nothing else either.
     pub fn take_token(&mut self, cloud: &mut Cloud, token: &Token) -> Result<(), Error> {
         self.headers.retain(|(name, _)| *name != token.header);

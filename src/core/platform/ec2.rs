@@ -199,8 +199,11 @@ fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let relative = relative(cloud.machine).map_or(Relative::Unknown, |(relative, _)| relative);
     let mut service = cloud.reach(ENDPOINTS)?;
-    if relative == Relative::Aws {
-        service.take_token(cloud, &TOKEN)?;
+    match relative {
+        Relative::Aws => service.take_token(cloud, &TOKEN)?,
+        // The original asks without one; an AWS whose firmware hides itself may want it all the same.
+        Relative::Unknown => service.may_take_token(&TOKEN),
+        _ => {}
     }
     let (version, mut trees) = trees(cloud, &mut service, relative)?;
     let user_data = format!("/{version}/user-data");
