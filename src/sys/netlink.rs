@@ -146,11 +146,17 @@ impl Netlink {
     pub fn changes(&mut self) -> Vec<State> {
         let mut states = Vec::new();
         let mut buffer = vec![0; ANSWER_BYTES_MAX];
-        while let Ok(count) = self.receive(&mut buffer) {
-            let messages = messages(&buffer[..count]);
-            states.extend(messages.iter().filter_map(state));
+        loop {
+            match self.receive(&mut buffer) {
+                Ok(count) => {
+                    let messages = messages(&buffer[..count]);
+                    states.extend(messages.iter().filter_map(state));
+                }
+                // Some were lost; those that came after are still to be read.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                Err(_) => return states,
+            }
         }
-        states
     }
 
     /// One question and its answers. A question with neither dump nor acknowledgement has one answer.

@@ -9,7 +9,7 @@
 //! Others than the owner of the machine may add to the tree (tags): one leaf never costs the tree. Source: the EC2 user guide,
 //! "Instance metadata categories", and cloud-init's behaviour.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -204,12 +204,12 @@ impl Crawl<'_, '_, '_> {
             What::Leaf(document) => *document = Some(body),
             What::Directory(children) => {
                 let listing = String::from_utf8_lossy(&body);
-                let mut named: Vec<Entry> = Vec::new();
+                let (mut named, mut keys) = (Vec::new(), BTreeSet::new());
                 for line in listing.lines().map(str::trim) {
                     let Some(new) = Entry::named(&entry.path, line) else {
                         continue;
                     };
-                    if named.len() < room && !named.iter().any(|other| other.key == new.key) {
+                    if named.len() < room && keys.insert(new.key.clone()) {
                         named.push(new);
                     }
                 }

@@ -423,7 +423,10 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
             blame: Blame::Broken,
             what,
         };
-        return Err(cloud.warnings.drain(..).next().map_or(none, broken));
+        if cloud.warnings.is_empty() {
+            return Err(none);
+        }
+        return Err(broken(cloud.warnings.remove(0)));
     }
     if text("dsmode").as_deref() == Some("disabled") {
         return Err(unable("dsmode", "disabled by the seed itself"));

@@ -476,6 +476,10 @@ impl Ext<'_> {
         while let Some(length) = Blocks(rest).u16(4).map(usize::from) {
             let start = u64::from(Blocks(rest).u32(0).unwrap_or_default());
             let name_length = usize::from(Blocks(rest).u8(6).unwrap_or_default());
+            // Records do not overlap; one that does would make a block a thousand names.
+            if length < 8 + name_length {
+                break;
+            }
             let name = Blocks(rest).slice(8, name_length).unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
             if start != 0 && !matches!(name.as_str(), "" | "." | "..") {
