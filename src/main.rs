@@ -213,11 +213,11 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 
 /// A boot that writes nothing, for people, in one process.
 fn rehearsed(root: &Path, platform: Option<&'static Platform>) -> Booted {
-    rehearse(root, platform, Watch::default(), Started::now(), None)
+    worked(root, platform, Watch::default(), Started::now(), None)
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
-fn rehearse(
+fn worked(
     root: &Path,
     platform: Option<&'static Platform>,
     watch: Watch,
@@ -262,7 +262,7 @@ impl Boot {
             plan, line, well, ..
         } = supervisor::run(started, watch.is_wanted(), told, |teller| {
             let so_far = &mut |handed| teller.so_far(handed);
-            let booted = rehearse(&self.root, self.platform, watch, started, Some(so_far));
+            let booted = worked(&self.root, self.platform, watch, started, Some(so_far));
             Handed {
                 plan: booted.plan,
                 line: booted.line,

@@ -76,7 +76,7 @@ pub struct Outcome<'a> {
     pub timings: &'a [Timing],
     /// What the machine's clock says and what a metadata service has told, since the epoch, if the clock is behind.
     pub clock: Option<(Duration, Duration)>,
-    /// The interface and the lease that carried the fetch, as a tree; null if there was none.
+    /// The interfaces that have an address and what each was told, as a list, the one that carried the fetch first.
     pub network: Value,
     /// What the real root is to be given.
     pub handover: Handover,

@@ -44,7 +44,7 @@ pub struct Settings {
     pub strict_id: String,
     /// Which sources may be used.
     pub allowed: Allowed,
-    /// How long the fetch step may take, at most [`own::DEADLINE_SECONDS_MAX`]; `None` leaves it to the step.
+    /// How long the whole boot may take, at most [`own::DEADLINE_SECONDS_MAX`]; `None` leaves it to the boot.
     pub deadline: Option<Duration>,
     /// How long a volume is waited for that should be there, at most [`own::SETTLE_SECONDS_MAX`]; `None` leaves it to the
     /// step.

@@ -19,7 +19,8 @@ const WORD_BYTES_MAX: usize = 1 << 10;
 /// of the words when a warning is made, and stands in a field of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// The step of the boot: `probe`, `identify`, `fetch`, `decode`, `merge`, `compile`, or a step with its subject, `fetch hetzner`.
+    /// The step of the boot (`probe`, `identify`, `fetch`, `decode`, `merge`, `compile`, `write` …), often with its subject:
+    /// `fetch Hetzner`.
     pub step: String,
     /// Where: a path, a URL, the name of a part, a line and a column.
     pub place: String,

@@ -22,7 +22,7 @@ use super::root::Root;
 
 /// The file, in /run of a root.
 pub const NAME: &str = "/run/cloudseed.boot";
-/// How often is looked.
+/// How long between two looks.
 const TURN: Duration = Duration::from_millis(20);
 /// How long a boot that was just started may take to show itself.
 const START_MAX: Duration = Duration::from_secs(2);

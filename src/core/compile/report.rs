@@ -18,21 +18,12 @@ const RESULT_VERSION: i64 = 1;
 /// What the identify step said.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Identified<'a> {
-    /// Its verdict in a word: `found`, `none`, `disabled`.
+    /// Its verdict in a word: `found`, `not-found`, `enabled`, `disabled`.
     pub result: &'a str,
     /// The platforms found, by cloud-init's names, in the order in which they were to be tried.
     pub datasources: &'a [String],
     /// Those that only the network could tell.
     pub maybe: &'a [String],
-}
-
-/// One line of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// When, in microseconds since the program started.
-    pub micros: u64,
-    /// What.
-    pub text: String,
 }
 
 /// One step of the boot.

@@ -6,9 +6,8 @@
 #   final     scripts: vendor, per-once, per-boot, per-instance, user
 #
 # plan/manifest has one line per script, in order: group, part, file (beside this program), interpreter, argument, tabs between
-# them. A script is
-# handed to its interpreter and never executed itself, because /run may be mounted noexec. Below DIR are the marks
-# of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
+# them. A script is handed to its interpreter and never executed itself, because /run may be mounted noexec. Below DIR are the
+# marks of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
 #
 # Exit status: 0 if every script succeeded, 1 if one failed, 2 if STAGE is none.
 # Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo and tee there is a log beside the console.

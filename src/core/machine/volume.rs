@@ -154,7 +154,7 @@ pub fn list(disk: &dyn Disk, volume: &Volume, path: &str) -> Result<Vec<String>,
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Node {
     kind: Kind,
-    /// Where it is: the first block (iso9660), the first cluster (FAT), the inode (ext).
+    /// Where it is: the first block (iso9660), the first cluster (FAT), the inode (ext), the file entry (UDF).
     start: u64,
     /// How long it is, where the directory says so (iso9660, FAT).
     bytes: u64,

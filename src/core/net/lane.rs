@@ -242,7 +242,7 @@ impl Lane {
         self.stack.update_ip_addrs(|list| {
             list.clear();
             for (address, prefix) in all {
-                // There is room for eight: a lease, a claim, and four of IPv6.
+                // There is room for eight; of more, which only `ip=` could bring about, the last are not used.
                 let _ = list.push(IpCidr::new(IpAddress::from(address), prefix));
             }
         });

@@ -283,7 +283,7 @@ fn record<'a>(message: &'a [u8], input: &'a [u8]) -> IResult<&'a [u8], Record> {
 }
 
 /// RFC 1035, 4.1.4: labels of a length and bytes, up to a zero or a pointer (two bytes, the first two bits set) to where the
-/// name goes on. Pointers must point backwards, so that no name is endless.
+/// name goes on. Each further pointer must point before the one that led to it, so that no name is endless.
 fn name<'a>(message: &'a [u8], input: &'a [u8]) -> IResult<&'a [u8], String> {
     let mut out = String::new();
     let mut rest = None;
