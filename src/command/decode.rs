@@ -131,7 +131,7 @@ fn write_parts(directory: &Path, decoded: &Decoded) -> io::Result<()> {
 }
 
 /// A file that only its owner may read. One that is there already is replaced, a link too and not what it leads to.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

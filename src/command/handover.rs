@@ -9,13 +9,14 @@ use std::time::Duration;
 use argh::FromArgs;
 use cloudseed_core::boot::{self, handed::Handed};
 use cloudseed_core::handover::{self, Booted, Choice, RealRoot, network};
-use cloudseed_core::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
+use cloudseed_core::machine::{Files, Kind, Machine};
 use cloudseed_core::plan::{Mode, Plan, RunPath};
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
 use cloudseed_core::userdata::DOCUMENT_BYTES_MAX;
 use cloudseed_core::warning::{Blame, Error};
 
+use super::decode::write_private;
 use crate::sys::console::{self, Weight};
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
@@ -242,14 +243,14 @@ fn join_seed(here: &Root) {
         if let (Some(from), Some(to)) = (from, to)
             && !to.exists()
             && fs::hard_link(&from, &to).is_err()
-            && let Some(bytes) = here.read(&format!("/run/cloudseed/{name}"), FILE_BYTES_MAX)
+            && let Some(bytes) = here.read(&format!("/run/cloudseed/{name}"), DOCUMENT_BYTES_MAX)
         {
-            let _ = fs::write(&to, bytes);
+            let _ = write_private(&to, &bytes);
         }
     }
     if let Some(user_data) = at(String::from("/run/cloudseed/seed/user-data"))
         && !user_data.exists()
     {
-        let _ = fs::write(user_data, "");
+        let _ = write_private(&user_data, b"");
     }
 }

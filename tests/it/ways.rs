@@ -54,10 +54,8 @@ fn each_way_of_a_platform_that_is_read_is_read() {
 
 #[test]
 fn what_is_asked_is_what_the_readme_says() {
-    let Ok(readme) = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))
-    else {
-        return;
-    };
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
     let (_, table) = readme.split_once("| platform asked | requests |").unwrap();
     let rows: Vec<&str> = table
         .lines()

@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn every_prefix_of_a_first_line_is_answered() {
+    fn no_prefix_of_a_first_line_panics() {
         let script = b"#! /usr/bin/env python3 -u\r\nprint(1)\n";
         for end in 0..script.len() {
             interpreter(&script[..end]);
