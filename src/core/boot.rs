@@ -212,23 +212,10 @@ impl<'a> Boot<'a> {
                 ));
             }
         }
-        let meant = match &fetched {
-            Fetched::Instance(instance) => {
-                let data = InstanceData::new(instance, &self.machine.kernel);
-                if let Some(tell) = &mut meanwhile {
-                    let raw = Found {
-                        instance,
-                        data: &data,
-                        config: &Config::default(),
-                    };
-                    let waits = String::from("what user-data include");
-                    tell(self.so_far(Ending::Found(raw), &identified, waits));
-                }
-                let parts = self.timed("decode", |boot| boot.decode(instance, &data));
-                let config = self.timed("merge", |boot| boot.merge(parts));
-                Some((data, config))
-            }
-            _ => None,
+        let meant = if let Fetched::Instance(instance) = &fetched {
+            Some(self.meaning(instance, &identified, meanwhile))
+        } else {
+            None
         };
         let ending = match (&fetched, &meant) {
             (Fetched::Instance(instance), Some((data, config))) => Ending::Found(Found {
@@ -253,6 +240,28 @@ impl<'a> Boot<'a> {
             instance,
             well,
         }
+    }
+
+    /// What an instance's documents mean. What there would be to write without it is told before.
+    fn meaning(
+        &mut self,
+        instance: &Instance,
+        identified: &Identification,
+        meanwhile: Option<Meanwhile>,
+    ) -> (InstanceData, Config) {
+        let data = InstanceData::new(instance, &self.machine.kernel);
+        if let Some(tell) = meanwhile {
+            let raw = Found {
+                instance,
+                data: &data,
+                config: &Config::default(),
+            };
+            let waits = String::from("what user-data include");
+            tell(self.so_far(Ending::Found(raw), identified, waits));
+        }
+        let parts = self.timed("decode", |boot| boot.decode(instance, &data));
+        let config = self.timed("merge", |boot| boot.merge(parts));
+        (data, config)
     }
 
     /// When a step is to be over that may take so many seconds of those that are left.

@@ -180,14 +180,30 @@ impl Disk for Recorded {
     }
 }
 
+/// What an archive has, by path.
+type Members = BTreeMap<String, Vec<u8>>;
+
 /// The report on a machine, as a tar archive whose members are below `name/`.
 pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
     let recorder = Recorder::new(files);
     let machine = Machine::read(&recorder);
     recorder.probing.set(false);
     let settings = Settings::read(&machine, platform::searched());
-    let outcome = identify::identify(&machine, &settings);
-    let mut members: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let identified = identify::identify(&machine, &settings);
+    let mut members = asked(&recorder, &machine);
+    members.extend(results(files));
+    let times = recorder.seconds();
+    let special = special(&recorder, &times);
+    if !special.is_empty() {
+        members.insert(String::from("special"), special.into_bytes());
+    }
+    members.insert(String::from("verdicts"), verdicts(&identified));
+    archive(name, members, &times)
+}
+
+/// The machine as far as it was asked.
+fn asked(recorder: &Recorder, machine: &Machine) -> Members {
+    let mut members = Members::new();
     for (path, content) in recorder.seen.borrow().iter() {
         if let Some(content) = redact::file(path, content) {
             members.insert(format!("machine{path}"), content);
@@ -204,6 +220,11 @@ pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
             members.insert(path, format!("{value}\n").into_bytes());
         }
     }
+    let table = oem_table(machine);
+    if !table.is_empty() {
+        let path = String::from("machine/sys/firmware/dmi/tables/DMI");
+        members.insert(path, table);
+    }
     for (device, front) in recorder.disks.borrow().iter() {
         let known = machine.volumes.iter().any(|volume| volume.name == *device);
         let front = if known {
@@ -213,33 +234,27 @@ pub fn report(files: &dyn Files, name: &str) -> Vec<u8> {
         };
         members.insert(format!("machine/dev/{device}"), front);
     }
-    members.insert(
-        String::from("machine/env"),
-        environment(&recorder, &machine),
-    );
-    let table = oem_table(&machine);
-    if !table.is_empty() {
-        let path = String::from("machine/sys/firmware/dmi/tables/DMI");
-        members.insert(path, table);
-    }
-    for (path, kept) in [
-        (
-            "/run/cloudseed/status",
-            redact::status as fn(&[u8]) -> Option<Vec<u8>>,
-        ),
+    let environment = environment(recorder, machine);
+    members.insert(String::from("machine/env"), environment);
+    members
+}
+
+/// What the last boot came to, as far as everybody may know it.
+fn results(files: &dyn Files) -> Members {
+    type Kept = fn(&[u8]) -> Option<Vec<u8>>;
+    let kinds: [(&str, Kept); 2] = [
+        ("/run/cloudseed/status", redact::status),
         ("/run/cloudseed/result.json", redact::result),
-    ] {
-        let content = files.read(path, crate::machine::FILE_BYTES_MAX);
-        if let Some(content) = content.and_then(|content| kept(&content)) {
-            members.insert(format!("expect{path}"), content);
-        }
-    }
-    let times = recorder.seconds();
-    let special = special(&recorder, &times);
-    if !special.is_empty() {
-        members.insert(String::from("special"), special.into_bytes());
-    }
-    members.insert(String::from("verdicts"), verdicts(&outcome));
+    ];
+    let kept = kinds.into_iter().filter_map(|(path, kept)| {
+        let content = files.read(path, crate::machine::FILE_BYTES_MAX)?;
+        Some((format!("expect{path}"), kept(&content)?))
+    });
+    kept.collect()
+}
+
+/// The members, each with the time that its file has, where that matters.
+fn archive(name: &str, members: Members, times: &BTreeMap<String, u64>) -> Vec<u8> {
     let mut archive = vec![];
     for (path, content) in members {
         let time = path
