@@ -163,19 +163,12 @@ impl<'i> Decoder<'i> {
         let place = format!("{origin} ({})", excerpt(name.as_ref().unwrap_or(&declared)));
         self.warn_of(&place, flaw);
 
-        let encoding = headers.get("Content-Transfer-Encoding").unwrap_or_default();
-        let (mut body, flaw) = transfer::decode(encoding, body);
-        self.warn_of(&place, flaw);
-
         let zipped = GZIP_TYPES.contains(&declared.as_str());
+        let encoding = headers.get("Content-Transfer-Encoding").unwrap_or_default();
+        let Some(body) = self.plain(encoding, body, &declared, &place) else {
+            return;
+        };
         if zipped {
-            match self.gunzip(&body) {
-                Ok(inflated) => {
-                    self.warn_of(&place, inflated.flaw);
-                    body = Cow::Owned(inflated.bytes);
-                }
-                Err(flaw) => return self.lost(&place, &declared, flaw),
-            }
             headers = headers.only(&["Launch-Index"]);
         }
         let declared = if zipped {
@@ -207,6 +200,31 @@ impl<'i> Decoder<'i> {
                     Cow::Owned(body) => body.into(),
                 };
                 self.attach(headers, content_type, name, content, origin);
+            }
+        }
+    }
+
+    /// A body without its transfer encoding, and inflated if its type says that it is zipped; nothing if it is lost.
+    fn plain<'b>(
+        &mut self,
+        encoding: &str,
+        body: Cow<'b, [u8]>,
+        declared: &str,
+        place: &str,
+    ) -> Option<Cow<'b, [u8]>> {
+        let (body, flaw) = transfer::decode(encoding, body);
+        self.warn_of(place, flaw);
+        if !GZIP_TYPES.contains(&declared) {
+            return Some(body);
+        }
+        match self.gunzip(&body) {
+            Ok(inflated) => {
+                self.warn_of(place, inflated.flaw);
+                Some(Cow::Owned(inflated.bytes))
+            }
+            Err(flaw) => {
+                self.lost(place, declared, flaw);
+                None
             }
         }
     }
