@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn what_could_grow_is_refused() {
-        let words = read(b"<a>\n <b>&Tail;</b></a>", |_| ()).unwrap_err();
-        assert_eq!(words, "what is no XML in line 2, column 5");
+        let words = read(b"<a>\n <b>&Tail;</b></a>", |_| ());
+        assert_eq!(words, Err("what is no XML in line 2, column 5".into()));
         let bomb = b"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>";
         assert!(read(bomb, |_| ()).is_err());
         let wide = ["<a>", &"<b/>".repeat(XML_NODES_MAX as usize), "</a>"].concat();
