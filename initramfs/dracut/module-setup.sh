@@ -28,7 +28,7 @@ install() {
     local unit
     inst_simple /usr/bin/cloudseed
     # What the owner wants it to know: the policy, and whom to trust instead of the roots that it brings along.
-    inst_multiple -o /etc/cloudseed/cloudseed.cfg /etc/cloudseed/ca-certificates.crt
+    inst_multiple -o /etc/cloudseed/cloudseed.cfg /etc/cloudseed/minisign.pub /etc/cloudseed/ca-certificates.crt
     if dracut_module_included systemd; then
         for unit in cloudseed cloudseed-handover; do
             inst_simple "$moddir/$unit.service" "$systemdsystemunitdir/$unit.service"

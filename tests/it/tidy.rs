@@ -488,6 +488,27 @@ fn no_path_of_the_machine_that_wrote_it() {
     check("no path of this machine in a file", offenders);
 }
 
+/// What the owner says in the initramfs counts only where a hook takes it along.
+#[test]
+fn every_generator_takes_the_owners_files_along() {
+    let mut offenders = Vec::new();
+    for (_, text) in sources("src") {
+        for (at, _) in text.match_indices("\"/etc/cloudseed/") {
+            let name = text[at + 1..].split('"').next().unwrap();
+            for hook in [
+                "initramfs-tools/hook",
+                "dracut/module-setup.sh",
+                "mkinitcpio/install",
+            ] {
+                if !read(Path::new("initramfs").join(hook)).contains(name) {
+                    offenders.push(format!("{hook} lacks {name}"));
+                }
+            }
+        }
+    }
+    check("the owner's files are in every image", offenders);
+}
+
 #[test]
 fn release_binary_is_below_its_budget() {
     for (name, route, budget) in BINARY_BYTES_MAX {
