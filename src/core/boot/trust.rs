@@ -2,8 +2,8 @@
 //! the initramfs, `/etc/cloudseed/minisign.pub`).
 //!
 //! A signature stands before the document, as minisign writes it, so that every cloud can hand it out; a seed may have it as a
-//! file beside it. What is not trusted ends the way that brought it, as a source that is broken; vendor-data, where there is a
-//! key and they are not signed, are lost alone, or taken on request (`cloudseed.unsigned_vendor_data=true`). Meta-data and
+//! file beside it. What is not trusted ends the way that brought it, as a source that is broken; vendor-data that are not signed
+//! are lost alone, or taken on request (`cloudseed.unsigned_vendor_data=true`): they, too, are executed as root. Meta-data and
 //! network configuration are not covered. A trusted comment with `instance-id:ID` holds for that instance only.
 
 use alloc::format;
@@ -36,17 +36,15 @@ pub fn judge(
             signed.map_err(|found| broken("a signature by a key of the initramfs", found))?;
         instance.trusted.insert("key", key);
         instance.trusted.insert("comment", comment);
+    }
+    if (settings.keys.is_some() || settings.pin.is_some()) && !settings.unsigned_vendor_data {
         for document in [Document::VendorData, Document::VendorData2] {
-            let there = instance
-                .documents
-                .get(document)
-                .is_some_and(|bytes| !bytes.is_empty());
-            if !there {
+            let there = instance.documents.get(document);
+            if there.is_none_or(|bytes| bytes.is_empty()) {
                 continue;
             }
-            if let Err(found) = self::signed(&mut instance, document, keys)
-                && !settings.unsigned_vendor_data
-            {
+            let keys = settings.keys.as_deref().unwrap_or_default();
+            if let Err(found) = self::signed(&mut instance, document, keys) {
                 instance.documents.replace(document, None);
                 let expected = "a signature by a key of the initramfs";
                 lost = Some(Warning::new(step.clone(), document.name(), expected, found));
