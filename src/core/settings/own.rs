@@ -192,9 +192,17 @@ pub(super) fn read(machine: &Machine, settings: &mut Settings, known: &[String])
     }
 }
 
+/// Whether the owner has put a file there, be it a link that leads nowhere: then he meant something by it.
+fn is_there(machine: &Machine, path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else {
+        return false;
+    };
+    machine.files.list(folder).iter().any(|there| there == name)
+}
+
 /// The file of keys. One that is there and cannot be understood trusts nobody.
 fn read_keys(machine: &Machine, settings: &mut Settings) {
-    if machine.files.kind(MINISIGN).is_none() {
+    if !is_there(machine, MINISIGN) {
         return;
     }
     let bytes = machine
@@ -307,7 +315,7 @@ fn truth(value: &Value) -> Result<bool, String> {
 
 /// The file's words. One that is there and cannot be read forbids every source.
 fn file(machine: &Machine, settings: &mut Settings) -> Vec<Said> {
-    if machine.files.kind(FILE).is_none() {
+    if !is_there(machine, FILE) {
         return Vec::new();
     }
     let read = machine.files.read(FILE, FILE_BYTES_MAX);
