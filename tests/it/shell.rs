@@ -500,6 +500,46 @@ fn accounts_are_made_once_and_keep_what_is_there() {
     }
 }
 
+/// A number that another has makes no second name for him, and a file that is none is not waited for.
+#[test]
+fn accounts_take_nothing_from_others() {
+    let config = "#cloud-config\nusers:\n- {name: al, uid: 1000, ssh_authorized_keys: [ssh-ed25519 BBBB b]}\n\
+         - {name: eve, uid: 27}\n- {name: old, ssh_authorized_keys: [ssh-ed25519 CCCC c]}\n";
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("taken-{}", shell[0]));
+        let root = scratch.0.as_path();
+        fs::create_dir_all(root.join("home/old/.ssh")).unwrap();
+        fs::create_dir_all(root.join("etc")).unwrap();
+        let passwd = "root:x:0:0:root:/root:/bin/sh\nold:x:1000:1000::/home/old:/bin/sh\n";
+        fs::write(root.join("etc/passwd"), passwd).unwrap();
+        fs::write(root.join("etc/group"), "root:x:0:\nsudo:x:27:\n").unwrap();
+        let keys = root.join("home/old/.ssh/authorized_keys");
+        assert!(Command::new("mkfifo").arg(keys).status().unwrap().success());
+        prepare(
+            root,
+            "i-1",
+            vec![part(1, "text/cloud-config", "c", config)],
+            Vec::new(),
+        );
+        let early = run(shell, root, "early");
+        assert_eq!(early.status.code(), Some(1), "{early:?}");
+        let said = String::from_utf8_lossy(&early.stdout).into_owned();
+        assert!(
+            said.contains("expected uid 1000 for the account al"),
+            "{said}"
+        );
+        assert!(said.contains("expected to add a key for old"), "{said}");
+        assert_eq!(
+            scratch.text("etc/passwd"),
+            format!("{passwd}eve:x:27:1001::/home/eve:/bin/sh\n")
+        );
+        assert_eq!(
+            scratch.text("etc/group"),
+            "root:x:0:\nsudo:x:27:\neve:x:1001:\n"
+        );
+    }
+}
+
 /// Systemd itself reads the units beside its own and finds neither an unknown word nor a circle.
 #[test]
 fn systemd_understands_the_units() {

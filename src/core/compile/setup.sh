@@ -46,6 +46,15 @@ find_free() {
     done
 }
 
+# Whether number $2 is somebody's in file $1.
+is_taken() {
+    [ -r "$1" ] || return 1
+    while IFS=: read -r _ _ number _; do
+        [ "$number" != "$2" ] || return 0
+    done <"$1"
+    return 1
+}
+
 # The first shell of these that there is, as $shell.
 find_shell() {
     for shell in /bin/bash /usr/bin/bash /bin/sh; do
@@ -59,12 +68,17 @@ make_account() {
     [ "$gecos" != - ] || gecos=
     find_free
     [ "$uid" != - ] || uid=$free
+    if is_taken "$etc/passwd" "$uid"; then
+        fail "expected uid $uid for the account $name, but found that it is another's"
+        return 0
+    fi
     if look_up "$etc/group" "$name"; then
         line=${line#*:}
         line=${line#*:}
         gid=${line%%:*}
     else
         gid=$uid
+        ! is_taken "$etc/group" "$gid" || gid=$free
         add_line "$etc/group" "$name:x:$gid:" || return 1
         [ ! -e "$etc/gshadow" ] || add_line "$etc/gshadow" "$name:!::"
     fi
@@ -107,6 +121,7 @@ END
     if [ -L "$ssh" ] || [ -L "$keys" ]; then return 1; fi
     if [ ! -d "$ssh" ]; then (umask 077 && mkdir -p "$ssh") && chown "$uid:$gid" "$ssh" || return 1; fi
     if [ -e "$keys" ]; then
+        [ -f "$keys" ] || return 1
         while IFS= read -r line || [ -n "$line" ]; do
             [ "$line" != "$2" ] || return 0
         done <"$keys"

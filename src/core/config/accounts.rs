@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
             uid: at(&["uid"])
                 .to_text()
                 .and_then(|text| text.parse().ok())
-                .filter(|uid| *uid > 0),
+                .filter(|uid| (1..u32::MAX).contains(uid)),
             gecos: self.field(at(&["gecos"]), "gecos").unwrap_or_default(),
             home,
             shell: self.path(at(&["shell"])).unwrap_or_default(),
