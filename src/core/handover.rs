@@ -19,6 +19,7 @@ use crate::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
 use crate::network::render::Renderer;
 use crate::platform;
 use crate::settings::{Handover, Settings};
+use crate::text;
 use crate::value::Value;
 
 pub mod network;
@@ -163,7 +164,7 @@ fn distribution(files: &dyn Files) -> String {
         Some(line.trim_matches(['"', '\'']))
     };
     let name = value("PRETTY_NAME=").or_else(|| value("ID="));
-    String::from(name.unwrap_or("an unnamed distribution"))
+    text::printable(name.unwrap_or("an unnamed distribution"))
 }
 
 fn network(files: &dyn Files) -> Result<&'static Renderer, &'static str> {
@@ -192,6 +193,10 @@ fn cloud_init(files: &dyn Files, settings: &Settings, cmdline: &str) -> Option<C
     let says = |word: &str| cmdline.split_ascii_whitespace().any(|said| said == word);
     let idle = if !STARTED.iter().any(there) {
         Some("nothing starts it")
+    } else if is_masked(files) {
+        Some("its owner has masked it")
+    } else if is_in_no_runlevel(files) {
+        Some("no runlevel starts it")
     } else if files.kind("/etc/cloud/cloud-init.disabled") == Some(Kind::File) {
         Some("its owner has disabled it")
     } else if says("cloud-init=disabled") {
@@ -213,6 +218,29 @@ fn cloud_init(files: &dyn Files, settings: &Settings, cmdline: &str) -> Option<C
             Vec::new()
         },
     })
+}
+
+/// Whether a unit of it is a link to /dev/null, or to anything else that is no file here.
+fn is_masked(files: &dyn Files) -> bool {
+    const OWN: &str = "/etc/systemd/system";
+    let units = files.list(OWN).into_iter();
+    let mut its = units.filter(|name| {
+        name == "cloud-init.target"
+            || name == "cloud-init-local.service"
+            || name == "cloud-init-main.service"
+    });
+    its.any(|name| files.kind(&format!("{OWN}/{name}")) != Some(Kind::File))
+}
+
+/// Whether OpenRC, which starts what is in a runlevel, has it in none.
+fn is_in_no_runlevel(files: &dyn Files) -> bool {
+    const LEVELS: &str = "/etc/runlevels";
+    let levels = files.list(LEVELS);
+    let starts = |level: &String| {
+        let services = files.list(&format!("{LEVELS}/{level}"));
+        services.iter().any(|name| name.starts_with("cloud-init"))
+    };
+    !levels.is_empty() && !levels.iter().any(starts)
 }
 
 /// The directory of its Python package.

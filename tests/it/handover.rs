@@ -194,6 +194,13 @@ fn every_root_gets_what_fits_it() {
     let pinned: Files = &[("etc/cloud/cloud.cfg", "datasource_list: [ Azure, None ]\n")];
     let allowed: Files = &[("etc/cloud/cloud.cfg", "datasource_list: [ Ec2 ]\n")];
     let disabled: Files = &[("etc/cloud/cloud-init.disabled", "")];
+    let masked: Files = &[("etc/systemd/system/cloud-init.target", "->/dev/null")];
+    let idle: Files = &[
+        ("sbin/openrc", ""),
+        ("etc/init.d/cloud-init", ""),
+        ("etc/runlevels/default/sshd", ""),
+    ];
+    let started: Files = &[("etc/runlevels/boot/cloud-init-local", "")];
     let owner: Files = &[("etc/cloudseed/cloudseed.cfg", "handover: shell\n")];
     let alpine: Files = &[
         ("etc/os-release", "ID=alpine\n"),
@@ -204,7 +211,7 @@ fn every_root_gets_what_fits_it() {
     let units = "run/systemd/system/cloudseed-early.service";
     let config = "run/cloud-init/cloud.cfg";
     type Case<'a> = (&'a Plan, &'a [Files<'a>], &'a str, &'a str, bool, bool);
-    let cases: [Case; 14] = [
+    let cases: [Case; 17] = [
         (
             auto,
             &[DEBIAN, CLOUD_INIT],
@@ -236,6 +243,30 @@ fn every_root_gets_what_fits_it() {
             "",
             false,
             false,
+        ),
+        (
+            auto,
+            &[DEBIAN, CLOUD_INIT, masked],
+            "nothing: cloud-init is there, but its owner has masked it",
+            "",
+            false,
+            false,
+        ),
+        (
+            auto,
+            &[CLOUD_INIT, idle],
+            "nothing: cloud-init is there, but no runlevel starts it",
+            "",
+            false,
+            false,
+        ),
+        (
+            auto,
+            &[CLOUD_INIT, idle, started],
+            "all data, as a seed",
+            "",
+            false,
+            true,
         ),
         (
             auto,
