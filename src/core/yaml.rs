@@ -21,6 +21,7 @@ use crate::value::{Map, SyntaxError, Value, quote};
 
 mod scalar;
 mod strict;
+mod surrogates;
 mod write;
 
 pub use write::{write, write_document};
@@ -65,10 +66,18 @@ fn read_text<'d>(
     budget: &Budget,
 ) -> Result<(Value, Cow<'d, str>), SyntaxError> {
     let text = check(document)?;
-    let (first, mut from) = match attempt(text, budget) {
+    let (first, from) = match attempt(text, budget) {
         Ok(value) => return Ok((value, Cow::Borrowed(text))),
-        Err((error, Some(from))) => (error, from),
-        Err((error, None)) => return Err(error),
+        Err(error) => error,
+    };
+    if let Some(text) = surrogates::joined(text)
+        && budget.steps.take(text.len().saturating_mul(BYTE_STEPS))
+        && let Ok(value) = attempt(&text, budget)
+    {
+        return Ok((value, Cow::Owned(text)));
+    }
+    let Some(mut from) = from else {
+        return Err(first);
     };
     let mut lines: Vec<String> = text.split('\n').map(String::from).collect();
     let mut indented = BTreeSet::new();
