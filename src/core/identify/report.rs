@@ -19,15 +19,16 @@ use crate::value::{Map, Value};
 /// left in it included; `None` if it goes elsewhere.
 pub fn plan(outcome: &Identification, log: Option<String>) -> Plan {
     let files = [
-        ("cloud.cfg", outcome.cloud_cfg.clone()),
-        (".ds-identify.result", Some(outcome.result())),
-        ("ds-identify.log", log),
+        ("cloud.cfg", Mode::Public, outcome.cloud_cfg.clone()),
+        (".ds-identify.result", Mode::Public, Some(outcome.result())),
+        // It has what the kernel shows to root only: serial number and UUID, and a seed's address with what is secret in it.
+        ("ds-identify.log", Mode::Private, log),
     ];
     let mut plan = Plan::default();
-    for (name, text) in files {
+    for (name, mode, text) in files {
         let path = RunPath::new(&format!("cloud-init/{name}"));
         if let (Some(path), Some(text)) = (path, text) {
-            plan.put(path, Mode::Public, text);
+            plan.put(path, mode, text);
         }
     }
     plan
