@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -538,6 +538,56 @@ fn ext_with_hashed_directories_and_holes() {
         assert_eq!(found.unwrap(), Some(Vec::new()));
         let found = volume::read_file(disk.as_ref(), &volume, "sparse", BYTES_MAX).unwrap();
         assert!(found.as_ref() == Some(&content), "{kind}");
+    }
+}
+
+/// Symbolic links lead to files inside of a volume and nowhere else.
+#[test]
+fn links_are_followed_inside_a_volume() {
+    let scratch = Scratch::new();
+    let deep = "a-directory-with-a-name-that-no-inode-has-room-for/beside-others";
+    let seed = scratch.seed(&[
+        ("ud", META_DATA),
+        ("sub/md", b"{}"),
+        (&format!("{deep}/nd"), b"long"),
+    ]);
+    let long = format!("{deep}/../beside-others/nd");
+    for (name, target) in [
+        ("user-data", "ud"),
+        ("meta-data", "sub/../sub/./md"),
+        ("vendor-data", "/sub/md"),
+        ("network-config", long.as_str()),
+        ("folder", "sub"),
+        ("out", "../../../../ud"),
+        ("outside", "/etc/passwd"),
+        ("loop", "loop"),
+        ("nowhere", "sub/nothing"),
+    ] {
+        std::os::unix::fs::symlink(target, Path::new(&seed).join(name)).unwrap();
+    }
+    let iso = scratch.path("links.iso");
+    make(
+        "genisoimage",
+        &["-quiet", "-R", "-V", "cidata", "-o", &iso, &seed],
+    );
+    let ext = scratch.image("links.ext", 16 << 20);
+    make("mke2fs", &["-q", "-F", "-t", "ext4", "-d", &seed, &ext]);
+    for image in [&iso, &ext] {
+        let (disk, volume) = read(image);
+        let file = |path: &str| volume::read_file(disk.as_ref(), &volume, path, BYTES_MAX).unwrap();
+        for (path, expected) in [
+            ("user-data", Some(META_DATA)),
+            ("meta-data", Some(b"{}")),
+            ("vendor-data", Some(b"{}")),
+            ("network-config", Some(b"long")),
+            ("folder/md", Some(b"{}")),
+            ("out", Some(META_DATA)),
+            ("outside", None),
+            ("loop", None),
+            ("nowhere", None),
+        ] {
+            assert_eq!(file(path).as_deref(), expected, "{image}: {path}");
+        }
     }
 }
 

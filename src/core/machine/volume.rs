@@ -5,6 +5,7 @@
 //! claims are believed only as far as its bytes go.
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -23,6 +24,12 @@ mod udf;
 
 /// Most bytes of one directory read; a larger one is read up to here.
 pub const DIRECTORY_BYTES_MAX: usize = 1 << 20;
+/// Most symbolic links on the way to a file.
+const LINKS_MAX: usize = 8;
+/// Longest symbolic link in bytes; a longer one leads nowhere.
+const LINK_BYTES_MAX: usize = 1024;
+/// Most directories on the way to a file, those that links lead through among them.
+const STEPS_MAX: usize = 64;
 /// Most block devices looked at.
 pub const DEVICES_MAX: usize = 1024;
 
@@ -165,6 +172,8 @@ struct Node {
 struct Entry {
     name: String,
     node: Node,
+    /// Where a symbolic link leads, where the directory says so (Rock Ridge).
+    link: Option<String>,
 }
 
 /// A file system as a tree of nodes.
@@ -174,6 +183,8 @@ trait Tree {
     fn entries(&self, directory: &Node) -> Result<Vec<Entry>, Damage>;
     /// The bytes of a regular file.
     fn content(&self, file: &Node, bytes_max: usize) -> Result<Vec<u8>, Damage>;
+    /// Where an entry leads, if it is a symbolic link.
+    fn link(&self, entry: &Entry) -> Result<Option<String>, Damage>;
     /// True if names that differ in case are the same.
     fn folds_case(&self) -> bool;
 }
@@ -244,24 +255,57 @@ fn open<'a>(disk: &'a dyn Disk, volume: &Volume) -> Result<Box<dyn Tree + 'a>, D
     }
 }
 
-/// Walks from the root, one name at a time.
+/// Walks from the root, one name at a time. Symbolic links are followed inside the volume, which has nothing above its root.
 fn find(tree: &dyn Tree, path: &str) -> Result<Option<Node>, Damage> {
-    let mut node = tree.root();
-    for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
-        if node.kind != Kind::Directory {
+    let mut above = vec![tree.root()];
+    let mut names: VecDeque<String> = path.split('/').map(String::from).collect();
+    let (mut links, mut steps) = (0, 0);
+    while let Some(name) = names.pop_front() {
+        match name.as_str() {
+            "" | "." => continue,
+            ".." => {
+                above.truncate((above.len() - 1).max(1));
+                continue;
+            }
+            _ => {}
+        }
+        let Some(directory) = above.last().filter(|node| node.kind == Kind::Directory) else {
+            return Ok(None);
+        };
+        steps += 1;
+        if steps > STEPS_MAX {
             return Ok(None);
         }
-        let entries = tree.entries(&node)?;
-        let exact = entries.iter().find(|entry| entry.name == name);
-        let folded = || {
-            let wanted = name.to_lowercase();
-            let same = |entry: &&Entry| entry.name.to_lowercase() == wanted;
-            entries.iter().filter(|_| tree.folds_case()).find(same)
+        let Some(entry) = named(tree, directory, &name)? else {
+            return Ok(None);
         };
-        match exact.or_else(folded) {
-            Some(entry) => node = entry.node,
-            None => return Ok(None),
+        let Some(link) = tree.link(&entry)? else {
+            above.push(entry.node);
+            continue;
+        };
+        links += 1;
+        if links > LINKS_MAX {
+            return Ok(None);
+        }
+        if link.starts_with('/') {
+            above.truncate(1);
+        }
+        for name in link.rsplit('/') {
+            names.push_front(String::from(name));
         }
     }
-    Ok(Some(node))
+    Ok(above.last().copied())
+}
+
+/// The entry of this name, compared as the file system does.
+fn named(tree: &dyn Tree, directory: &Node, name: &str) -> Result<Option<Entry>, Damage> {
+    let mut entries = tree.entries(directory)?;
+    let exact = entries.iter().position(|entry| entry.name == name);
+    let folded = || {
+        let wanted = name.to_lowercase();
+        let same = |entry: &Entry| tree.folds_case() && entry.name.to_lowercase() == wanted;
+        entries.iter().position(same)
+    };
+    let found = exact.or_else(folded);
+    Ok(found.map(|place| entries.swap_remove(place)))
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::bytes::Blocks;
 use super::superblock::Superblock;
-use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
+use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, LINK_BYTES_MAX, Node, Tree, read};
 
 /// Where the superblock is, and its length.
 const SUPERBLOCK_AT: usize = 1024;
@@ -464,6 +464,24 @@ impl Tree for Ext<'_> {
         }
     }
 
+    /// A short one is in the inode, where a file has the map of its blocks.
+    fn link(&self, entry: &Entry) -> Result<Option<String>, Damage> {
+        if entry.node.kind != Kind::Other {
+            return Ok(None);
+        }
+        let inode = self.inode(entry.node.start)?;
+        let length = usize::try_from(inode.bytes).unwrap_or(usize::MAX);
+        if inode.mode & 0o170_000 != 0o120_000 || length > LINK_BYTES_MAX {
+            return Ok(None);
+        }
+        let text = if length < MAP_BYTES {
+            inode.map.get(..length).unwrap_or_default().to_vec()
+        } else {
+            self.bytes(&inode, length)?
+        };
+        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+    }
+
     fn folds_case(&self) -> bool {
         false
     }
@@ -489,7 +507,11 @@ impl Ext<'_> {
                     start,
                     bytes: 0,
                 };
-                entries.push(Entry { name, node });
+                entries.push(Entry {
+                    name,
+                    node,
+                    link: None,
+                });
             }
             rest = rest.get(length.max(8)..).unwrap_or_default();
         }

@@ -263,6 +263,7 @@ impl Tree for Fat<'_> {
                 entries.push(Entry {
                     name,
                     node: self.node(entry),
+                    link: None,
                 });
             }
         }
@@ -283,6 +284,10 @@ impl Tree for Fat<'_> {
                 format!("one for {}", content.len()),
             ))
         }
+    }
+
+    fn link(&self, _: &Entry) -> Result<Option<String>, Damage> {
+        Ok(None)
     }
 
     fn folds_case(&self) -> bool {

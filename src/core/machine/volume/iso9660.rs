@@ -12,7 +12,7 @@ use nom::{IResult, multi::length_data};
 
 use super::bytes::{self, Blocks};
 use super::superblock::{Superblock, some};
-use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
+use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, LINK_BYTES_MAX, Node, Tree, read};
 
 /// Where descriptors begin, and how long each is.
 const DESCRIPTORS_AT: u64 = 32768;
@@ -241,49 +241,56 @@ impl Iso9660<'_> {
         node.start.saturating_mul(self.block_bytes)
     }
 
-    /// The name and the kind of a record.
-    fn described(&self, record: &Record) -> (String, Kind) {
-        let kind = record.node().kind;
+    /// A record as the tree has it.
+    fn described(&self, record: &Record) -> Entry {
         let plain = || plain_name(&String::from_utf8_lossy(record.name));
+        let entry = |name| Entry {
+            name,
+            node: record.node(),
+            link: None,
+        };
         match self.names {
-            Names::Plain => (plain(), kind),
-            Names::Joliet => (
-                plain_name(&bytes::text_utf16(bytes::units(record.name))),
-                kind,
-            ),
+            Names::Plain => entry(plain()),
+            Names::Joliet => entry(plain_name(&bytes::text_utf16(bytes::units(record.name)))),
             Names::RockRidge { skip } => {
                 let area = record.system_use.get(skip..).unwrap_or_default();
-                let (name, mode) = self.rock_ridge(area);
+                let posix = self.rock_ridge(area);
+                let mut entry = entry(if posix.name.is_empty() {
+                    plain()
+                } else {
+                    String::from_utf8_lossy(&posix.name).into_owned()
+                });
                 // RRIP 4.1.1: a link or a device has a type of its own.
-                let file = mode.is_none_or(|mode| mode & 0o170_000 == 0o100_000);
-                let kind = if kind == Kind::File && !file {
-                    Kind::Other
-                } else {
-                    kind
-                };
-                if name.is_empty() {
-                    (plain(), kind)
-                } else {
-                    (String::from_utf8_lossy(&name).into_owned(), kind)
+                let kind = posix.mode.map_or(0o100_000, |mode| mode & 0o170_000);
+                if entry.node.kind == Kind::File && kind != 0o100_000 {
+                    entry.node.kind = Kind::Other;
                 }
+                if kind == 0o120_000 {
+                    entry.link = Some(String::from_utf8_lossy(&posix.link).into_owned());
+                }
+                entry
             }
         }
     }
 
     /// RRIP 4.1.4 and 4.1.1: `NM` holds flags and a piece of the name, `PX` begins with the mode; SUSP 5.1: `CE` holds block,
     /// offset and length of an area that continues this one.
-    fn rock_ridge(&self, area: &[u8]) -> (Vec<u8>, Option<u32>) {
-        let (mut name, mut mode) = (Vec::new(), None);
+    fn rock_ridge(&self, area: &[u8]) -> Posix {
+        let mut posix = Posix::default();
         let mut area = area.to_vec();
         for _ in 0..=CONTINUATIONS_MAX {
             let mut next = None;
             for entry in system_use(&area) {
                 let number = |offset| Blocks(entry).u32(offset).unwrap_or_default();
                 match entry.get(..2) {
-                    Some(b"NM") if name.len() < NAME_BYTES_MAX => {
-                        name.extend_from_slice(entry.get(5..).unwrap_or_default());
+                    Some(b"NM") if posix.name.len() < NAME_BYTES_MAX => {
+                        let piece = entry.get(5..).unwrap_or_default();
+                        posix.name.extend_from_slice(piece);
                     }
-                    Some(b"PX") => mode = Some(number(4)),
+                    Some(b"SL") if posix.link.len() < LINK_BYTES_MAX => {
+                        posix.lead(entry.get(5..).unwrap_or_default());
+                    }
+                    Some(b"PX") => posix.mode = Some(number(4)),
                     Some(b"CE") => next = Some((number(4), number(12), number(20))),
                     _ => {}
                 }
@@ -295,7 +302,38 @@ impl Iso9660<'_> {
             let length = usize::try_from(length).unwrap_or(SECTOR_BYTES);
             area = some(self.disk, at, length.min(SECTOR_BYTES));
         }
-        (name, mode)
+        posix
+    }
+}
+
+/// What Rock Ridge says of a file.
+#[derive(Default)]
+struct Posix {
+    name: Vec<u8>,
+    mode: Option<u32>,
+    link: Vec<u8>,
+    /// The last component of the link goes on.
+    open: bool,
+}
+
+impl Posix {
+    /// RRIP 4.1.3: `SL` holds flags and components, each `flags length text`; the flags say that it goes on (1), is the directory
+    /// itself (2), the one above (4) or the root (8).
+    fn lead(&mut self, mut components: &[u8]) {
+        while let [flags, length, rest @ ..] = components {
+            let (text, after) = rest.split_at(usize::from(*length).min(rest.len()));
+            if !self.open && !self.link.is_empty() && !self.link.ends_with(b"/") {
+                self.link.push(b'/');
+            }
+            self.link.extend_from_slice(match flags & 0b1110 {
+                0b0010 => b".",
+                0b0100 => b"..",
+                0b1000 => b"/",
+                _ => text,
+            });
+            self.open = flags & 1 != 0;
+            components = after;
+        }
     }
 }
 
@@ -328,12 +366,7 @@ impl Tree for Iso9660<'_> {
                 if matches!(record.name, [0 | 1]) {
                     continue;
                 }
-                let (name, kind) = self.described(&record);
-                let node = Node {
-                    kind,
-                    ..record.node()
-                };
-                entries.push(Entry { name, node });
+                entries.push(self.described(&record));
             }
         }
         Ok(entries)
@@ -344,6 +377,10 @@ impl Tree for Iso9660<'_> {
             Ok(length) if length <= bytes_max => read(self.disk, self.at(file), length),
             _ => Err(Damage::too_long(file.bytes, bytes_max)),
         }
+    }
+
+    fn link(&self, entry: &Entry) -> Result<Option<String>, Damage> {
+        Ok(entry.link.clone())
     }
 
     fn folds_case(&self) -> bool {

@@ -351,6 +351,7 @@ impl Tree for Udf<'_> {
                 entries.push(Entry {
                     name: characters(name),
                     node,
+                    link: None,
                 });
             }
             let whole = (name_at + usize::from(length)).next_multiple_of(4);
@@ -361,6 +362,10 @@ impl Tree for Udf<'_> {
 
     fn content(&self, file: &Node, bytes_max: usize) -> Result<Vec<u8>, Damage> {
         self.bytes(file, bytes_max)
+    }
+
+    fn link(&self, _: &Entry) -> Result<Option<String>, Damage> {
+        Ok(None)
     }
 
     fn folds_case(&self) -> bool {
