@@ -448,6 +448,14 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     let seedfrom = text("seedfrom").map(|url| shown(&url).to_string());
     let is_kept = |id: &String| InstanceId::new(id).is_some();
     if text("instance-id").filter(is_kept).is_none() {
+        let none = |said: &&Value| {
+            said.is_null() || said.as_text().is_some_and(|text| text.trim().is_empty())
+        };
+        if let Some(said) = meta_data.get("instance-id").filter(|said| !none(said)) {
+            let expected = format!("a line of at most {} bytes", InstanceId::BYTES_MAX);
+            let found = format!("{} (the seed has a name made of its content)", said.kind());
+            cloud.warn("instance-id", &expected, found);
+        }
         meta_data.insert("instance-id", derived(&documents));
     }
     if !meta_data.contains("dsmode") {
