@@ -60,47 +60,93 @@ pub fn oddities(document: &[u8]) -> Vec<SyntaxError> {
         .map_or_else(|_| Vec::new(), |(_, text)| strict::oddities(&text))
 }
 
-/// The value of a document, and its text with the indentation that the parser missed.
+/// What a text lacks that PyYAML reads and the parser does not. Lines and characters in them count from 0.
+enum Mend {
+    /// Indentation of this line, or of the first below it that has not been indented yet.
+    Indent(usize),
+    /// A space before a character: a comment stands right behind a quotation or a bracket.
+    Space(usize, usize),
+    /// Quotation marks around a character: a hyphen between brackets is a text.
+    Quote(usize, usize),
+}
+
+/// The value of a document, and its text with what the parser missed.
 fn read_text<'d>(
     document: &'d [u8],
     budget: &Budget,
 ) -> Result<(Value, Cow<'d, str>), SyntaxError> {
     let text = check(document)?;
-    let (first, from) = match attempt(text, budget) {
+    let (first, mend) = match attempt(text, budget) {
         Ok(value) => return Ok((value, Cow::Borrowed(text))),
         Err(error) => error,
     };
+    let (mut next, mut lines) = (mend, Vec::new());
     if let Some(text) = surrogates::joined(text)
         && budget.steps.take(text.len().saturating_mul(BYTE_STEPS))
-        && let Ok(value) = attempt(&text, budget)
     {
-        return Ok((value, Cow::Owned(text)));
+        match attempt(&text, budget) {
+            Ok(value) => return Ok((value, Cow::Owned(text))),
+            Err((_, mend)) => (next, lines) = (mend, lines_of(&text)),
+        }
+    } else if next.is_some() {
+        lines = lines_of(text);
     }
-    let Some(mut from) = from else {
-        return Err(first);
-    };
-    let mut lines: Vec<String> = text.split('\n').map(String::from).collect();
     let mut indented = BTreeSet::new();
     let mut again_max = READ_AGAIN_BYTES_MAX.checked_div(text.len()).unwrap_or(0);
-    while again_max > 0 && budget.steps.take(text.len().saturating_mul(BYTE_STEPS)) {
+    while let Some(mend) = next
+        && again_max > 0
+        && budget.steps.take(text.len().saturating_mul(BYTE_STEPS))
+    {
         again_max -= 1;
-        let Some(place) = (from..lines.len()).find(|place| !indented.contains(place)) else {
+        if !mended(&mut lines, &mut indented, &mend) {
             break;
-        };
-        indented.insert(place);
-        lines[place].insert_str(0, &" ".repeat(YAML_DEPTH_MAX));
+        }
         let text = lines.join("\n");
         match attempt(&text, budget) {
             Ok(value) => return Ok((value, Cow::Owned(text))),
-            Err((_, Some(next))) => from = next,
-            Err((_, None)) => break,
+            Err((_, mend)) => next = mend,
         }
     }
     Err(first)
 }
 
-/// Reads a text. Beside the error, where a line lacks only indentation: its number from 0, or that of the first it may be.
-fn attempt(text: &str, budget: &Budget) -> Result<Value, (SyntaxError, Option<usize>)> {
+fn lines_of(text: &str) -> Vec<String> {
+    text.split('\n').map(String::from).collect()
+}
+
+/// Mends one thing; false if there is nothing to mend.
+fn mended(lines: &mut [String], indented: &mut BTreeSet<usize>, mend: &Mend) -> bool {
+    let at = |lines: &[String], line: usize, character: usize| {
+        let mut letters = lines.get(line)?.char_indices();
+        letters.nth(character).map(|(at, _)| at)
+    };
+    match *mend {
+        Mend::Indent(from) => {
+            let Some(place) = (from..lines.len()).find(|place| !indented.contains(place)) else {
+                return false;
+            };
+            indented.insert(place);
+            lines[place].insert_str(0, &" ".repeat(YAML_DEPTH_MAX));
+        }
+        Mend::Space(line, character) => {
+            let Some(at) = at(lines, line, character) else {
+                return false;
+            };
+            lines[line].insert(at, ' ');
+        }
+        Mend::Quote(line, character) => {
+            let Some(at) = at(lines, line, character) else {
+                return false;
+            };
+            lines[line].insert(at + 1, '\'');
+            lines[line].insert(at, '\'');
+        }
+    }
+    true
+}
+
+/// Reads a text. Beside the error, what could be mended, if that is known.
+fn attempt(text: &str, budget: &Budget) -> Result<Value, (SyntaxError, Option<Mend>)> {
     let mut reader = Reader::new(text, budget);
     let read = events(&mut reader, text);
     if read.is_err() {
@@ -110,20 +156,27 @@ fn attempt(text: &str, budget: &Budget) -> Result<Value, (SyntaxError, Option<us
     read.map(|()| reader.root.unwrap_or_default())
 }
 
-fn events(reader: &mut Reader, text: &str) -> Result<(), (SyntaxError, Option<usize>)> {
+fn events(reader: &mut Reader, text: &str) -> Result<(), (SyntaxError, Option<Mend>)> {
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
-            let line = error.marker().line();
-            let from = match error.info() {
+            let (line, character) = (error.marker().line(), error.marker().col());
+            let above = line.saturating_sub(1);
+            let mend = match error.info() {
                 "invalid indentation" | "invalid indentation in flow construct" => {
-                    Some(line.saturating_sub(1))
+                    Some(Mend::Indent(above))
                 }
-                "invalid indentation in quoted scalar" => Some(line),
+                "invalid indentation in quoted scalar" => Some(Mend::Indent(line)),
+                "comments must be separated from other tokens by whitespace" => {
+                    Some(Mend::Space(above, character))
+                }
+                "plain scalar cannot start with '-' followed by ,[]{}" => {
+                    Some(Mend::Quote(above, character))
+                }
                 _ => None,
             };
             let expected = format!("YAML, that is: {}", error.info());
-            (reader.error_at(*error.marker(), expected), from)
+            (reader.error_at(*error.marker(), expected), mend)
         })?;
         reader
             .event(event, span.start, span.end)
@@ -521,6 +574,7 @@ mod tests {
                 "a: |\n  #c 'x: y'\nb: >-\n  c\n  d\n",
                 r##"{"a":"#c 'x: y'\n","b":"c d"}"##,
             ),
+            ("a: [\"\\ud83d\\ude00\", -]#c", r#"{"a":["😀","-"]}"#),
         ] {
             assert_eq!(text(document).as_deref(), Ok(expected), "{document}");
         }
