@@ -22,8 +22,8 @@ use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::json;
 use cloudseed_core::value::{Map, Value};
 
-use crate::fetching::{differences, found};
-use crate::fixture::{Fixture, files_below, matches, roots, updating};
+use crate::fetching::{deviations, differences, found};
+use crate::fixture::{Fixture, files_below, matches, updating};
 use crate::network::python;
 use crate::roots::boot_of;
 
@@ -241,24 +241,6 @@ fn kept() -> BTreeMap<String, Value> {
     known
 }
 
-/// Rows of the table: pattern of names, field.
-fn deviations() -> Vec<(String, String)> {
-    let text = fs::read_to_string(roots().join("DEVIATIONS.md")).unwrap();
-    let (_, table) = text
-        .split_once("| machine | field | why it differs |")
-        .unwrap();
-    let rows = table
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with('|'));
-    rows.map(|row| {
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        assert!(cells[3].len() > 10, "no reason: {row}");
-        (String::from(cells[1]), String::from(cells[2]))
-    })
-    .collect()
-}
-
 /// The fields in which ours differs from the original.
 fn compared(case: &Case, theirs: &Value) -> Vec<(&'static str, String)> {
     let folder = Folder::new();
@@ -296,7 +278,7 @@ fn machines_are_read_as_the_original_reads_them() {
         keep(&all);
     }
     let stride = if chosen.is_some() { 1 } else { STRIDE };
-    let deviations = deviations();
+    let deviations: Vec<(String, String)> = deviations("machine");
     let (next, wrong, used) = (
         AtomicUsize::new(0),
         Mutex::new(Vec::new()),
