@@ -13,6 +13,10 @@ static HEAP: GlobalDlmalloc = GlobalDlmalloc;
 #[cfg(test)]
 pub mod counted;
 
+/// Held by a test whose copy of the process lives for seconds, and by one whose locks such a copy would keep.
+#[cfg(test)]
+pub static COPIES: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 /// fork(2), after which the child may use the heap whatever other threads were at: nobody is inside of it while the process
 /// is copied. The answer is fork's: 0 in the child, -1 if there is none.
 ///

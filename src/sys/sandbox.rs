@@ -111,21 +111,28 @@ const DESCRIPTORS_MAX: u64 = 1024;
 fn limits() {
     limit(libc::RLIMIT_FSIZE, 0);
     limit(libc::RLIMIT_CORE, 0);
-    limit(
-        libc::RLIMIT_DATA,
-        memory_bytes(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX),
-    );
+    limit_memory(memory_bytes(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX));
     limit(libc::RLIMIT_CPU, CPU_SECONDS_MAX);
     limit(libc::RLIMIT_NOFILE, DESCRIPTORS_MAX);
 }
 
 /// Half of the memory that is available, as far as that can be told, and within these bounds.
 pub fn memory_bytes(least: u64, most: u64) -> u64 {
-    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let mut lines = text.lines();
-    let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.map_or(most, |free| free.saturating_mul(512).clamp(least, most))
+    kilobytes("/proc/meminfo", "MemAvailable:")
+        .map_or(most, |free| free.saturating_mul(512).clamp(least, most))
+}
+
+/// Limits what this process takes beyond what it has now, which may be much of its parent's.
+pub fn limit_memory(bytes: u64) {
+    let held = kilobytes("/proc/self/status", "VmData:").unwrap_or_default();
+    limit(libc::RLIMIT_DATA, bytes.saturating_add(held << 10));
+}
+
+/// A number of kilobytes in a file of lines `KEY  NUMBER kB`.
+fn kilobytes(path: &str, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// How the C library at hand numbers limits.

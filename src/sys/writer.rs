@@ -579,6 +579,7 @@ mod tests {
 
     #[test]
     fn writers_come_one_after_the_other() {
+        let _copies = heap::COPIES.lock();
         let place = scratch("together");
         let whole = |number: usize| {
             let mut plan = Plan::default();

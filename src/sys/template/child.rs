@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloudseed_core::userdata::template::RENDERED_BYTES_MAX;
 
 use super::super::heap;
-use super::super::sandbox::{limit, memory_bytes};
+use super::super::sandbox::{limit, limit_memory, memory_bytes};
 
 /// Most memory of the child's, in bytes; it counts what it has from its parent.
 pub const MEMORY_BYTES_MAX: u64 = 256 << 20;
@@ -38,7 +38,7 @@ pub fn run(most: Duration, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, St
     }
     if pid == 0 {
         drop(reader);
-        limit(libc::RLIMIT_DATA, memory);
+        limit_memory(memory);
         limit(libc::RLIMIT_CPU, CPU_SECONDS_MAX);
         limit(libc::RLIMIT_CORE, 0);
         // SAFETY: sets a timer of this process, whose signal ends it.
