@@ -64,10 +64,8 @@ pub fn oddities(document: &[u8]) -> Vec<SyntaxError> {
 enum Mend {
     /// Indentation of this line, or of the first below it that has not been indented yet.
     Indent(usize),
-    /// A space before a character: a comment stands right behind a quotation or a bracket.
-    Space(usize, usize),
-    /// Quotation marks around a character: a hyphen between brackets is a text.
-    Quote(usize, usize),
+    /// What stands before and behind a character, by its line and its place there.
+    Around(usize, usize, &'static str, &'static str),
 }
 
 /// The value of a document, and its text with what the parser missed.
@@ -98,7 +96,7 @@ fn read_text<'d>(
         && budget.steps.take(text.len().saturating_mul(BYTE_STEPS))
     {
         again_max -= 1;
-        if !mended(&mut lines, &mut indented, &mend) {
+        if mended(&mut lines, &mut indented, &mend).is_none() {
             break;
         }
         let text = lines.join("\n");
@@ -114,35 +112,22 @@ fn lines_of(text: &str) -> Vec<String> {
     text.split('\n').map(String::from).collect()
 }
 
-/// Mends one thing; false if there is nothing to mend.
-fn mended(lines: &mut [String], indented: &mut BTreeSet<usize>, mend: &Mend) -> bool {
-    let at = |lines: &[String], line: usize, character: usize| {
-        let mut letters = lines.get(line)?.char_indices();
-        letters.nth(character).map(|(at, _)| at)
-    };
+/// Mends one thing; nothing if there is nothing to mend.
+fn mended(lines: &mut [String], indented: &mut BTreeSet<usize>, mend: &Mend) -> Option<()> {
     match *mend {
         Mend::Indent(from) => {
-            let Some(place) = (from..lines.len()).find(|place| !indented.contains(place)) else {
-                return false;
-            };
+            let place = (from..lines.len()).find(|place| !indented.contains(place))?;
             indented.insert(place);
             lines[place].insert_str(0, &" ".repeat(YAML_DEPTH_MAX));
         }
-        Mend::Space(line, character) => {
-            let Some(at) = at(lines, line, character) else {
-                return false;
-            };
-            lines[line].insert(at, ' ');
-        }
-        Mend::Quote(line, character) => {
-            let Some(at) = at(lines, line, character) else {
-                return false;
-            };
-            lines[line].insert(at + 1, '\'');
-            lines[line].insert(at, '\'');
+        Mend::Around(line, character, before, behind) => {
+            let line = lines.get_mut(line)?;
+            let (at, letter) = line.char_indices().nth(character)?;
+            line.insert_str(at + letter.len_utf8(), behind);
+            line.insert_str(at, before);
         }
     }
-    true
+    Some(())
 }
 
 /// Reads a text. Beside the error, what could be mended, if that is known.
@@ -167,11 +152,13 @@ fn events(reader: &mut Reader, text: &str) -> Result<(), (SyntaxError, Option<Me
                     Some(Mend::Indent(above))
                 }
                 "invalid indentation in quoted scalar" => Some(Mend::Indent(line)),
+                // A comment right behind a quotation or a bracket.
                 "comments must be separated from other tokens by whitespace" => {
-                    Some(Mend::Space(above, character))
+                    Some(Mend::Around(above, character, " ", ""))
                 }
+                // A hyphen between brackets is a text.
                 "plain scalar cannot start with '-' followed by ,[]{}" => {
-                    Some(Mend::Quote(above, character))
+                    Some(Mend::Around(above, character, "'", "'"))
                 }
                 _ => None,
             };
