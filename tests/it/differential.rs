@@ -43,7 +43,8 @@ const ENVELOPE: [&str; 5] = [
     "content-transfer-encoding",
 ];
 
-fn manifest(path: &str) -> PathBuf {
+/// A path of the source tree.
+pub fn manifest(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 

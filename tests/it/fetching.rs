@@ -28,7 +28,7 @@ use crate::cloud::dns::Name;
 use crate::cloud::folder::Folder;
 use crate::cloud::http::{Parsed, Request, Service};
 use crate::cloud::settings::{DEFAULT, Settings};
-use crate::differential::original;
+use crate::differential::{manifest, original};
 use crate::fixture::{Fixture, chosen, roots, updating};
 use crate::network::{python, said};
 use crate::roots::{boot_of, booted};
@@ -54,10 +54,6 @@ const FIELDS: [&str; 15] = [
 
 /// Longest answer that the original is given, in bytes: it would take what is without end.
 const LONGEST: u64 = 1 << 24;
-
-fn manifest(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// The service of one root.
 struct Simulated {

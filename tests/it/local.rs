@@ -22,6 +22,7 @@ use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::json;
 use cloudseed_core::value::{Map, Value};
 
+use crate::differential::manifest;
 use crate::fetching::{deviations, differences, found};
 use crate::fixture::{Fixture, files_below, matches, updating};
 use crate::network::python;
@@ -44,10 +45,6 @@ const FIELDS: [&str; 12] = [
 ];
 /// Of so many machines an ordinary run looks at one.
 const STRIDE: usize = 8;
-
-fn manifest(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// One machine.
 struct Case(Value);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use cloudseed_core::json;
@@ -18,14 +18,10 @@ use cloudseed_core::network::{self, Config, Dialect};
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::warning::Warning;
 
-use crate::differential::modules;
+use crate::differential::{manifest, modules};
 
 /// Inputs of each kind that are kept in `tests/network`.
 const KEPT: &str = "8";
-
-fn manifest(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// What we make of an input, and what we say of it.
 fn ours(kind: &str, input: &Value, links: &[Link]) -> (Option<Value>, Vec<Warning>) {
