@@ -16,7 +16,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::journal::Journal;
-use crate::machine::Machine;
+use crate::machine::{self, Link, Machine};
 use crate::network::Config;
 use crate::outside::{Endpoint, Network, Outside};
 use crate::rule::Evidence;
@@ -86,6 +86,11 @@ impl<'a> Cloud<'a> {
     /// The time since the epoch: the machine's, but never before what a metadata service has told.
     pub fn wall(&self) -> Duration {
         self.outside.heard().max(self.outside.wall())
+    }
+
+    /// The interfaces that there are now: the drivers of some may have come after the facts of the machine were read.
+    pub fn links(&self) -> Vec<Link> {
+        machine::links(self.machine.files)
     }
 
     /// A line for the log.

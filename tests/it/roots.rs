@@ -28,7 +28,7 @@ use cloudseed_core::boot::{self, Booted, Options};
 use cloudseed_core::journal::Journal;
 use cloudseed_core::json;
 use cloudseed_core::machine::Machine;
-use cloudseed_core::net::{self, Net};
+use cloudseed_core::net::{self, Net, Nic};
 use cloudseed_core::outside::Clock;
 use cloudseed_core::plan::Plan;
 use cloudseed_core::platform::PLATFORMS;
@@ -67,6 +67,18 @@ pub fn boot_of(
     let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let (nics, _) = net::candidates(&machine.links);
+    boot_on(&machine, nics, fixture, cloud, lines)
+}
+
+/// The same on a machine that was looked at, with these of its cards.
+fn boot_on(
+    machine: &Machine,
+    nics: Vec<Nic>,
+    fixture: &Fixture,
+    cloud: Option<&Path>,
+    lines: &str,
+) -> (Booted, Duration, Vec<String>) {
+    let root = Root::new(&fixture.machine());
     let mut events = None;
     let mut plug = |index: usize| match (cloud, index) {
         (None, _) => Plug::Nothing,
@@ -87,7 +99,7 @@ pub fn boot_of(
     let world = World::new(Net::new(cable, nics, SEED), journal.clone());
     let mut world = world.with_ports(Box::new(Doors::new(root.clone(), started)));
     let options = Options::default();
-    let booted = boot::boot(&machine, &mut world, &journal, &mut Jinja, options);
+    let booted = boot::boot(machine, &mut world, &journal, &mut Jinja, options);
     let events = events.map(|events| events.take()).unwrap_or_default();
     let events = events.into_iter().map(|event| event.what).collect();
     (booted, world.now(), events)
@@ -322,6 +334,33 @@ fn every_root_boots_as_expected() {
     });
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}\n{HELP}", wrong.join("\n"));
+}
+
+/// The agent starts before the drivers have loaded: what it knows of the cards at first is nothing.
+#[test]
+fn cards_that_come_after_the_first_look_are_configured() {
+    for name in [
+        "aliyun",
+        "azure",
+        "digitalocean",
+        "ec2-two-cards",
+        "hetzner",
+        "nwcs",
+        "opennebula",
+        "openstack-bond",
+        "oracle",
+        "rbxcloud",
+        "scaleway",
+        "upcloud",
+        "vultr",
+    ] {
+        let fixture = Fixture::new(name);
+        let root = Root::new(&fixture.machine());
+        let mut machine = Machine::read(&root);
+        let (nics, _) = net::candidates(&std::mem::take(&mut machine.links));
+        let (booted, _, _) = boot_on(&machine, nics, &fixture, fixture.cloud().as_deref(), "");
+        assert_eq!(instance(&booted), expected(name).unwrap(), "{name}");
+    }
 }
 
 /// From what a root was read, as its golden says.

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use crate::dialect::{encoded, seed};
 use crate::digest;
 use crate::instance::{Document, Instance};
-use crate::machine::{FILE_BYTES_MAX, Machine};
+use crate::machine::{self, FILE_BYTES_MAX, Machine};
 use crate::network::klibc;
 use crate::settings::Settings;
 use crate::userdata::gzip;
@@ -107,8 +107,9 @@ fn initramfs(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
     if files.is_empty() || !(asked() || machine.files.kind(ISCSI).is_some()) {
         return None;
     }
+    let links = machine::links(machine.files);
     let mac = |name: &str| {
-        let link = machine.links.iter().find(|link| link.name == name)?;
+        let link = links.iter().find(|link| link.name == name)?;
         link.mac.map(|mac| digest::hex(&mac, ":"))
     };
     let mut order: Vec<String> = Vec::new();

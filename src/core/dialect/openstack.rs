@@ -109,8 +109,8 @@ impl Answer {
 
     /// Makes the network configuration of the document.
     pub fn put_network(&mut self, cloud: &mut Cloud) {
-        let links = &cloud.machine.links;
-        let (document, warnings) = network::openstack::document(&self.network_data, links);
+        let links = cloud.links();
+        let (document, warnings) = network::openstack::document(&self.network_data, &links);
         cloud.told(warnings);
         let document = document.map(|document| crate::yaml::write(&document).into_bytes());
         self.documents.put(Document::NetworkConfig, document);

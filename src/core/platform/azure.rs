@@ -202,7 +202,7 @@ fn keys(set: Node) -> Vec<Value> {
 
 fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> Told {
     let tree = Value::Map(imds);
-    let network = network::azure::config(&tree, &cloud.machine.links);
+    let network = network::azure::config(&tree, &cloud.links());
     let network = cloud.network_config(network);
     let user_data = user_data(cloud, &tree);
     let text = |path: &[&str]| {

@@ -36,7 +36,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let serial = cloud.machine.dmi.get(Field::ProductSerial);
     let id = map.get("droplet_id").and_then(Value::to_text);
     let id = id.or(serial.map(String::from)).unwrap_or_default();
-    let network = network::digitalocean::config(&map.clone().into(), &cloud.machine.links);
+    let network = network::digitalocean::config(&map.clone().into(), &cloud.links());
     let network_config = cloud.network_config(network);
     let bytes = |key: &str| text(&map, key).map(String::into_bytes);
     let source = Source::metadata(&service.base);

@@ -233,7 +233,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
 
 /// The interfaces of the tree, as the original configures them. Routes of other tables only where netplan reads them.
 fn network_config(cloud: &mut Cloud, told: &mut Told) -> Option<Vec<u8>> {
-    let (config, warnings) = network::ec2::config(&told.meta_data, &cloud.machine.links);
+    let (config, warnings) = network::ec2::config(&told.meta_data, &cloud.links());
     let netplan = cloud.machine.files.kind("/usr/sbin/netplan").is_some();
     let config = config.map(|config| {
         if netplan {

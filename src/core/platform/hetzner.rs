@@ -64,7 +64,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         let expected = format!("{serial}, the serial number in firmware");
         return Err(cloud.broken("instance-id", &expected, crate::text::quote(&id)));
     }
-    let network = network::hetzner::document(&meta_data.clone().into(), &cloud.machine.links);
+    let network = network::hetzner::document(&meta_data.clone().into(), &cloud.links());
     let network = cloud.network_document(network);
     let source = Source::metadata(&service.base);
     let mut told = told(source, meta_data, document, user_data);

@@ -185,7 +185,7 @@ fn documents(cloud: &Cloud, meta_data: Vec<u8>, config: &Map) -> Documents {
     }
     if documents.get(Document::NetworkConfig).is_none() {
         let machine = cloud.machine;
-        let config = network::lxd::config(&machine.links, &machine.virt, &machine.kernel.arch);
+        let config = network::lxd::config(&cloud.links(), &machine.virt, &machine.kernel.arch);
         let config = config.map(|config| crate::yaml::write(&config.write()).into_bytes());
         documents.put(Document::NetworkConfig, config);
     }

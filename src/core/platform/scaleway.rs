@@ -65,11 +65,8 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         "ipv4"
     };
     meta_data.insert("net_in_use", family);
-    let network = network::scaleway::config(
-        &meta_data.clone().into(),
-        &cloud.machine.links,
-        leased(cloud),
-    );
+    let network =
+        network::scaleway::config(&meta_data.clone().into(), &cloud.links(), leased(cloud));
     let network = cloud.network_config(network);
     let told = told(source, meta_data);
     let documents = Documents::default()

@@ -62,7 +62,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
 /// The document at `cloud_interfaces`, with the names that the cards have here, in the tree too; where there is none it is made
 /// of `interfaces`.
 fn network_config(cloud: &mut Cloud, meta_data: &mut Map) -> Option<alloc::vec::Vec<u8>> {
-    let links = &cloud.machine.links;
+    let links = &cloud.links();
     let (document, warnings) = match meta_data.get("cloud_interfaces") {
         Some(document) => {
             let (document, warnings) = physical::renamed(document, links);
