@@ -54,6 +54,8 @@ pub struct Lease {
     nak: u32,
     /// Time before each answer.
     delay: Duration,
+    /// The only machine that is answered.
+    only: Option<EthernetAddress>,
 }
 
 impl Lease {
@@ -71,6 +73,7 @@ impl Lease {
             skip: 0,
             nak: 0,
             delay: Duration::ZERO,
+            only: None,
         };
         while let Some(word) = words.take() {
             match word {
@@ -93,6 +96,7 @@ impl Lease {
                 "skip" => lease.skip = words.parse("a number of messages")?,
                 "nak" => lease.nak = words.parse("a number of requests")?,
                 "delay" => lease.delay = words.time()?,
+                "only" => lease.only = Some(words.parse("a hardware address")?),
                 other => return Err(format!("expected a word of a lease, but found {other}")),
             }
         }
@@ -170,6 +174,9 @@ impl Server {
     /// Answers the message in a datagram, if it is for this server and to be answered.
     pub fn answer(&mut self, payload: &[u8]) -> Option<Reply> {
         let message = Message::parse(payload)?;
+        if self.lease.only.is_some_and(|mac| mac != message.hardware) {
+            return None;
+        }
         self.heard += 1;
         if self.heard <= self.lease.skip || message.server.is_some_and(|id| id != self.id) {
             return None;

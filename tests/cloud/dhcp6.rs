@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use smoltcp::wire::EthernetAddress;
+
 use super::neighbour::{HARDWARE, LINK_LOCAL};
 use super::packet::{self, labels};
 use super::words::Words;
@@ -42,6 +44,8 @@ pub struct Lease6 {
     skip: u32,
     delay: Duration,
     rapid: bool,
+    /// The only machine that is answered.
+    only: Option<EthernetAddress>,
 }
 
 impl Lease6 {
@@ -58,6 +62,7 @@ impl Lease6 {
             skip: 0,
             delay: Duration::ZERO,
             rapid: false,
+            only: None,
         };
         while let Some(word) = words.take() {
             match word {
@@ -66,6 +71,7 @@ impl Lease6 {
                 "seconds" => lease.seconds = words.parse("a number of seconds")?,
                 "skip" => lease.skip = words.parse("a number of messages")?,
                 "delay" => lease.delay = words.time()?,
+                "only" => lease.only = Some(words.parse("a hardware address")?),
                 "rapid" => lease.rapid = words.next("yes or no")? == "yes",
                 other => return Err(format!("expected a word of a lease, but found {other}")),
             }
@@ -111,8 +117,16 @@ impl Server {
         self.lease.delay
     }
 
-    /// Answers a message from the machine at `from`, if it is to be answered.
-    pub fn answer(&mut self, from: SocketAddr, payload: &[u8]) -> Option<Reply> {
+    /// Answers a message from the machine at `from`, which has this hardware address, if it is to be answered.
+    pub fn answer(
+        &mut self,
+        from: SocketAddr,
+        hardware: EthernetAddress,
+        payload: &[u8],
+    ) -> Option<Reply> {
+        if self.lease.only.is_some_and(|mac| mac != hardware) {
+            return None;
+        }
         let (head, body) = payload.split_at_checked(4)?;
         let options = options(body)?;
         let find = |kind| {

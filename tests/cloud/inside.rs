@@ -306,7 +306,7 @@ impl Inside {
         for index in 0..self.dhcp6.len() {
             let server = &mut self.dhcp6[index];
             let delay = server.delay();
-            if let Some(reply) = server.answer(from, payload) {
+            if let Some(reply) = server.answer(from, hardware, payload) {
                 self.out.notes.push(reply.note);
                 let frame = packet::carry(hardware, HARDWARE, &reply.packet);
                 self.do_later(now + delay.into(), Due::Frame(frame));

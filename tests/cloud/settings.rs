@@ -11,13 +11,14 @@
 //!                                                   broadcast ADDRESS, azure ADDRESS (option 245), seconds 3600,
 //!                                                   server ADDRESS (its own), routes 10.1.0.0/16=10.0.2.9,… (option 121);
 //!                                                   skip 2 (messages left unanswered), nak 1 (requests refused),
-//!                                                   delay 2s (before each answer). Two lines are two servers
+//!                                                   delay 2s (before each answer), only 52:54:00:12:34:56 (nobody else
+//!                                                   is answered). Two lines are two servers
 //! router fe80::1 prefix 2001:db8::/64 dns fe80::53  a router that advertises itself when asked. More words: lifetime 1800,
 //!                                                   search NAME,…, mtu 1400, flags managed,other, preferred 3600, valid 7200,
-//!                                                   routes PREFIX,…, every 10s (unasked, too), skip 2 (left unanswered),
-//!                                                   prefix none
+//!                                                   routes PREFIX,…, every 10s (unasked, too), skip 2 (left unanswered)
 //! lease6 2001:db8::15 dns 2001:db8::53              a DHCPv6 server. More words: search NAME,…, seconds 3600, skip 2,
-//!                                                   delay 2s, rapid yes; `lease6 none dns …` answers information requests only
+//!                                                   delay 2s, only MAC, rapid yes; `lease6 none dns …` answers information
+//!                                                   requests only
 //! listen 169.254.169.254 [fd00::4]:8080 …           where HTTP is served; the port is 80 unless given
 //! secure 10.0.2.80:443 CHAIN.pem KEY.pem            where HTTPS is served, with these files. More words: only 12 (TLS 1.2),
 //!                                                   rate 10 (bytes per second; 0 is silence)
