@@ -52,10 +52,8 @@ use lane::Lane;
 pub type Mac = [u8; 6];
 
 /// Bytes of the TCP receive buffer, which is the window: what may be under way. With 64 KiB, the most without scaling, and 20 ms of
-/// round trip a body of 16 MiB takes longer than a try may; each further doubling is memory for every connection.
-const RECEIVE_BYTES: usize = 128 << 10;
-/// The same of further connections to one service, over which come the small documents of a tree at the same time.
-const FURTHER_RECEIVE_BYTES: usize = 16 << 10;
+/// round trip a body of 16 MiB takes longer than a try may. Of the pages of a buffer only those count that something came into.
+const RECEIVE_BYTES: usize = 256 << 10;
 /// Bytes of a TCP send buffer: requests are small.
 const SEND_BYTES: usize = 8_192;
 /// How long a closed connection may take to say good-bye.
@@ -568,15 +566,10 @@ fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// A TCP socket with buffers of ours, without delays; `further` if there is another one to the same service.
-fn socket(further: bool) -> tcp::Socket<'static> {
-    let receive = if further {
-        FURTHER_RECEIVE_BYTES
-    } else {
-        RECEIVE_BYTES
-    };
+/// A TCP socket with buffers of ours, without delays.
+fn socket() -> tcp::Socket<'static> {
     let mut socket = tcp::Socket::new(
-        tcp::SocketBuffer::new(alloc::vec![0; receive]),
+        tcp::SocketBuffer::new(alloc::vec![0; RECEIVE_BYTES]),
         tcp::SocketBuffer::new(alloc::vec![0; SEND_BYTES]),
     );
     socket.set_nagle_enabled(false);

@@ -220,6 +220,20 @@ fn whole_recipes_take_few_round_trips() {
 }
 
 #[test]
+fn a_large_document_comes_whole_even_if_it_was_sent_ahead() {
+    // Of 16 MiB a window of 256 KiB takes 64 round trips, beside those of a small one; a try may take 250 of them.
+    let (round_trip, user_data) = (SECOND / 50, "/hetzner/v1/userdata");
+    let lines = format!("delay 10ms\nanswer GET {user_data} 200\noversize {user_data} 16MiB");
+    let (instance, took, asked) = fetched("Hetzner", "tests/roots/hetzner/cloud", &lines);
+    let instance = instance.unwrap();
+    let length = instance.documents.get(Document::UserData).map(<[u8]>::len);
+    // It looks like base 64.
+    assert_eq!(length, Some(12 << 20), "{asked:#?}");
+    assert_eq!(asked.len(), 3, "{asked:#?}");
+    assert!(took < 90 * round_trip, "{took:?}");
+}
+
+#[test]
 fn a_token_that_expires_in_the_middle_is_renewed() {
     for requests in [1, 2, 7, 20, 60] {
         // The folder wants the token, too, so that each request uses it twice.

@@ -18,7 +18,7 @@ use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{self, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::socket::Socket;
 use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, IpEndpoint};
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
 use super::addresses::{Addresses, Told};
 use super::frame::{self, Arp, Frame};
@@ -148,8 +148,7 @@ impl Lane {
     /// Opens a TCP connection; `None` if smoltcp finds the ends impossible.
     pub fn dial(&mut self, from: (IpAddr, u16), to: (IpAddr, u16)) -> Option<SocketHandle> {
         let remote = (IpAddress::from(to.0), to.1);
-        let further = self.is_connected(remote.into());
-        let mut socket = super::socket(further);
+        let mut socket = super::socket();
         let local = (IpAddress::from(from.0), from.1);
         socket.connect(self.stack.context(), remote, local).ok()?;
         Some(self.sockets.add(socket))
@@ -160,15 +159,6 @@ impl Lane {
         let mut sockets = self.sockets.iter();
         sockets.any(|(_, socket)| match socket {
             Socket::Tcp(tcp) => tcp.local_endpoint().is_some_and(|local| local.port == port),
-            _ => false,
-        })
-    }
-
-    /// True if a connection to `remote` stands.
-    fn is_connected(&self, remote: IpEndpoint) -> bool {
-        let mut sockets = self.sockets.iter();
-        sockets.any(|(_, socket)| match socket {
-            Socket::Tcp(tcp) => tcp.may_send() && tcp.remote_endpoint() == Some(remote),
             _ => false,
         })
     }

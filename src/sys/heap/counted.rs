@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 
-use dlmalloc::GlobalDlmalloc;
+use super::Heap;
 
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
@@ -29,25 +29,25 @@ unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
         // SAFETY: the caller's promise.
-        unsafe { GlobalDlmalloc.alloc(layout) }
+        unsafe { Heap.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
         // SAFETY: the caller's promise.
-        unsafe { GlobalDlmalloc.dealloc(pointer, layout) }
+        unsafe { Heap.dealloc(pointer, layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
         // SAFETY: the caller's promise.
-        unsafe { GlobalDlmalloc.alloc_zeroed(layout) }
+        unsafe { Heap.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size as isize - layout.size() as isize);
         // SAFETY: the caller's promise.
-        unsafe { GlobalDlmalloc.realloc(pointer, layout, size) }
+        unsafe { Heap.realloc(pointer, layout, size) }
     }
 }
 
