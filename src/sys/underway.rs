@@ -62,7 +62,7 @@ impl Underway {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+            .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(&place)
             .ok()?;
         lock(&file, libc::F_SETLK).ok()?;
@@ -149,7 +149,7 @@ fn begun(root: &Root) -> Option<(File, Duration, String)> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
-        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path(root)?)
         .ok()?;
     let mut text = String::new();
