@@ -22,42 +22,46 @@
 //! - it does not panic on any input: user text gives `(T, Vec<Warning>)`, a cloud's broken answer gives an [`warning::Error`];
 //! - it names no path outside the directories a [`plan::RunPath`] can spell.
 //!
-//! The modules, in the order in which a boot meets them:
+//! The modules stand below from the bottom to the top: each knows those before it, and no other (`tests/it/tidy.rs` sees to it).
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+// Leaves.
+pub mod text;
+
 pub mod warning;
 
-pub mod text;
+pub mod journal;
+
+pub mod url;
+
+pub mod digest;
 
 pub mod bytes;
 
 pub mod budget;
 
-pub mod digest;
-
-pub mod url;
-
-pub mod journal;
+pub mod note;
 
 pub mod value;
 
 pub mod variables;
 
+// Formats.
 pub mod json;
 
 pub mod yaml;
 
 pub mod pem;
 
-pub mod note;
+pub mod minisign;
 
 pub mod plan;
 
+// What is known: the machine, its network, the way out, its owner's word.
 pub mod machine;
-pub mod minisign;
 
 pub mod network;
 
@@ -67,6 +71,7 @@ pub mod net;
 
 pub mod settings;
 
+// What comes of it.
 pub mod instance;
 
 pub mod userdata;
@@ -92,6 +97,7 @@ pub mod handover;
 
 pub mod boot;
 
+// What others ask.
 pub mod query;
 
 pub mod report;
