@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, handed::Handed};
+use cloudseed_core::compile::cloud_init::NETPLAN;
 use cloudseed_core::handover::{self, Booted, Choice, RealRoot, network};
 use cloudseed_core::machine::{Files, Kind, Machine};
 use cloudseed_core::plan::{Mode, Plan, RunPath};
@@ -193,7 +194,7 @@ fn put(here: &Root, choice: &Choice, mut plan: Plan) -> Result<(), Error> {
         console::say(here, Weight::Alarm, &warning.to_string());
     }
     if choice.sets.contains(&"seed") {
-        join_seed(here);
+        join_seed(here, choice.sets.contains(&NETPLAN));
     }
     // Who reads it does without it.
     if let Some(place) = here.resolve(CHOSEN) {
@@ -234,9 +235,12 @@ fn mode(here: &Root, path: &str) -> Mode {
 }
 
 /// The documents that the seed lacks, as second names of those that were fetched: nothing is there twice. Its user-data must
-/// be there, be it empty.
-fn join_seed(here: &Root) {
+/// be there, be it empty. For netplan the network configuration is the one that was fetched.
+fn join_seed(here: &Root, netplan: bool) {
     let at = |path: String| here.resolve(&path);
+    if netplan && let Some(plain) = at(String::from("/run/cloudseed/seed/network-config")) {
+        let _ = fs::remove_file(plain);
+    }
     for name in FETCHED {
         let from = at(format!("/run/cloudseed/{name}"));
         let to = at(format!("/run/cloudseed/seed/{name}"));

@@ -177,6 +177,8 @@ pub static PRODUCTS: [Product; 15] = [
         files: &[
             ("cloudseed/handover/seed/cloud-init/cloud.cfg", Mode::Private),
             ("cloudseed/handover/seed/cloud-init/.ds-identify.result", Mode::Public),
+            ("cloudseed/handover/netplan/cloud-init/cloud.cfg", Mode::Private),
+            ("cloudseed/handover/netplan/cloud-init/.ds-identify.result", Mode::Public),
             ("cloudseed/seed/*", Mode::Private),
         ],
         print: Print::Found(cloud_init::print_seed),

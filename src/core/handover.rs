@@ -15,6 +15,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::compile::cloud_init::NETPLAN;
 use crate::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
 use crate::network::render::Renderer;
 use crate::platform;
@@ -291,6 +292,8 @@ pub struct Booted {
     pub lacks: String,
     /// Whether there is a network configuration.
     pub network: bool,
+    /// Whether it is another for netplan.
+    pub netplan: bool,
 }
 
 impl Booted {
@@ -306,6 +309,7 @@ impl Booted {
             asked: Handover::named(&text(&["handover", "asked"])).unwrap_or_default(),
             lacks: text(&["handover", "lacks"]),
             network: false,
+            netplan: false,
         }
     }
 
@@ -316,6 +320,7 @@ impl Booted {
         let mut result = Booted::read(&document);
         let seed = files.kind("/run/cloudseed/seed/meta-data");
         result.network = files.kind(network::DOCUMENT).is_some();
+        result.netplan = files.kind("/run/cloudseed/handover/netplan").is_some();
         if result.has_instance() && seed.is_none() && result.lacks.is_empty() {
             result.lacks = String::from("there was no room for a seed");
         }
@@ -390,7 +395,7 @@ pub fn choose(result: &Booted, root: &RealRoot) -> Choice {
         Handover::Shell => shell(result, root),
         Handover::Systemd => systemd(result, root),
         Handover::Seed if result.has_instance() && root.cloud_init.is_none() => auto(result, root),
-        Handover::Seed if result.has_instance() => seed("as its owner wants", root),
+        Handover::Seed if result.has_instance() => seed(result, "as its owner wants", root),
         Handover::Seed | Handover::Hint => hint(result, "as its owner wants", root),
         Handover::Auto => auto(result, root),
     }
@@ -426,14 +431,20 @@ fn auto(result: &Booted, root: &RealRoot) -> Choice {
         return hint(result, "it is not read here", root);
     }
     match result.lacks.as_str() {
-        "" => seed("all of it was read", root),
+        "" => seed(result, "all of it was read", root),
         lacks => hint(result, lacks, root),
     }
 }
 
-fn seed(why: &str, root: &RealRoot) -> Choice {
+fn seed(result: &Booted, why: &str, root: &RealRoot) -> Choice {
+    let for_netplan = root.network.is_ok_and(|renderer| renderer.name == NETPLAN);
+    let sets: &[&str] = if result.netplan && for_netplan {
+        &["seed", NETPLAN]
+    } else {
+        &["seed"]
+    };
     Choice::of(
-        &["seed"],
+        sets,
         format!("all data, as a seed for cloud-init: {why}"),
         root,
     )

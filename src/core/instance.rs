@@ -346,6 +346,8 @@ pub struct Told {
     pub config: Map,
     /// The documents as fetched.
     pub documents: Documents,
+    /// The network configuration for a cloud-init that does not write it for netplan, where the original makes another then.
+    pub plain_network: Option<Vec<u8>>,
 }
 
 impl Told {
@@ -377,6 +379,7 @@ impl Told {
             beside: Map::new(),
             config: Map::new(),
             documents: Documents::default(),
+            plain_network: None,
             meta_data,
         }
     }
@@ -426,6 +429,8 @@ pub struct Instance {
     pub config: Map,
     /// The documents as fetched.
     pub documents: Documents,
+    /// As in [`Told::plain_network`].
+    pub plain_network: Option<Vec<u8>>,
     /// What the user-data are trusted by, where the owner asks for that: keys of result.json.
     pub trusted: Map,
     /// Only [`Instance::new`] makes one.
@@ -477,6 +482,7 @@ impl Instance {
             beside: told.beside,
             config: told.config,
             documents: told.documents,
+            plain_network: told.plain_network,
             trusted: Map::new(),
             _made: (),
         })

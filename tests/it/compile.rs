@@ -84,6 +84,7 @@ pub fn instance(id: &str) -> Instance {
                 Some(b"\x1f\x8bnot really gzip".to_vec()),
             )
             .with(Document::VendorData, Some(Vec::new())),
+        plain_network: None,
     };
     Instance::new("Ec2", told, &mut Vec::new()).unwrap()
 }

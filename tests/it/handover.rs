@@ -664,6 +664,34 @@ fn cloud_init_takes_our_seed() {
 }
 
 #[test]
+fn only_netplan_is_told_of_tables_of_routes() {
+    let whole =
+        "version: 2\nethernets: {eth1: {routes: [{to: 0.0.0.0/0, via: 10.0.3.1, table: 101}]}}\n";
+    let plain = "version: 2\nethernets: {eth1: {dhcp4: true}}\n";
+    for (files, expected, table) in [
+        (NETWORKD, plain, None),
+        (NETPLAN, whole, Some(&Value::Int(101))),
+    ] {
+        let mut instance = instance("i-0123");
+        instance.plain_network = Some(plain.into());
+        let document = Some(whole.as_bytes().to_vec());
+        instance.documents.put(Document::NetworkConfig, document);
+        let boot = Boot::new(instance, Vec::new());
+        let (scratch, _) = handed(
+            "tables",
+            &compile(&outcome(boot.found())).0,
+            &[DEBIAN, CLOUD_INIT, files],
+        );
+        let seed = scratch.text("run/cloudseed/seed/network-config");
+        assert_eq!(seed, expected);
+        let found = consume(&scratch.0, ELSEWHERE);
+        let routes = found.at(&["network", "ethernets", "eth1", "routes"]);
+        let route = routes.and_then(|routes| routes.as_list()?.first()?.get("table"));
+        assert_eq!(route, table, "{found:?}");
+    }
+}
+
+#[test]
 fn cloud_init_takes_our_seed_without_any_document() {
     let mut instance = instance("i-0123");
     instance.documents = Default::default();

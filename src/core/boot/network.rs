@@ -55,6 +55,7 @@ pub fn choose(
     }
     let (config, whose) = found?;
     let config = config.get("network").unwrap_or(&config);
+    instance.plain_network = None;
     instance
         .documents
         .put(Document::NetworkConfig, seed::document(config));

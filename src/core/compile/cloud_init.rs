@@ -3,8 +3,10 @@
 //! ```text
 //!   handover/hint/cloud-init/cloud.cfg             the name of the datasource
 //!   handover/seed/cloud-init/cloud.cfg             NoCloud, and where its seed is
+//!   handover/netplan/cloud-init/cloud.cfg          the same for a cloud-init that writes netplan's files, if that differs
 //!   handover/…/cloud-init/.ds-identify.result      0: its generator probes nothing
 //!   seed/meta-data                                 the cloud's tree, and in it the keys by which NoCloud knows its facts
+//!   seed/network-config                            only where it differs from the one that was fetched, without netplan
 //!   seed/vendor-data                               only where the operator has two documents: both as one
 //! ```
 //!
@@ -28,6 +30,9 @@ use crate::yaml;
 
 /// The directory of the seed, as cloud-init will find it.
 const SEED: &str = "/run/cloudseed/seed/";
+
+/// The set for a root whose cloud-init writes netplan's files, beside the seed's.
+pub const NETPLAN: &str = "netplan";
 
 /// Platforms whose datasource writes the network configuration anew at each boot, not for new instances alone. Source:
 /// `default_update_events` of cloud-init 26.2's datasources.
@@ -60,7 +65,15 @@ fn named(name: &str, outcome: &Outcome) -> String {
 /// Adds the seed.
 pub(super) fn print_seed(products: &mut Products, _: &Outcome, found: &Found) {
     let instance = found.instance;
-    put(products, "seed", config(instance));
+    let network = instance.documents.get(Document::NetworkConfig);
+    match &instance.plain_network {
+        None => put(products, "seed", config(instance, network)),
+        Some(plain) => {
+            put(products, "seed", config(instance, Some(plain)));
+            put(products, NETPLAN, config(instance, network));
+            products.put("cloudseed/seed/network-config", plain.clone());
+        }
+    }
     products.put(
         "cloudseed/seed/meta-data",
         yaml::write(&meta_data(instance)),
@@ -78,14 +91,14 @@ fn put(products: &mut Products, set: &str, config: String) {
 
 /// Two datasources, for a single one counts as forced; `fs_label: null` spares the search for volumes. Only beside meta-data
 /// and user-data does NoCloud look at its other keys. What is not text is YAML's `!!binary`, and cloud-init takes such.
-fn config(instance: &Instance) -> String {
+fn config(instance: &Instance, network: Option<&[u8]>) -> String {
     let mut seed = Map::from_iter([
         ("fs_label", Value::Null),
         ("seedfrom", SEED.into()),
         ("meta-data", Map::new().into()),
         ("user-data", "".into()),
     ]);
-    if let Some(network) = instance.documents.get(Document::NetworkConfig) {
+    if let Some(network) = network {
         seed.insert(Document::NetworkConfig.name(), text_or_bytes(network));
     }
     // What the platform configures counts less than the documents, and so does what stands here.

@@ -18,7 +18,7 @@ use crate::fetch::service::{Service, Token};
 use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
-use crate::network;
+use crate::network::{self, Config};
 use crate::note::Note;
 use crate::outside::Network;
 use crate::rule::{Inquiry, Rule, Verdict};
@@ -215,8 +215,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut told = ec2::told(relative.name(), source, trees.take(0));
     told.documents
         .put(Document::UserData, user_data.map(super::decoded));
-    let network = network_config(cloud, &mut told);
-    told.documents.put(Document::NetworkConfig, network);
+    put_network(cloud, &mut told);
     told.beside.insert("_metadata_api_version", version);
     if relative == Relative::Aws {
         let dynamic = Map::from_iter([("instance-identity", trees.take(2))]);
@@ -231,18 +230,16 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
 
-/// The interfaces of the tree, as the original configures them. Routes of other tables only where netplan reads them.
-fn network_config(cloud: &mut Cloud, told: &mut Told) -> Option<Vec<u8>> {
+/// The interfaces of the tree, as the original configures them: with routes of other tables only for netplan.
+fn put_network(cloud: &mut Cloud, told: &mut Told) {
     let (config, warnings) = network::ec2::config(&told.meta_data, &cloud.links());
-    let netplan = cloud.machine.files.kind("/usr/sbin/netplan").is_some();
-    let config = config.map(|config| {
-        if netplan {
-            config
-        } else {
-            config.without_tables()
-        }
-    });
-    cloud.network_config((config, warnings))
+    let plain = config.clone().map(Config::without_tables);
+    let differs = plain != config;
+    let network = cloud.network_config((config, warnings));
+    told.documents.put(Document::NetworkConfig, network);
+    if differs {
+        told.plain_network = cloud.network_config((plain, Vec::new()));
+    }
 }
 
 /// What the service has of the newest version of its tree that it has; the listing tells at once whether there is such. The
