@@ -16,6 +16,16 @@ pub fn quote(text: &str) -> String {
     }
 }
 
+/// What a word says that stands for yes or no, in any case, blanks around it aside: the words of the original. `None` if it is
+/// another.
+pub fn flag(word: &str) -> Option<bool> {
+    match &*word.trim().to_lowercase() {
+        "true" | "1" | "on" | "yes" => Some(true),
+        "false" | "0" | "off" | "no" => Some(false),
+        _ => None,
+    }
+}
+
 /// A message without what it quotes: `"…"` stands for each quotation that [`quote`] or `{:?}` made, `` `…` `` for each between
 /// backticks. Who writes a message quotes whatever a stranger wrote.
 ///
@@ -201,6 +211,25 @@ mod tests {
         }
         assert_eq!(nearest(&"a".repeat(1 << 20), &mut ["aa"].into_iter()), None);
         assert_eq!(nearest("ab", &mut ["ac", "ad"].into_iter()), Some("ac"));
+    }
+
+    #[test]
+    fn yes_and_no_have_four_words_each() {
+        for (word, expected) in [
+            ("true", Some(true)),
+            (" Yes\n", Some(true)),
+            ("ON", Some(true)),
+            ("1", Some(true)),
+            ("False", Some(false)),
+            ("no", Some(false)),
+            ("off", Some(false)),
+            ("0", Some(false)),
+            ("", None),
+            ("y", None),
+            ("01", None),
+        ] {
+            assert_eq!(flag(word), expected, "{word}");
+        }
     }
 
     #[test]

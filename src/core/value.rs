@@ -116,6 +116,11 @@ impl Value {
         }
     }
 
+    /// What a single value says that stands for yes or no ([`text::flag`](crate::text::flag)).
+    pub fn as_flag(&self) -> Option<bool> {
+        crate::text::flag(&self.to_text()?)
+    }
+
     /// The name of the value's type in Python, the word that the original's messages use.
     pub fn kind(&self) -> &'static str {
         match self {

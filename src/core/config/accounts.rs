@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
 
     /// `hostname` outranks `fqdn`, and both outrank the cloud; with `preserve_hostname` it is the owner's affair.
     fn hostname(&mut self, instance: &Instance) -> Option<String> {
-        if is_true(self.said("preserve_hostname")) {
+        if self.said("preserve_hostname").as_flag() == Some(true) {
             return None;
         }
         let said = ["hostname", "fqdn"].into_iter();
@@ -283,11 +283,6 @@ impl<'a> Reader<'a> {
         }
         keys
     }
-}
-
-fn is_true(value: &Value) -> bool {
-    let text = value.to_text().unwrap_or_default();
-    ["true", "yes", "on", "1"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// ```text

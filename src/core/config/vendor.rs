@@ -21,8 +21,6 @@ use crate::warning::Warning;
 
 /// Most words of a prefix.
 const PREFIX_WORDS_MAX: usize = 64;
-/// What counts as true, in any case.
-const TRUE: [&str; 4] = ["true", "1", "on", "yes"];
 
 /// What a configuration says of one document of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,8 +94,7 @@ impl Rules {
 
 /// True, or text that says so.
 fn is_true(value: &Value) -> bool {
-    let text = value.to_text().unwrap_or_default();
-    TRUE.contains(&&*text.trim().to_lowercase())
+    value.as_flag() == Some(true)
 }
 
 /// False if what the system's configuration says under `allow_userdata` forbids user-data.

@@ -11,7 +11,7 @@ use super::{
     Cidr, Config, Device, DeviceKind, HardwareAddress, Method, NETWORK_DEVICES_MAX,
     NETWORK_ELEMENTS_MAX, NETWORK_WARNINGS_MAX, Name, Parameter, PolicyRule, Route, everywhere,
 };
-use crate::text::mistyped;
+use crate::text::{flag, mistyped};
 use crate::value::{Map, Value, quote};
 use crate::warning::Warning;
 
@@ -422,15 +422,6 @@ fn set<T>(to: &mut Option<T>, value: Option<T>) -> bool {
         *to = value;
     }
     taken
-}
-
-/// True or false, also as a text in the words that the original takes.
-fn flag(text: &str) -> Option<bool> {
-    match &*text.to_lowercase() {
-        "true" | "1" | "on" | "yes" => Some(true),
-        "false" | "0" | "off" | "no" => Some(false),
-        _ => None,
-    }
 }
 
 fn choice(name: &Name) -> Value {

@@ -30,6 +30,7 @@ use crate::network;
 use crate::outside::{At, Endpoint, Method, Network};
 use crate::rule::kin::AZURE_CHASSIS;
 use crate::rule::{Rule, Seen};
+use crate::text::flag;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -173,7 +174,8 @@ fn read_environment(
             keys: keys(set),
             user: text("UserName"),
             password: text("UserPassword").filter(|password| password != REDACTED),
-            no_passwords: text("DisableSshPasswordAuthentication").map(|word| is_true(&word)),
+            no_passwords: text("DisableSshPasswordAuthentication")
+                .map(|word| flag(&word) == Some(true)),
         })
     });
     let wrong = match read {
@@ -183,11 +185,6 @@ fn read_environment(
     };
     cloud.warn(&name, "an environment of Azure's", wrong);
     None
-}
-
-/// What the original takes for true in an environment.
-fn is_true(word: &str) -> bool {
-    matches!(&*word.trim().to_lowercase(), "true" | "1" | "on" | "yes")
 }
 
 /// Keys as they stand there. Where one has only its fingerprint, the wireserver has it in a certificate for whoever has made

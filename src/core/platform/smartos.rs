@@ -21,6 +21,7 @@ use crate::machine::smbios::Field;
 use crate::network::smartos::{self, Facts};
 use crate::outside::Port;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
+use crate::text::flag;
 use crate::value::{Map, Value};
 use crate::warning::Error;
 
@@ -135,7 +136,7 @@ impl Encoded {
             let value = client.get(cloud, key)?.unwrap_or_default();
             Ok(String::from_utf8_lossy(&value).trim().to_string())
         };
-        if is_true(&text(cloud, "base64_all")?) {
+        if flag(&text(cloud, "base64_all")?) == Some(true) {
             let keys = Vec::new();
             return Ok(Encoded { all: true, keys });
         }
@@ -143,7 +144,7 @@ impl Encoded {
         let mut keys: Vec<String> = listed.split(',').map(String::from).collect();
         for key in names.iter().filter_map(|name| name.strip_prefix("b64-")) {
             keys.retain(|other| other != key);
-            if is_true(&text(cloud, &format!("b64-{key}"))?) {
+            if flag(&text(cloud, &format!("b64-{key}"))?) == Some(true) {
                 keys.push(String::from(key));
             }
         }
@@ -153,13 +154,6 @@ impl Encoded {
     fn has(&self, key: &str) -> bool {
         !PLAIN.contains(&key) && (self.all || self.keys.iter().any(|other| other == key))
     }
-}
-
-fn is_true(word: &str) -> bool {
-    matches!(
-        word.to_ascii_lowercase().as_str(),
-        "true" | "1" | "on" | "yes"
-    )
 }
 
 /// The value of a key as it is meant.

@@ -305,12 +305,8 @@ fn handover(value: &Value) -> Result<Handover, String> {
 }
 
 fn truth(value: &Value) -> Result<bool, String> {
-    let text = scalar(value).unwrap_or_default().to_ascii_lowercase();
-    match text.as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(String::from("true or false")),
-    }
+    let said = scalar(value).and_then(|word| text::flag(&word));
+    said.ok_or_else(|| String::from("true or false"))
 }
 
 /// The file's words. One that is there and cannot be read forbids every source.
