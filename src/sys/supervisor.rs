@@ -118,6 +118,8 @@ pub fn run(
     // SAFETY: the child is a copy of this thread alone; it takes no lock that another thread may hold, and leaves by `_exit`.
     let pid = unsafe { heap::fork() };
     if pid < 0 {
+        // Nobody would look at what they store.
+        handle(libc::SIG_DFL);
         unblock(&mask);
         return work(&mut Teller::nobody());
     }
@@ -332,7 +334,7 @@ extern "C" fn asked(signal: libc::c_int) {
     ASKED.store(signal, Ordering::Relaxed);
 }
 
-/// Holds requests to end back, so that they are heard only where that is asked for; the mask before. An ignored one stays so.
+/// Holds requests to end back, so that they are heard only where that is asked for; the mask before.
 fn block() -> libc::sigset_t {
     // SAFETY: all zeroes is a valid set of signals.
     let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
@@ -346,15 +348,19 @@ fn block() -> libc::sigset_t {
     }
     // SAFETY: both sets are ours and outlive the call.
     unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, &raw mut before) };
+    handle(asked as extern "C" fn(libc::c_int) as libc::sighandler_t);
+    before
+}
+
+/// Who gets a request to end; an ignored one stays so.
+fn handle(handler: libc::sighandler_t) {
     for signal in REQUESTS {
-        let handler = asked as extern "C" fn(libc::c_int);
-        // SAFETY: the handler stores one number, which is safe at any moment.
-        let earlier = unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+        // SAFETY: the handler is the kernel's, or ours, which stores one number: safe at any moment.
+        let earlier = unsafe { libc::signal(signal, handler) };
         if earlier == libc::SIG_IGN {
             ignore(&[signal]);
         }
     }
-    before
 }
 
 fn unblock(before: &libc::sigset_t) {
