@@ -264,11 +264,23 @@ pub fn kernel_has_addresses(links: &[Link]) -> bool {
     held.any(|held| held.global && counts(held.index))
 }
 
-/// Waits until one of the interfaces that `look` sees is worth asking on, at most `patience`: drivers come late. The last look.
-pub fn wait_for_nic(look: impl Fn() -> Vec<Link>, patience: Duration) -> Vec<Link> {
-    let until = clock::now() + super::http::micros(patience);
+/// How often is looked whether interfaces may still come.
+const TURN_MICROS: i64 = 200_000;
+
+/// Waits until one of the interfaces that `look` sees is worth asking on: drivers come late. At most `patience`, and for as long
+/// as `may_come` says so, at most `timeout`. The last look.
+pub fn wait_for_nic(
+    look: impl Fn() -> Vec<Link>,
+    patience: Duration,
+    may_come: impl Fn() -> bool,
+    timeout: Duration,
+) -> Vec<Link> {
+    let started = clock::now();
+    let [patience, timeout] = [patience, timeout].map(|time| started + super::http::micros(time));
     let mut monitor = Netlink::monitor();
     loop {
+        // Asked first: what ends in between is seen by the look.
+        let until = if may_come() { timeout } else { patience };
         let links = look();
         let left = until.total_micros() - clock::now().total_micros();
         let Ok(monitor) = &mut monitor else {
@@ -277,7 +289,7 @@ pub fn wait_for_nic(look: impl Fn() -> Vec<Link>, patience: Duration) -> Vec<Lin
         if left <= 0 || !net::candidates(&links).0.is_empty() {
             return links;
         }
-        monitor.wait(Duration::from_micros(left as u64));
+        monitor.wait(Duration::from_micros(left.min(TURN_MICROS) as u64));
         monitor.changes();
     }
 }

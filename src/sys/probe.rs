@@ -24,10 +24,15 @@ const BUSY_MAX: Duration = Duration::from_secs(10);
 /// How often is looked whether it still is.
 const TURN: Duration = Duration::from_millis(20);
 
+/// Whether udev has still to load drivers, or to show what they have found.
+pub fn udev_is_busy() -> bool {
+    Path::new(BUSY).exists()
+}
+
 /// Waits until udev has shown what there is.
 fn settle() {
     let until = Instant::now() + BUSY_MAX;
-    while Path::new(BUSY).exists() && Instant::now() < until {
+    while udev_is_busy() && Instant::now() < until {
         std::thread::sleep(TURN);
     }
 }

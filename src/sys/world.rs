@@ -20,13 +20,14 @@ use super::http::{self, Handle};
 use super::kernel::KernelSockets;
 use super::link::{self, PacketWires};
 use super::ports::Doors;
+use super::probe;
 use super::root::Root;
 use super::stream::Started;
 use super::tls::{self, Tls};
 use super::watch::{self, Watch};
 use super::{clock, random};
 
-/// Longest time to wait for a network interface whose driver comes late.
+/// Longest time to wait for a network interface whose driver comes late, once udev has nothing left to do.
 const NIC_MAX: Duration = Duration::from_secs(10);
 
 /// What the outside is made of, and who watches it.
@@ -83,6 +84,7 @@ pub fn open(settings: WorldOptions, journal: Journal, started: Started) -> Box<d
         journal,
         started,
         outside: None,
+        waited: Duration::ZERO,
         heard: Duration::ZERO,
     })
 }
@@ -94,6 +96,8 @@ struct Lazy {
     journal: Journal,
     started: Started,
     outside: Option<Box<dyn Outside>>,
+    /// How long interfaces were waited for.
+    waited: Duration,
     heard: Duration,
 }
 
@@ -123,9 +127,10 @@ impl Lazy {
             self.note("waiting for a network interface");
             let look = || machine::links(&Root::new(Path::new("/")));
             let before = self.started.passed();
-            let links = link::wait_for_nic(look, patience);
+            let links = link::wait_for_nic(look, patience, probe::udev_is_busy, timeout);
             (nics, left_out) = net::candidates(&links);
             let waited = self.started.passed().saturating_sub(before);
+            self.waited += waited;
             self.settings.patience = self.settings.patience.saturating_sub(waited);
             if nics.is_empty() && !self.settings.patience.is_zero() {
                 return Err(Failure::passing("no usable network interface yet"));
@@ -222,10 +227,10 @@ impl Carrier for Lazy {
         if let Some(index) = behind_a_port(&mut self.doors, endpoints, timeout)? {
             return Ok(index);
         }
-        let patience = self.settings.patience;
+        let before = self.waited;
         self.opened(timeout)?;
         // What was waited for an interface is gone.
-        let timeout = timeout.saturating_sub(patience - self.settings.patience);
+        let timeout = timeout.saturating_sub(self.waited - before);
         self.opened(timeout)?.reach(network, endpoints, timeout)
     }
 

@@ -1,13 +1,15 @@
 //! Late devices: the kernel's messages, asked for by the tests' own writes to /sys.
 
+use std::cell::Cell;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use cloudseed_core::identify::late::{self, ANNOUNCED, ANY};
-use cloudseed_core::machine::Machine;
+use cloudseed_core::machine::{Link, Machine};
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
 
+use crate::sys::link::wait_for_nic;
 use crate::sys::uevent::Uevents;
 use crate::tree::Tree;
 
@@ -46,6 +48,40 @@ fn the_wait_for_a_device_ends_in_time() {
     let passed = started.elapsed();
     assert!(passed >= Duration::from_millis(80), "{passed:?}");
     assert!(passed < Duration::from_secs(5), "{passed:?}");
+}
+
+#[test]
+fn a_card_is_waited_for_while_udev_is_busy() {
+    let card = Link {
+        name: String::from("eth7"),
+        index: 7,
+        mac: Some([2, 0, 0, 0, 0, 7]),
+        hardware: 1,
+        mtu: 1500,
+        driver: Some(String::from("virtio_net")),
+        physical: true,
+        master: None,
+        carrier: None,
+    };
+    let looks = Cell::new(0);
+    let look = || {
+        looks.set(looks.get() + 1);
+        Vec::from_iter((looks.get() > 3).then(|| card.clone()))
+    };
+    let long = Duration::from_secs(60);
+    // Nothing more is to come, and nobody wants to wait for it.
+    assert_eq!(wait_for_nic(look, Duration::ZERO, || false, long), []);
+    // The patience is over, but udev is not done.
+    assert_eq!(
+        wait_for_nic(look, Duration::ZERO, || true, long),
+        [card.clone()]
+    );
+    // It never ends: the deadline does.
+    let nothing = || Vec::new();
+    assert_eq!(
+        wait_for_nic(nothing, Duration::ZERO, || true, Duration::ZERO),
+        []
+    );
 }
 
 /// How long a machine with this command line is worth waiting for.
