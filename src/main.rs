@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::handed::Handed;
-use cloudseed_core::boot::{self, Booted, Meanwhile, Options};
+use cloudseed_core::boot::{self, Booted, Options, Parent};
 use cloudseed_core::compile::amend;
 use cloudseed_core::fetch::FETCH_SECONDS_MAX;
 use cloudseed_core::fetch::web::Web;
@@ -32,6 +32,7 @@ use command::words;
 use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
 use sys::console::{self, Weight};
 use sys::kernel::KernelSockets;
+use sys::ports::Doors;
 use sys::probe;
 use sys::root::Root;
 use sys::stream::Started;
@@ -222,7 +223,7 @@ fn worked(
     platform: Option<&'static Platform>,
     watch: Watch,
     started: Started,
-    meanwhile: Option<Meanwhile>,
+    parent: Option<&mut dyn Parent>,
 ) -> Booted {
     let journal = Journal::new();
     let root = Root::new(root);
@@ -239,9 +240,9 @@ fn worked(
     };
     let templates = &mut Jinja;
     let outside = &mut *outside;
-    match meanwhile {
+    match parent {
         None => boot::boot(&machine, outside, &journal, templates, options),
-        Some(tell) => boot::boot_telling(&machine, outside, &journal, templates, options, tell),
+        Some(parent) => boot::boot_telling(&machine, outside, &journal, templates, options, parent),
     }
 }
 
@@ -258,11 +259,11 @@ impl Boot {
             }
         };
         let watch = Watch::new(self.pcap, self.trace);
+        let doors = Some(Doors::new(root.clone(), started));
         let Handed {
             plan, line, well, ..
-        } = supervisor::run(started, watch.is_wanted(), told, |teller| {
-            let so_far = &mut |handed| teller.so_far(handed);
-            let booted = worked(&self.root, self.platform, watch, started, Some(so_far));
+        } = supervisor::run(started, watch.is_wanted(), doors, told, |teller| {
+            let booted = worked(&self.root, self.platform, watch, started, Some(teller));
             Handed {
                 plan: booted.plan,
                 line: booted.line,

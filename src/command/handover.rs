@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use argh::FromArgs;
-use cloudseed_core::boot::{self, handed::Handed};
+use cloudseed_core::boot::{self, Parent, handed::Handed};
 use cloudseed_core::compile::cloud_init::NETPLAN;
 use cloudseed_core::handover::{self, Booted, Choice, RealRoot, network};
 use cloudseed_core::machine::{Files, Kind, Machine};
@@ -150,7 +150,7 @@ fn told_network(here: &Root, choice: &mut Choice) -> Plan {
         return plan;
     };
     let cmdline = here.text("/proc/cmdline").unwrap_or_default();
-    let made = supervisor::run(Started::now(), false, &mut |_| {}, |teller| {
+    let made = supervisor::run(Started::now(), false, None, &mut |_| {}, |teller| {
         let mut handed = Handed {
             well: true,
             deadline: NETWORK_MAX,

@@ -7,6 +7,7 @@
 
 pub mod fetch;
 pub mod handed;
+pub mod measure;
 mod network;
 mod once;
 mod trust;
@@ -33,6 +34,7 @@ use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
 use crate::settings::{Handover, Settings, own};
+use crate::tpm::Digest;
 use crate::url::shown;
 use crate::userdata::template::{self, Limits, TEMPLATES_SECONDS_MAX, Templates};
 use crate::userdata::{self, Includes, launch};
@@ -41,6 +43,7 @@ use crate::warning::{Blame, Error, Warning};
 
 use fetch::{Candidates, Fetched};
 use handed::Handed;
+use measure::{Measurer, Measuring};
 use once::{Kept, Once};
 
 /// What part of the plan may be documents of `#include-once`.
@@ -79,8 +82,16 @@ pub struct Options {
 /// The longest that a whole boot may take where nobody says otherwise, in seconds.
 pub const BOOT_SECONDS_MAX: u64 = 90;
 
-/// Who is told how far a boot is: with that, something is left of one that does not come to its end.
-pub type Meanwhile<'a> = &'a mut dyn FnMut(Handed);
+/// The process that started a boot, and carries out what comes of it.
+pub trait Parent {
+    /// Is told how far the boot is: with that, something is left of one that does not come to its end.
+    fn so_far(&mut self, handed: Handed);
+    /// Extends a PCR of the machine's TPM, in its bank SHA-256; what it holds then.
+    ///
+    /// # Errors
+    /// What was found instead, as the object of "but found".
+    fn extend(&mut self, pcr: u8, digest: &Digest) -> Result<Digest, String>;
+}
 
 /// What came of a boot.
 pub struct Booted {
@@ -105,6 +116,7 @@ pub struct Boot<'a> {
     warnings: Vec<Warning>,
     timings: Vec<Timing>,
     kept: Kept,
+    measurer: Measurer<'a>,
     budget: Budget,
     /// How large the plan may be.
     plan_bytes: usize,
@@ -120,19 +132,20 @@ pub fn boot(
     templates: &mut dyn Templates,
     options: Options,
 ) -> Booted {
-    Boot::new(machine, outside, journal, templates, options).run(None)
+    Boot::new(machine, outside, journal, templates, options, None).run()
 }
 
-/// Boots, and hands over what there would be if it ended here: once the owner's word is known, and once there is an instance.
+/// Boots for a parent, which is handed what there would be if it ended here: once the owner's word is known, and once there is
+/// an instance.
 pub fn boot_telling(
     machine: &Machine,
     outside: &mut dyn Outside,
     journal: &Journal,
     templates: &mut dyn Templates,
     options: Options,
-    meanwhile: Meanwhile,
+    parent: &mut dyn Parent,
 ) -> Booted {
-    Boot::new(machine, outside, journal, templates, options).run(Some(meanwhile))
+    Boot::new(machine, outside, journal, templates, options, Some(parent)).run()
 }
 
 /// What is written of a boot that came to nothing, and the line for the console.
@@ -144,6 +157,7 @@ pub fn failed(error: &Error) -> Handed {
         log: &[],
         timings: &[],
         network: Value::Null,
+        measured: &[],
         handover: Handover::default(),
         report_ready: false,
         clock: None,
@@ -165,6 +179,7 @@ impl<'a> Boot<'a> {
         journal: &'a Journal,
         templates: &'a mut dyn Templates,
         options: Options,
+        parent: Option<&'a mut dyn Parent>,
     ) -> Boot<'a> {
         let probe = Timing {
             step: "probe",
@@ -176,7 +191,7 @@ impl<'a> Boot<'a> {
             .plan_bytes
             .unwrap_or(PLAN_BYTES_MAX)
             .min(PLAN_BYTES_MAX);
-        let limit = settings.deadline;
+        let (limit, measure) = (settings.deadline, settings.measure);
         Boot {
             deadline: limit.unwrap_or(Duration::from_secs(BOOT_SECONDS_MAX)),
             machine,
@@ -188,21 +203,21 @@ impl<'a> Boot<'a> {
             options,
             timings: alloc::vec![probe],
             kept: Kept::new(plan_bytes / KEPT_SHARE),
+            measurer: Measurer::new(measure, parent),
             plan_bytes,
             budget: Budget::of_plan(plan_bytes),
         }
     }
 
-    fn run(mut self, mut meanwhile: Option<Meanwhile>) -> Booted {
+    fn run(mut self) -> Booted {
         self.configure_by_url();
         let identified = self.timed("identify", Boot::identify);
         let (end, place) = ("the boot to come to its end", "boot");
         let cut = Error::new(Blame::Unable, "boot", place, end, "an end before");
-        if let Some(tell) = &mut meanwhile {
-            let waits = asked(&identified);
-            tell(self.so_far(Ending::Failed(&cut), &identified, waits));
-        }
+        let waits = asked(&identified);
+        self.tell(Ending::Failed(&cut), &identified, waits);
         let mut fetched = self.timed("fetch", |boot| boot.fetch(&identified));
+        self.measurer.end();
         if let Fetched::Instance(instance) = &mut fetched {
             let (machine, settings) = (self.machine, &self.settings);
             let whose = network::choose(machine, settings, instance, &mut self.warnings);
@@ -213,7 +228,7 @@ impl<'a> Boot<'a> {
             }
         }
         let meant = if let Fetched::Instance(instance) = &fetched {
-            Some(self.meaning(instance, &identified, meanwhile))
+            Some(self.meaning(instance, &identified))
         } else {
             None
         };
@@ -247,18 +262,15 @@ impl<'a> Boot<'a> {
         &mut self,
         instance: &Instance,
         identified: &Identification,
-        meanwhile: Option<Meanwhile>,
     ) -> (InstanceData, Config) {
         let data = InstanceData::new(instance, &self.machine.kernel);
-        if let Some(tell) = meanwhile {
-            let raw = Found {
-                instance,
-                data: &data,
-                config: &Config::default(),
-            };
-            let waits = String::from("what user-data include");
-            tell(self.so_far(Ending::Found(raw), identified, waits));
-        }
+        let raw = Found {
+            instance,
+            data: &data,
+            config: &Config::default(),
+        };
+        let waits = String::from("what user-data include");
+        self.tell(Ending::Found(raw), identified, waits);
         let parts = self.timed("decode", |boot| boot.decode(instance, &data));
         let config = self.timed("merge", |boot| boot.merge(parts));
         (data, config)
@@ -301,7 +313,11 @@ impl<'a> Boot<'a> {
             outside: self.outside,
             journal: self.journal.clone(),
         };
-        match web.get(&url, false) {
+        let mut measuring = Measuring {
+            includes: &mut web,
+            measurer: &mut self.measurer,
+        };
+        match measuring.get(&url, false) {
             Ok(document) => {
                 self.warnings
                     .extend(self.settings.add_by_url(&url, &document));
@@ -325,6 +341,10 @@ impl<'a> Boot<'a> {
     /// What they have.
     fn fetch(&mut self, found: &Identification) -> Fetched {
         let chosen = self.options.platform.as_slice();
+        let deadline = match self.settings.deadline {
+            Some(_) => self.deadline,
+            None => self.within(FETCH_SECONDS_MAX),
+        };
         let candidates = Candidates {
             platforms: if chosen.is_empty() {
                 &found.platforms
@@ -332,18 +352,21 @@ impl<'a> Boot<'a> {
                 chosen
             },
             named: found.named || !chosen.is_empty(),
+            deadline,
         };
-        let deadline = match self.settings.deadline {
-            Some(_) => self.deadline,
-            None => self.within(FETCH_SECONDS_MAX),
+        let (settings, measurer) = (&self.settings, &mut self.measurer);
+        // Measured before it is judged, for a signature is a format as well.
+        let mut accept = |instance: Instance| {
+            measurer.instance(&instance)?;
+            trust::judge(settings, instance)
         };
         fetch::fetch(
             self.machine,
-            &self.settings,
+            settings,
             self.outside,
             self.journal,
             &candidates,
-            deadline,
+            &mut accept,
             &mut self.warnings,
         )
     }
@@ -408,7 +431,11 @@ impl<'a> Boot<'a> {
             instance_id: instance.instance_id.as_str(),
             kept: &mut self.kept,
         };
-        userdata::take_apart(bytes, document.name(), &mut once, &self.budget)
+        let mut includes = Measuring {
+            includes: &mut once,
+            measurer: &mut self.measurer,
+        };
+        userdata::take_apart(bytes, document.name(), &mut includes, &self.budget)
     }
 
     /// Renders the parts that are templates, with what this boot will write of the instance.
@@ -446,9 +473,13 @@ impl<'a> Boot<'a> {
         config
     }
 
-    /// What stock cloud-init is told. Where user-data have to be trusted it gets those that are, and fetches none itself.
+    /// What stock cloud-init is told. Where user-data have to be trusted or measured it gets
+    /// those that are, and fetches none itself.
     fn handover(&self) -> Handover {
-        let trusted = self.settings.pin.is_some() || self.settings.keys.is_some();
+        let Settings {
+            pin, keys, measure, ..
+        } = &self.settings;
+        let trusted = pin.is_some() || keys.is_some() || measure.is_some();
         match self.settings.handover {
             Handover::Auto | Handover::Hint if trusted => Handover::Seed,
             asked => asked,
@@ -457,6 +488,7 @@ impl<'a> Boot<'a> {
 
     /// The files, and the line for the console.
     fn compile(&mut self, ending: Ending, identified: &Identification) -> (Plan, String) {
+        self.warnings.extend(self.measurer.lost());
         bounded(&mut self.warnings);
         for warning in &self.warnings {
             self.note(format_args!("{}", warning.whole()));
@@ -488,10 +520,23 @@ impl<'a> Boot<'a> {
             timings: &self.timings,
             clock,
             network: network.into(),
+            measured: self.measurer.events(),
             handover: self.handover(),
             report_ready: self.settings.report_ready,
             plan_bytes: self.plan_bytes - self.kept.bytes(),
         })
+    }
+
+    /// Tells the parent, if there is one, what there would be to write if this were the end.
+    fn tell(&mut self, ending: Ending, identified: &Identification, waits: String) {
+        self.warnings.extend(self.measurer.lost());
+        if self.measurer.parent().is_none() {
+            return;
+        }
+        let handed = self.so_far(ending, identified, waits);
+        if let Some(parent) = self.measurer.parent() {
+            parent.so_far(handed);
+        }
     }
 
     fn so_far(&self, ending: Ending, identified: &Identification, waits: String) -> Handed {

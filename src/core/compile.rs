@@ -78,6 +78,8 @@ pub struct Outcome<'a> {
     pub clock: Option<(Duration, Duration)>,
     /// The interfaces that have an address and what each was told, as a list, the one that carried the fetch first.
     pub network: Value,
+    /// What was measured.
+    pub measured: &'a [Value],
     /// What the real root is to be given.
     pub handover: Handover,
     /// How large all files may be that are made of what strangers wrote, bytes. One for which there is no room is left out.

@@ -22,7 +22,12 @@ pub fn hex(bytes: &[u8], between: &str) -> String {
 
 /// SHA-256 (FIPS 180-4) in lower-case hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes), "")
+    hex(&sha256_bytes(bytes), "")
+}
+
+/// SHA-256 as it is.
+pub fn sha256_bytes(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// An identifier that changes when one of the documents does: `prefix` and the first 64 bits of a SHA-256 over each document

@@ -116,6 +116,8 @@ pub enum Port<'a> {
     },
     /// The backdoor of VMware's hypervisor: what is written at once is one command of RPCI, what is read its reply.
     Backdoor,
+    /// The machine's TPM, for the process that is not sandboxed.
+    Tpm,
 }
 
 impl fmt::Display for Port<'_> {
@@ -125,6 +127,7 @@ impl fmt::Display for Port<'_> {
             Port::Virtio(name) => write!(f, "virtio port {name}"),
             Port::Vsock { cid, port } => write!(f, "vsock {cid}:{port}"),
             Port::Backdoor => f.write_str("VMware's backdoor"),
+            Port::Tpm => f.write_str("TPM (/dev/tpmrm0, /dev/tpm0)"),
         }
     }
 }

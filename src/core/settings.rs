@@ -61,6 +61,8 @@ pub struct Settings {
     pub keys: Option<Vec<PublicKey>>,
     /// Whether vendor-data need no signature where user-data do.
     pub unsigned_vendor_data: bool,
+    /// Whether and where what was fetched is measured.
+    pub measure: Option<own::Measure>,
     /// A label of NoCloud's volumes beside those of cloud-init.
     pub label: Option<String>,
     /// What was said while reading, as the log of ds-identify has it.
@@ -91,6 +93,7 @@ impl Settings {
             pin: None,
             keys: None,
             unsigned_vendor_data: false,
+            measure: None,
             label: None,
             notes: Vec::new(),
             warnings: Vec::new(),

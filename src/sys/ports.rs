@@ -19,6 +19,8 @@ use super::stream::{Address, Started, Stream, connect, persist, words};
 
 /// Where the kernel tells of virtio-serial's ports.
 const VIRTIO_PORTS: &str = "/sys/class/virtio-ports";
+/// Where the kernel offers the machine's TPM: for several who ask at the same time, and for one.
+const TPMS: [&str; 2] = ["/dev/tpmrm0", "/dev/tpm0"];
 /// The socket that stands for VMware's backdoor below a root.
 const BACKDOOR: &str = "/dev/vmware-backdoor";
 
@@ -33,6 +35,11 @@ impl Doors {
     /// The ports of the machine below `root`; deadlines are on the clock of `started`.
     pub fn new(root: Root, started: Started) -> Doors {
         Doors { root, started }
+    }
+
+    /// What their clock says.
+    pub fn passed(&self) -> Duration {
+        self.started.passed()
     }
 
     fn opened(&self, port: &Port, until: Duration) -> io::Result<Box<dyn outside::Stream>> {
@@ -65,6 +72,7 @@ impl Doors {
                 None => Err(io::Error::from(ErrorKind::NotFound)),
             },
             Port::Backdoor => Ok(stream(self.socket(BACKDOOR, until)?)),
+            Port::Tpm => Ok(stream(self.tpm(until)?)),
             Port::Vsock { .. } => Err(io::Error::from(ErrorKind::NotFound)),
         }
     }
@@ -82,6 +90,22 @@ impl Doors {
         persist(self.started, until, || {
             connect(address, None, self.started, until)
         })
+    }
+
+    /// The first door to the TPM that there is.
+    fn tpm(&self, until: Duration) -> io::Result<OwnedFd> {
+        for path in TPMS {
+            let opened = if self.root.is_real() {
+                persist(self.started, until, || device(path))
+            } else {
+                self.socket(path, until)
+            };
+            match opened {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                opened => return opened,
+            }
+        }
+        Err(io::Error::from(ErrorKind::NotFound))
     }
 
     /// The device of the virtio-serial port of this name.

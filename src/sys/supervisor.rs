@@ -4,6 +4,8 @@
 //!   supervisor                                       worker
 //!   waits, and looks at the clock                    probe, identify, fetch, decode, merge, compile
 //!                       ◄── so far ──────────────    what there would be to write if it ended here
+//!   asks the TPM        ◄── extend ──────────────    a digest of what was fetched, where that is to be measured
+//!                       ──── what came of it ────►
 //!                       ◄── done ────────────────    the plan, and the line for the console
 //!   checks, writes /run, says the line               ends
 //! ```
@@ -23,13 +25,17 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use cloudseed_core::boot::BOOT_SECONDS_MAX;
 use cloudseed_core::boot::handed::{self, HANDED_BYTES_MAX, Handed};
+use cloudseed_core::boot::measure::EVENTS_MAX;
+use cloudseed_core::boot::{BOOT_SECONDS_MAX, Parent};
 use cloudseed_core::bytes::Bytes;
 use cloudseed_core::compile::amend;
+use cloudseed_core::outside::{Port, Ports};
+use cloudseed_core::tpm::{self, Digest, TPM_SECONDS_MAX};
 use cloudseed_core::warning::{Blame, Error};
 
 use super::heap;
+use super::ports::Doors;
 use super::root;
 use super::sandbox;
 use super::stream::Started;
@@ -46,6 +52,11 @@ const HEAD_BYTES: usize = 5;
 const SO_FAR: u8 = 0;
 /// The last message.
 const DONE: u8 = 1;
+/// The message that asks for an extension of a PCR: its number, and the digest.
+const EXTEND: u8 = 2;
+/// Answers to that: what the PCR holds, and what was found instead.
+const EXTENDED: u8 = 0;
+const NOT_EXTENDED: u8 = 1;
 /// What asks a process to end.
 const REQUESTS: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
@@ -56,20 +67,70 @@ static ASKED: AtomicI32 = AtomicI32::new(0);
 #[derive(Debug)]
 pub struct Teller {
     socket: Option<UnixStream>,
+    /// Where the TPM is, for a worker that is the only process.
+    doors: Option<Doors>,
     /// What holds the worker.
     sandbox: String,
 }
 
-impl Teller {
-    /// Hands over what there would be to write if this were the end.
-    pub fn so_far(&mut self, handed: Handed) {
+impl Parent for Teller {
+    fn so_far(&mut self, handed: Handed) {
         self.tell(SO_FAR, handed);
     }
 
+    fn extend(&mut self, pcr: u8, digest: &Digest) -> Result<Digest, String> {
+        match &mut self.socket {
+            None => match &mut self.doors {
+                Some(doors) => extend(doors, pcr, digest),
+                None => Err(String::from("no TPM for this")),
+            },
+            Some(socket) => asked_for(socket, pcr, digest)
+                .unwrap_or_else(|error| Err(format!("{error} from the supervisor"))),
+        }
+    }
+}
+
+/// What the supervisor says to an extension.
+fn asked_for(
+    socket: &mut UnixStream,
+    pcr: u8,
+    digest: &Digest,
+) -> io::Result<Result<Digest, String>> {
+    let question = [&[pcr], digest.as_slice()].concat();
+    socket.write_all(&message(EXTEND, &question))?;
+    let mut head = [0; HEAD_BYTES];
+    socket.read_exact(&mut head)?;
+    let [kind, length @ ..] = head;
+    let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+    let mut answer = vec![0; length.min(CHUNK_BYTES)];
+    socket.read_exact(&mut answer)?;
+    Ok(match (kind, Digest::try_from(answer.as_slice())) {
+        (EXTENDED, Ok(value)) => Ok(value),
+        _ => Err(String::from_utf8_lossy(&answer).into_owned()),
+    })
+}
+
+/// A short message.
+fn message(kind: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    [&[kind], length.to_le_bytes().as_slice(), content].concat()
+}
+
+/// Extends a PCR of the machine's TPM.
+fn extend(doors: &mut Doors, pcr: u8, digest: &Digest) -> Result<Digest, String> {
+    let most = Duration::from_secs(TPM_SECONDS_MAX);
+    let until = doors.passed().saturating_add(most);
+    let opened = doors.open(&Port::Tpm, most);
+    let mut tpm = opened.map_err(|failure| failure.found)?;
+    tpm::extend(&mut *tpm, pcr, digest, until)
+}
+
+impl Teller {
     /// Where the worker is the only process.
-    fn nobody() -> Teller {
+    fn nobody(doors: Option<Doors>) -> Teller {
         Teller {
             socket: None,
+            doors,
             sandbox: String::new(),
         }
     }
@@ -98,15 +159,17 @@ impl Teller {
 
 /// Runs `work` in a process of its own, and gives what it hands over, or what is left of it. Where there can be no second
 /// process it is done in this one.
-/// `records`: it will write a record of frames. `heard` gets what it hands over meanwhile.
+/// `records`: it will write a record of frames. `doors`: where the TPM is, if the work may
+/// extend a PCR. `heard` gets what it hands over meanwhile.
 pub fn run(
     started: Started,
     records: bool,
+    doors: Option<Doors>,
     heard: &mut dyn FnMut(&Handed),
     work: impl FnOnce(&mut Teller) -> Handed,
 ) -> Handed {
     let Ok((ours, theirs)) = UnixStream::pair() else {
-        return work(&mut Teller::nobody());
+        return work(&mut Teller::nobody(doors));
     };
     // A file that grows beyond a limit is an error like others, and no end.
     ignore(&[libc::SIGXFSZ]);
@@ -121,7 +184,7 @@ pub fn run(
         // Nobody would look at what they store.
         handle(libc::SIG_DFL);
         unblock(&mask);
-        return work(&mut Teller::nobody());
+        return work(&mut Teller::nobody(doors));
     }
     if pid == 0 {
         drop(ours);
@@ -134,6 +197,7 @@ pub fn run(
         sandbox::planted();
         let mut teller = Teller {
             socket: Some(theirs),
+            doors,
             sandbox: belts.names(),
         };
         let handed = work(&mut teller);
@@ -146,6 +210,8 @@ pub fn run(
         pid,
         socket: ours,
         started,
+        doors,
+        extensions: 0,
         mask,
         heard: Vec::new(),
         so_far: None,
@@ -210,6 +276,9 @@ struct Worker {
     pid: libc::pid_t,
     socket: UnixStream,
     started: Started,
+    doors: Option<Doors>,
+    /// How many there were.
+    extensions: usize,
     /// The signals that are let through while there is nothing to do.
     mask: libc::sigset_t,
     heard: Vec<u8>,
@@ -221,7 +290,12 @@ impl Worker {
     fn listen(&mut self, heard: &mut dyn FnMut(&Handed)) -> Result<Handed, Cut> {
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
-            while let Some((kind, handed)) = self.message()? {
+            while let Some((kind, message)) = self.message()? {
+                if kind == EXTEND {
+                    self.extend(&message)?;
+                    continue;
+                }
+                let handed = Handed::read(&message).ok_or(Cut::Nonsense)?;
                 match kind {
                     SO_FAR => {
                         heard(&handed);
@@ -241,8 +315,27 @@ impl Worker {
         }
     }
 
-    /// The next whole message.
-    fn message(&mut self) -> Result<Option<(u8, Handed)>, Cut> {
+    /// Does what a worker may ask for, and tells it what came of it. It waits for that, so that the answer has room.
+    fn extend(&mut self, message: &[u8]) -> Result<(), Cut> {
+        let digest = message.split_first();
+        let digest = digest.and_then(|(pcr, digest)| Some((*pcr, digest.try_into().ok()?)));
+        let (pcr, digest): (u8, Digest) = digest
+            .filter(|(pcr, _)| tpm::is_free(*pcr))
+            .ok_or(Cut::Nonsense)?;
+        self.extensions += 1;
+        if self.extensions > EVENTS_MAX {
+            return Err(Cut::Nonsense);
+        }
+        let doors = self.doors.as_mut().ok_or(Cut::Nonsense)?;
+        let answer = match extend(doors, pcr, &digest) {
+            Ok(value) => self::message(EXTENDED, &value),
+            Err(found) => self::message(NOT_EXTENDED, found.as_bytes()),
+        };
+        self.socket.write_all(&answer).map_err(|_| Cut::Gone)
+    }
+
+    /// The next whole message: its kind, and what it says.
+    fn message(&mut self) -> Result<Option<(u8, Bytes)>, Cut> {
         let Some(([kind, length @ ..], rest)) = self.heard.split_first_chunk::<HEAD_BYTES>() else {
             return Ok(None);
         };
@@ -259,7 +352,6 @@ impl Worker {
         let behind = self.heard.split_off(HEAD_BYTES + length);
         let heard = Bytes::from(mem::replace(&mut self.heard, behind));
         let message = heard.piece(heard.get(HEAD_BYTES..).unwrap_or_default());
-        let message = Handed::read(&message).ok_or(Cut::Nonsense)?;
         Ok(Some((kind, message)))
     }
 

@@ -146,6 +146,7 @@ pub fn outcome(ending: Ending) -> Outcome {
         timings: &[],
         clock: None,
         network: Value::Null,
+        measured: &[],
         handover: Handover::Auto,
         report_ready: false,
         plan_bytes: budget::PLAN_BYTES_MAX,

@@ -43,6 +43,7 @@ use cloudseed_core::outside::{
 };
 use cloudseed_core::plan::{Mode, Plan};
 use cloudseed_core::report;
+use cloudseed_core::tpm::Digest;
 use cloudseed_core::warning::{Blame, Error};
 
 use crate::cable::{Cable, Plug};
@@ -687,6 +688,26 @@ struct Ended {
     took: Duration,
 }
 
+/// Who listens to a worker: the last word before it dies is kept.
+struct Listener {
+    last: Option<Handed>,
+    /// How many it will still say.
+    words: usize,
+}
+
+impl boot::Parent for Listener {
+    fn so_far(&mut self, handed: Handed) {
+        if let Some(words) = self.words.checked_sub(1) {
+            self.words = words;
+            self.last = Some(handed);
+        }
+    }
+
+    fn extend(&mut self, _: u8, _: &Digest) -> Result<Digest, String> {
+        Err(String::from("no TPM"))
+    }
+}
+
 fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
     let turns = |when, salt: u64| Turns::new(when, schedule.number.wrapping_mul(31) + salt);
     let files = BadFiles {
@@ -701,11 +722,12 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
         platform: None,
         plan_bytes: schedule.room,
     };
-    // The last word before the worker dies; who listens keeps one.
-    let (mut last, mut words) = (None, 0);
-    let heard = match schedule.death {
-        Some(Death::After(count)) => count,
-        _ => 0,
+    let mut listener = Listener {
+        last: None,
+        words: match schedule.death {
+            Some(Death::After(count)) => count,
+            _ => 0,
+        },
     };
     let Booted {
         plan, line, well, ..
@@ -715,12 +737,7 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
         &journal,
         &mut Jinja,
         options,
-        &mut |handed| {
-            words += 1;
-            if words <= heard {
-                last = Some(handed);
-            }
-        },
+        &mut listener,
     );
     let took = world.now();
     let whole = Handed {
@@ -733,7 +750,7 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
     let handed = match schedule.death {
         None => whole,
         Some(_) => handed::cut_off(
-            last,
+            listener.last,
             &Error::new(
                 Blame::Unable,
                 "boot",

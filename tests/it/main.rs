@@ -32,6 +32,7 @@ mod lay;
 mod local;
 mod machine;
 mod matrix;
+mod measure;
 mod merge;
 mod net;
 mod netns;

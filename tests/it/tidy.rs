@@ -168,7 +168,7 @@ fn core_knows_neither_the_system_nor_http() {
 }
 
 /// The modules of core from the bottom to the top: one may know those before it, and nothing else.
-const ORDER: [&str; 35] = [
+const ORDER: [&str; 36] = [
     // Leaves.
     "text",
     "warning",
@@ -189,6 +189,7 @@ const ORDER: [&str; 35] = [
     "machine",
     "network",
     "outside",
+    "tpm",
     "net",
     "settings", // What comes of it.
     "instance",

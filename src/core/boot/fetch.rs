@@ -5,7 +5,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::trust;
 use crate::fetch::Cloud;
 use crate::instance::Instance;
 use crate::journal::Journal;
@@ -34,7 +33,12 @@ pub struct Candidates<'a> {
     pub platforms: &'a [&'static Platform],
     /// True if somebody named them, so that they need not show.
     pub named: bool,
+    /// When all of it is to be over.
+    pub deadline: Duration,
 }
+
+/// Takes an instance, with warnings, or refuses it.
+pub type Accept<'a> = &'a mut dyn FnMut(Instance) -> Result<(Instance, Vec<Warning>), Error>;
 
 /// A way that is open: whose it is, how it is read, and what showed it.
 struct Open {
@@ -44,15 +48,15 @@ struct Open {
     evidence: Evidence,
 }
 
-/// Reads from the first way that has something; what the others said becomes a warning. The ways share the time until
-/// `deadline`: one that is silent leaves the next its part.
+/// Reads from the first way that has something which is accepted; what the others said becomes a warning. The ways share the
+/// time until the deadline: one that is silent leaves the next its part.
 pub fn fetch(
     machine: &Machine,
     settings: &Settings,
     outside: &mut dyn Outside,
     journal: &Journal,
     candidates: &Candidates,
-    deadline: Duration,
+    accept: Accept,
     warnings: &mut Vec<Warning>,
 ) -> Fetched {
     let Ways {
@@ -62,7 +66,7 @@ pub fn fetch(
     } = ways(machine, settings, candidates);
     let (count, mut failed) = (open.len(), None);
     for (index, open) in open.into_iter().enumerate() {
-        let left = deadline.saturating_sub(outside.now());
+        let left = candidates.deadline.saturating_sub(outside.now());
         let share = left / u32::try_from(count - index).unwrap_or(u32::MAX);
         let until = outside.now().saturating_add(share);
         let name = open.platform.name;
@@ -73,7 +77,7 @@ pub fn fetch(
         }
         let read = (open.read)(&mut cloud);
         warnings.append(&mut cloud.warnings);
-        match read.and_then(|instance| trust::judge(settings, instance)) {
+        match read.and_then(&mut *accept) {
             Ok((instance, lost)) => {
                 warnings.extend(lost);
                 warnings.extend(failed.map(|error: Error| error.what));

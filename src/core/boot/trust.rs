@@ -8,6 +8,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::digest;
 use crate::instance::{Document, Instance};
@@ -23,13 +24,13 @@ use crate::warning::{Blame, Error, Warning};
 pub fn judge(
     settings: &Settings,
     mut instance: Instance,
-) -> Result<(Instance, Option<Warning>), Error> {
+) -> Result<(Instance, Vec<Warning>), Error> {
     let step = format!("fetch {}", instance.platform);
     let broken = |expected: &str, found: String| {
         let place = Document::UserData.name();
         Error::new(Blame::Broken, step.clone(), place, expected, found)
     };
-    let mut lost = None;
+    let mut lost = Vec::new();
     if let Some(keys) = &settings.keys {
         let signed = signed(&mut instance, Document::UserData, keys);
         let (key, comment) =
@@ -47,7 +48,7 @@ pub fn judge(
             if let Err(found) = self::signed(&mut instance, document, keys) {
                 instance.documents.replace(document, None);
                 let expected = "a signature by a key of the initramfs";
-                lost = Some(Warning::new(step.clone(), document.name(), expected, found));
+                lost.push(Warning::new(step.clone(), document.name(), expected, found));
             }
         }
     }

@@ -77,6 +77,9 @@ fn result(outcome: &Outcome, own: &[Warning], status: &str) -> Value {
         let clock = [("machine", machine), ("service", service)];
         result.insert("clock", Map::from_iter(clock));
     }
+    if !outcome.measured.is_empty() {
+        result.insert("measured", outcome.measured.to_vec());
+    }
     result.insert("handover", handover(outcome));
     result.insert("timings", timings);
     result.insert("parts", i64::try_from(parts).unwrap_or(i64::MAX));

@@ -16,6 +16,7 @@ use crate::machine::cmdline::Cmdline;
 use crate::machine::{FILE_BYTES_MAX, Machine};
 use crate::minisign::PublicKey;
 use crate::text;
+use crate::tpm;
 use crate::value::Value;
 use crate::warning::Warning;
 
@@ -78,6 +79,15 @@ impl Handover {
     }
 }
 
+/// `cloudseed.measure=PCR` or `PCR,required`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The PCR of the TPM's bank SHA-256 that is extended; `None` where it was said and not understood.
+    pub pcr: Option<u8>,
+    /// Whether nothing is taken that could not be measured.
+    pub required: bool,
+}
+
 /// Who said it: the owner of the initramfs, of the hypervisor, or of the boot loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
@@ -113,7 +123,7 @@ impl Said {
 type Take = fn(&mut Settings, &Value) -> Result<(), String>;
 
 /// Every key there is.
-const KEYS: [(&str, Take); 9] = [
+const KEYS: [(&str, Take); 10] = [
     ("sources", take_sources),
     ("deadline", |settings, value| {
         seconds(value, DEADLINE_SECONDS_MAX).map(|time| settings.deadline = Some(time))
@@ -134,6 +144,7 @@ const KEYS: [(&str, Take); 9] = [
     ("unsigned_vendor_data", |settings, value| {
         truth(value).map(|truth| settings.unsigned_vendor_data = truth)
     }),
+    ("measure", take_measure),
     ("label", |settings, value| {
         let label = scalar(value).filter(|label| !label.is_empty());
         settings.label = Some(label.ok_or_else(|| String::from("the label of a volume"))?);
@@ -233,6 +244,24 @@ fn take_pin(settings: &mut Settings, value: &Value) -> Result<(), String> {
         Err(String::from(
             "64 hexadecimal digits (no user-data are taken now)",
         ))
+    }
+}
+
+/// What cannot be understood cannot be measured, and its owner may have meant to take nothing then.
+fn take_measure(settings: &mut Settings, value: &Value) -> Result<(), String> {
+    let text = scalar(value).unwrap_or_default();
+    let (number, word) = text.split_once(',').unwrap_or((&text, ""));
+    let pcr = number.parse().ok().filter(|pcr| tpm::is_free(*pcr));
+    let pcr = pcr.filter(|_| matches!(word, "" | "required"));
+    settings.measure = Some(Measure {
+        pcr,
+        required: pcr.is_none() || word == "required",
+    });
+    match pcr {
+        Some(_) => Ok(()),
+        None => Err(String::from(
+            "a PCR, 8 to 16 or 23, or PCR,required (nothing is taken now)",
+        )),
     }
 }
 
