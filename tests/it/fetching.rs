@@ -4,8 +4,8 @@
 //! `FETCH_PATH=FOLDER cargo test --test it fetching` asks the cloud-init whose modules are in FOLDER once more, of the roots that `ROOT`
 //! names, with the same simulated services; `UPDATE=1` beside it keeps the answers. Without FOLDER nothing is asked, and what was
 //! kept is compared: a new root is compared once somebody has asked. With FOLDER, `VARIATIONS=100 cargo test --test it variations`
-//! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses; without,
-//! those few are compared that are kept in `tests/fetching/variations`.
+//! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses, and draws
+//! as many payloads that users may have there, or `PAYLOADS`; without, those few are compared that are kept in `tests/fetching/variations`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -29,7 +29,7 @@ use crate::cloud::folder::Folder;
 use crate::cloud::http::{Parsed, Request, Service};
 use crate::cloud::settings::{DEFAULT, Settings};
 use crate::differential::{manifest, original};
-use crate::fixture::{Fixture, chosen, roots, updating};
+use crate::fixture::{Fixture, chosen, matches, roots, updating};
 use crate::network::{python, said};
 use crate::roots::{boot_of, booted};
 
@@ -298,8 +298,17 @@ fn plain(field: &str, value: &Value) -> Value {
             Value::from(["#cloud-config-archive\n", &json::write(list), "\n"].concat())
         }
         ("instance-id" | "zone" | "region", value) => value.to_text().into(),
-        // What is no map is no configuration.
-        ("network", Value::Map(_)) => unmarked(value),
+        // What is no map is no configuration, and neither is a version alone.
+        ("network", Value::Map(map)) => {
+            let told = map
+                .iter()
+                .filter(|(key, _)| key.as_text() != Some("version"));
+            let said = told.map(|(_, value)| said(value));
+            match said.into_iter().any(|value| !is_empty(&value)) {
+                true => address_canonical(&unmarked(value)),
+                false => Value::Null,
+            }
+        }
         ("network", _) => Value::Null,
         // The place of a service is told in other words, and by many datasources not at all.
         ("subplatform", Value::Text(text)) if is_service(text) => {
@@ -307,6 +316,41 @@ fn plain(field: &str, value: &Value) -> Value {
             Value::from(kind.unwrap_or("metadata"))
         }
         (_, value) => unmarked(value),
+    }
+}
+
+/// A network configuration in which an address has one spelling, and one name server is a list of one.
+fn address_canonical(value: &Value) -> Value {
+    match value {
+        Value::Text(text) => {
+            let (address, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
+            match address.parse::<IpAddr>() {
+                Ok(address) => Value::from(address.to_string() + rest),
+                Err(_) => value.clone(),
+            }
+        }
+        Value::List(list) => Value::List(list.iter().map(address_canonical).collect()),
+        Value::Map(map) => {
+            let entry = |(key, value): (&Value, &Value)| {
+                let value = address_canonical(value);
+                let one = key.as_text() == Some("dns_nameservers") && value.as_text().is_some();
+                (
+                    key.clone(),
+                    if one { Value::List(vec![value]) } else { value },
+                )
+            };
+            Value::Map(map.iter().map(|(key, value)| entry((key, value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.is_empty(),
+        Value::List(list) => list.is_empty(),
+        Value::Map(map) => map.is_empty(),
+        other => other.is_null(),
     }
 }
 
@@ -402,13 +446,7 @@ pub fn differences(
         if field == "network" {
             recognised(&mut ours, &mut theirs);
         }
-        let empty = |value: &Value| match value {
-            Value::Text(text) => text.is_empty(),
-            Value::List(list) => list.is_empty(),
-            Value::Map(map) => map.is_empty(),
-            other => other.is_null(),
-        };
-        if ours != theirs && !(empty(&ours) && empty(&theirs)) {
+        if ours != theirs && !(is_empty(&ours) && is_empty(&theirs)) {
             differ.push((
                 field,
                 format!("ours   {}\n  theirs {}", shown(&ours), shown(&theirs)),
@@ -468,6 +506,10 @@ fn roots_are_read_as_the_original_reads_them() {
 /// How many variations of a root are compared, unless the environment says.
 const VARIATIONS: &str = "20";
 
+/// What changes a value at a time, and what draws whole payloads.
+const CHANGES: &str = "variations.py";
+const PAYLOADS: &str = "payloads.py";
+
 /// One variation of a cloud's answers: what was done, and the files with their new bytes.
 #[derive(Default)]
 struct Variation {
@@ -475,13 +517,18 @@ struct Variation {
     files: Vec<(String, Option<Vec<u8>>)>,
 }
 
-fn variations(name: &str, path: &Path) -> Vec<Variation> {
+fn variations(name: &str, path: &Path, script: &str) -> Vec<Variation> {
     let word = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.into());
     let fixture = Fixture::new(name);
     let seed = word("VARIATIONS_SEED", "1") + name;
-    let out = python("variations.py", path)
+    let count = match (script, env::var("PAYLOADS")) {
+        (PAYLOADS, Ok(count)) => count,
+        _ => word("VARIATIONS", VARIATIONS),
+    };
+    let out = python(script, path)
+        .env("MACHINE", fixture.machine())
         .arg(fixture.cloud().unwrap())
-        .args([seed, word("VARIATIONS", VARIATIONS)])
+        .args([seed, count])
         .output()
         .unwrap();
     assert!(out.status.success());
@@ -491,7 +538,10 @@ fn variations(name: &str, path: &Path) -> Vec<Variation> {
         let text = |key: &str| line.get(key).and_then(Value::as_text);
         let file: String = text("file").unwrap().into();
         if let Some(what) = text("what") {
-            let what = format!("{file} {what}");
+            let what = match script {
+                PAYLOADS => String::from(what),
+                _ => format!("{file} {what}"),
+            };
             variations.push(Variation {
                 what,
                 ..Variation::default()
@@ -536,6 +586,8 @@ struct Subject {
     /// How many values its boot refuses as it is.
     usual: usize,
     deviations: BTreeSet<(String, String)>,
+    /// Those of variations: a pattern of what was done, and the field.
+    of_variations: Vec<(String, String)>,
 }
 
 impl Subject {
@@ -573,7 +625,10 @@ impl Subject {
             let rows = [field, "all"].map(|field| (self.name.clone(), String::from(field)));
             let known = rows.iter().any(|row| self.deviations.contains(row));
             let told = field == "all" || is_told(field, theirs.get(field));
-            told && !known && (!refused || field == "keys")
+            let case = format!("{}: {what}", self.name);
+            let mut rows = self.of_variations.iter();
+            let explained = rows.any(|row| row.1 == field && matches(&row.0, &case));
+            told && !known && !explained && (!refused || field == "keys")
         };
         let differ = differ.into_iter().filter(|(field, _)| counts(field));
         let name = &self.name;
@@ -644,7 +699,8 @@ fn variations_are_read_as_the_original_reads_them() {
         let file = folder.join(format!("variations/{name}.json"));
         let cases = match &path {
             Some(path) if folder.join(format!("{name}.json")).exists() => {
-                let cases = variations(&name, path).into_iter();
+                let cases = [CHANGES, PAYLOADS].map(|script| variations(&name, path, script));
+                let cases = cases.into_iter().flatten();
                 cases.map(|case| (case, None)).collect()
             }
             _ => kept(&file),
@@ -657,6 +713,7 @@ fn variations_are_read_as_the_original_reads_them() {
             platform: found(&booted).unwrap().0,
             usual: refusals(&booted),
             deviations: deviations("root"),
+            of_variations: deviations("variation"),
             name,
         };
         let mut keep = Vec::new();

@@ -19,7 +19,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-# How long one machine may take, in seconds of this one's clock: some retries have no end.
+# How long one machine may take, in seconds of this one's processor: some retries have no end.
 SECONDS_MAX = 20
 
 # --- the clock: whoever sleeps has slept
@@ -115,7 +115,7 @@ def too_long(*_):
 
 def one(told):
     machine.take(told["machine"], told["scratch"], told["lease"])
-    signal.alarm(SECONDS_MAX)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS_MAX)
     try:
         found = {"result": result(told["platform"])}
     except Exception as error:
@@ -128,7 +128,7 @@ def main():
     if os.environ.get("FETCH_LOG"):
         logging.disable(logging.NOTSET)
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGPROF, too_long)
     for line in sys.stdin:
         # What one datasource leaves in modules and caches is not the next one's; lines come one by one, so that none is read ahead.
         child = os.fork()

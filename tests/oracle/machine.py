@@ -55,6 +55,7 @@ def interfaces(*_, **__):
 
 net.get_interfaces = interfaces
 net.get_interfaces_by_mac = lambda *_, **__: {mac: name for name, mac, _, _ in interfaces()}
+net.read_sys_net_safe = lambda name, field, *_, **__: text("sys/class/net", name, field) or False
 net.get_interface_mac = lambda name: text("sys/class/net", name, "address") or None
 net.find_fallback_nic = lambda *_, **__: first()
 net.find_candidate_nics = lambda *_, **__: names()

@@ -19,11 +19,16 @@ use crate::warning::Warning;
 /// The metric of the first interface, and the distance to that of the next.
 const METRIC_STEP: u32 = 100;
 
-/// The configuration that the instance metadata describes, in version 2. `None` if no interface has an address.
+/// The configuration that the instance metadata describes, in version 2. `None` if no interface has an address. Where they describe
+/// no interfaces, the card that comes first is configured by DHCP of both families, as the original does.
 pub fn config(metadata: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("network.interface");
     let mut config = Config::new(Dialect::Version2);
-    let interfaces = reader.maps(metadata.at(&["network", "interface"]));
+    let interfaces = metadata.at(&["network", "interface"]);
+    if interfaces.and_then(Value::as_list).is_none() {
+        config.devices.extend(first(links));
+    }
+    let interfaces = reader.maps(interfaces);
     for (order, told) in (0..).zip(interfaces) {
         let place = reader.enter(&order.to_string());
         if let Some(device) = device(&mut reader, order, told, links) {
@@ -33,6 +38,18 @@ pub fn config(metadata: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>
     }
     let config = Some(config).filter(|config| !config.devices.is_empty());
     (config, reader.warnings)
+}
+
+/// The card that is used where nobody says which.
+fn first(links: &[Link]) -> Option<Device> {
+    let link = card::first(links)?;
+    let mac = HardwareAddress::of(link.mac?);
+    let driver = link.driver.as_deref().and_then(Name::new);
+    let mut device = Device::card(mac, Name::interface(&link.name)?);
+    device.driver = driver;
+    device.dhcp4 = Dhcp::new(Method::Dhcp);
+    device.dhcp6 = Dhcp::new(Method::Dhcp);
+    Some(device)
 }
 
 fn device(reader: &mut Reader, order: u32, told: &Map, links: &[Link]) -> Option<Device> {

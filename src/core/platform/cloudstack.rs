@@ -15,7 +15,7 @@ use crate::dialect::password;
 use crate::dialect::seed;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Documents, Hostname, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
@@ -111,13 +111,16 @@ fn router(cloud: &Cloud) -> Option<String> {
     Some(format!("http://{address}"))
 }
 
-/// The host name with the domain of the lease, if it has none of its own.
+/// The host name with the domain of the lease, if it has none of its own: an address is a name without one, too.
 fn full(cloud: &Cloud, name: String) -> String {
     let learnt = cloud.outside.learnt();
     let mut leases = learnt.iter().filter_map(|learnt| learnt.lease.as_ref());
     let domain = leases.find_map(|lease| lease.domain.clone());
-    match domain.filter(|domain| !domain.is_empty() && !name.is_empty() && !name.contains('.')) {
-        Some(domain) => format!("{name}.{}", domain.trim()),
-        None => name,
+    let domain = domain.filter(|domain| !domain.is_empty());
+    let bare = Hostname::read(&name).0;
+    let bare = bare.filter(|bare| !bare.said().contains('.'));
+    match (bare, domain) {
+        (Some(bare), Some(domain)) => format!("{}.{}", bare.said(), domain.trim()),
+        _ => name,
     }
 }

@@ -7,8 +7,9 @@
 use alloc::string::String;
 
 use super::{Needs, Platform, Way};
+use crate::dialect::vendor;
 use crate::fetch::Cloud;
-use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::network;
 use crate::outside::Network;
@@ -38,14 +39,10 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let id = id.or(serial.map(String::from)).unwrap_or_default();
     let network = network::digitalocean::config(&map.clone().into(), &cloud.links());
     let network_config = cloud.network_config(network);
-    let bytes = |key: &str| text(&map, key).map(String::into_bytes);
+    let documents = vendor::documents(cloud, document, &map, ["user_data", "vendor_data"]);
     let source = Source::metadata(&service.base);
     let told = Told {
-        documents: Documents::default()
-            .with(Document::MetaData, Some(document))
-            .with(Document::UserData, bytes("user_data"))
-            .with(Document::VendorData, bytes("vendor_data"))
-            .with(Document::NetworkConfig, network_config),
+        documents: documents.with(Document::NetworkConfig, network_config),
         instance_id: Some(id.clone()),
         beside: Map::from_iter([("metadata", public(&map))]),
         ..Told::by_meta_data("digitalocean", source, meta_data(&map, &id))
@@ -59,13 +56,6 @@ fn public(map: &Map) -> Map {
         .texts()
         .filter(|(key, _)| !matches!(*key, "user_data" | "vendor_data"));
     told.map(|(key, value)| (key, value.clone())).collect()
-}
-
-/// The text at `key`, if there is any.
-fn text(map: &Map, key: &str) -> Option<String> {
-    map.get(key)
-        .and_then(Value::to_text)
-        .filter(|text| !text.is_empty())
 }
 
 /// The meta-data under the names that the original gives them, and with what it puts where nothing is said.

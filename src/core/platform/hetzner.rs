@@ -4,10 +4,10 @@
 //! for which 204 means that there is none. Source: Hetzner's "Server metadata" page, and cloud-init's behaviour.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
+use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
@@ -67,7 +67,9 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let network = network::hetzner::document(&meta_data.clone().into(), &cloud.links());
     let network = cloud.network_document(network);
     let source = Source::metadata(&service.base);
+    let vendor_data = vendor::field(cloud, &meta_data, "vendor_data");
     let mut told = told(source, meta_data, document, user_data);
+    told.documents.put(Document::VendorData, vendor_data);
     told.documents.put(Document::NetworkConfig, network);
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
 }
@@ -75,9 +77,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
 /// What the documents tell: of the meta-data as much as the original keeps, under its names, and beside it all of them but the
 /// vendor-data that come inside: everybody may read the tree.
 fn told(source: Source, mut whole: Map, document: Vec<u8>, user_data: Option<Vec<u8>>) -> Told {
-    let vendor_data = whole.remove(&"vendor_data".into());
-    let vendor_data = vendor_data.and_then(|value| value.to_text());
-    let vendor_data = vendor_data.filter(|text| !text.is_empty());
+    whole.remove(&"vendor_data".into());
     let fact = |key: &str| Value::from(whole.get(key).cloned());
     let networks = whole.get("private-networks").cloned();
     let meta_data = Map::from_iter([
@@ -90,8 +90,7 @@ fn told(source: Source, mut whole: Map, document: Vec<u8>, user_data: Option<Vec
     Told {
         documents: Documents::default()
             .with(Document::MetaData, Some(document))
-            .with(Document::UserData, user_data.map(super::decoded))
-            .with(Document::VendorData, vendor_data.map(String::into_bytes)),
+            .with(Document::UserData, user_data.map(super::decoded)),
         beside: Map::from_iter([("metadata", whole)]),
         ..Told::by_meta_data("hetzner", source, meta_data)
     }
