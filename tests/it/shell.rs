@@ -1,7 +1,7 @@
 //! The program that executes the plan on the real root, in every shell at hand.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -34,6 +34,10 @@ pub fn prepare(root: &Path, id: &str, user: Vec<Part>, vendor: Vec<Part>) {
 
 /// Executes one stage below `root`.
 pub fn run(shell: &[&str], root: &Path, stage: &str) -> Output {
+    command(shell, root, stage).output().unwrap()
+}
+
+fn command(shell: &[&str], root: &Path, stage: &str) -> Command {
     let mut command = Command::new(shell[0]);
     command
         .args(&shell[1..])
@@ -41,7 +45,7 @@ pub fn run(shell: &[&str], root: &Path, stage: &str) -> Output {
         .args([stage, "--root"])
         .arg(root)
         .env("OUT", root.join("out"));
-    command.output().unwrap()
+    command
 }
 
 /// What the scripts have noted since the last look, a word each.
@@ -496,6 +500,53 @@ fn accounts_are_made_once_and_keep_what_is_there() {
         assert_eq!(
             scratch.text("etc/sudoers.d/90-cloudseed-users"),
             "new ALL=(ALL) NOPASSWD:ALL\n"
+        );
+    }
+}
+
+/// Hashes are written by the program itself, what is in clear by the root's own.
+#[test]
+fn passwords_are_set() {
+    let config = "#cloud-config\nuser: ada\npassword: of nobody\nssh_pwauth: true\nusers:\n- default\n\
+         - {name: bob, lock_passwd: false, plain_text_passwd: 'b:o b'}\nchpasswd:\n  users:\n\
+         \x20 - {name: root, password: $6$salt$hash}\n  - {name: ada, password: clear, type: text}\n\
+         \x20 - {name: eve, type: RANDOM}\n";
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("passwords-{}", shell[0]));
+        let root = scratch.0.as_path();
+        for folder in ["etc/ssh/sshd_config.d", "bin"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nada:x:1:1::/home/ada:/bin/sh\n";
+        fs::write(root.join("etc/passwd"), accounts).unwrap();
+        fs::write(root.join("etc/group"), "root:x:0:\n").unwrap();
+        let shadow = "root:*:19000:0:99999:7:::\nada:!:19000:0:99999:7:::\nrootless:*:1::::::";
+        fs::write(root.join("etc/shadow"), shadow).unwrap();
+        let program = root.join("bin/chpasswd");
+        let text = format!(
+            "#!/bin/sh\n{{ echo \"$1\"; cat; }} >>{}\n",
+            root.join("asked").display()
+        );
+        fs::write(&program, text).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let config = part(1, "text/cloud-config", "c", config);
+        prepare(root, "i-1", vec![config], Vec::new());
+        let path = std::env::var("PATH").unwrap();
+        let early = command(shell, root, "early")
+            .env("PATH", format!("{}:{path}", root.join("bin").display()))
+            .output()
+            .unwrap();
+        assert!(early.status.success(), "{early:?}");
+        let shadow = scratch.text("etc/shadow");
+        let lines: Vec<&str> = shadow.lines().collect();
+        assert_eq!(lines[0], "root:$6$salt$hash:0:0:99999:7:::");
+        assert_eq!(lines[1], "ada:!:0:0:99999:7:::");
+        assert_eq!(lines[2], "rootless:*:1::::::");
+        assert!(lines[3].starts_with("bob:!:2"), "{shadow}");
+        assert_eq!(scratch.text("asked"), "-R\nbob:b:o b\n-R\nada:clear\n");
+        assert_eq!(
+            scratch.text("etc/ssh/sshd_config.d/10-cloudseed.conf"),
+            "PasswordAuthentication yes\n"
         );
     }
 }

@@ -78,6 +78,8 @@ fn lines(keys: &[SshKey]) -> String {
 ///   user  NAME  UID  GECOS  HOME  SHELL  PASSWORD  GROUPS
 ///   sudo  NAME  RULE
 ///   key   NAME  LINE
+///   pass  NAME  ( "hash" / "text" )  ( "expire" / "keep" )  PASSWORD
+///   sshd  ( "yes" / "no" )                                  ; whether it takes passwords
 /// ```
 fn table(accounts: &Accounts) -> String {
     let mut table = String::new();
@@ -109,6 +111,14 @@ fn table(accounts: &Accounts) -> String {
         for key in &account.keys {
             line(&["key", name, key.as_str()]);
         }
+    }
+    for password in &accounts.passwords {
+        let kind = if password.is_hash { "hash" } else { "text" };
+        let lasts = if password.expires { "expire" } else { "keep" };
+        line(&["pass", &password.name, kind, lasts, &password.text]);
+    }
+    if let Some(allowed) = accounts.ssh_passwords {
+        line(&["sshd", if allowed { "yes" } else { "no" }]);
     }
     table
 }

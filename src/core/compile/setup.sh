@@ -1,8 +1,8 @@
 # sh plan/setup.sh [ROOT]: makes the accounts of plan/accounts on the real root, and gives it its name.
 #
 # The accounts are lines of /etc/passwd and its like: every root has these files, few have the same programs for them. What
-# is there already stays: an account keeps its fields, a file of keys its lines. Needs a POSIX shell, chown, chmod, cp, mkdir,
-# mv. Exit status: 0, or 1 if something could not be made.
+# is there already stays, but for passwords: an account keeps its fields, a file of keys its lines. Needs a POSIX shell, chown,
+# chmod, cp, mkdir, mv, and for passwords in clear chpasswd. Exit status: 0, or 1 if something could not be made.
 
 set -u
 root=${1-}
@@ -129,6 +129,46 @@ END
     (umask 077 && add_line "$keys" "$2") && chown "$uid:$gid" "$keys"
 }
 
+# Puts $2, if it is something, into field 2 of the line of /etc/shadow that begins with `$1:`, and $3 into field 3.
+set_shadow() {
+    look_up "$etc/shadow" "$1" || return 1
+    cp -p "$etc/shadow" "$etc/shadow.cloudseed" || return 1
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in
+        "$1":*:*:*)
+            rest=${line#*:}
+            hash=${2:-${rest%%:*}}
+            rest=${rest#*:}
+            line=$1:$hash:${3:-${rest%%:*}}:${rest#*:}
+            ;;
+        esac
+        printf '%s\n' "$line"
+    done <"$etc/shadow" >"$etc/shadow.cloudseed" && mv "$etc/shadow.cloudseed" "$etc/shadow"
+}
+
+# Gives account $1 the password $4, which is a `hash` or `text`; with `expire` its owner has to choose another one.
+set_password() {
+    last=
+    [ "$3" = keep ] || last=0
+    case $2 in
+    hash) set_shadow "$1" "$4" "$last" ;;
+    *)
+        look_up "$etc/passwd" "$1" || return 1
+        if [ -n "$root" ]; then set -- "$@" -R "$root"; fi
+        name=$1 text=$4
+        shift 4
+        printf '%s:%s\n' "$name" "$text" | chpasswd "$@" || return 1
+        [ -z "$last" ] || set_shadow "$name" '' "$last"
+        ;;
+    esac
+}
+
+# Whether sshd takes passwords. Its folder is there where it reads more than one file; the first word counts.
+set_sshd() {
+    [ -d "$etc/ssh/sshd_config.d" ] || return 0
+    printf 'PasswordAuthentication %s\n' "$1" >"$etc/ssh/sshd_config.d/10-cloudseed.conf"
+}
+
 # One rule for sudo. Its folder is there only where sudo is.
 add_rule() {
     [ -d "$etc/sudoers.d" ] || return 0
@@ -167,6 +207,13 @@ END
         done
         ;;
     key) add_key "$name" "$rest" || fail "expected to add a key for $name, but could not write it" ;;
+    pass)
+        IFS=$tab read -r kind lasts password <<END
+$rest
+END
+        set_password "$name" "$kind" "$lasts" "$password" || fail "expected to set the password of $name, but could not"
+        ;;
+    sshd) set_sshd "$name" || fail "expected to tell sshd whether it takes passwords, but could not write it" ;;
     sudo) add_rule "$name" "$rest" || fail "expected to add a rule for $name, but could not write it" ;;
     esac
 done <"$here/accounts"

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!   meta-data: host name, public keys ──┐
-//!   cloud-config: hostname, user, users, ssh_authorized_keys, … ──┴─► Accounts
+//!   cloud-config: hostname, user, users, ssh_authorized_keys, password, chpasswd, … ──┴─► Accounts
 //! ```
 //!
 //! It is little of what cloud-config can say, and what a machine cannot be reached without. The keys mean what they mean to
-//! cloud-init; user-data outranks vendor-data key by key. Without cloud-init there is no default user of a distribution: the
-//! keys of the machine are for the one that `user` names, else for root. What is refused costs itself, and a warning says so.
+//! cloud-init; user-data outranks vendor-data, and this what the platform configures, key by key. Without cloud-init there is no
+//! default user of a distribution: keys and password of the machine are for the one that `user` names, else for root. What is refused costs itself, and a warning says so.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -20,6 +20,8 @@ use crate::warning::Warning;
 
 /// Most accounts of one machine.
 pub const ACCOUNTS_MAX: usize = 256;
+/// What the administrator of a machine may do, in words of sudoers(5).
+const RULE: &str = "ALL=(ALL) NOPASSWD:ALL";
 /// Longest name of an account or a group, in bytes, as useradd allows it.
 const NAME_BYTES_MAX: usize = 32;
 
@@ -30,6 +32,23 @@ pub struct Accounts {
     pub hostname: Option<String>,
     /// The accounts, in their order; root has no other fields than keys.
     pub accounts: Vec<Account>,
+    /// Passwords of these and of others that the root has, in their order; the last one of an account counts.
+    pub passwords: Vec<Password>,
+    /// Whether one may log in over ssh with a password; `None` leaves it as it is.
+    pub ssh_passwords: Option<bool>,
+}
+
+/// What an account is let in by; no control character is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Password {
+    /// Whose it is.
+    pub name: String,
+    /// Itself, or its hash.
+    pub text: String,
+    /// Whether it is a hash, as crypt(5) has them.
+    pub is_hash: bool,
+    /// Whether another has to be chosen at the first login.
+    pub expires: bool,
 }
 
 /// One account. No field holds a colon or a control character, but the keys hold what keys do.
@@ -66,6 +85,7 @@ impl Accounts {
             ]
             .into_iter()
             .filter_map(|document| config.cloud_config(document)?.as_map())
+            .chain([&instance.config])
             .collect(),
             warnings: Vec::new(),
         };
@@ -75,8 +95,13 @@ impl Accounts {
             instance.ssh_keys.clone(),
             reader.keys(reader.said("ssh_authorized_keys")),
         ];
-        reader.owner(&mut accounts, keys.concat());
-        let accounts = Accounts { hostname, accounts };
+        let owner = reader.owner(&mut accounts, &keys.concat());
+        let accounts = Accounts {
+            hostname,
+            accounts,
+            passwords: reader.passwords(&owner),
+            ssh_passwords: reader.said("ssh_pwauth").as_flag(),
+        };
         (accounts, reader.warnings)
     }
 
@@ -153,28 +178,128 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Whom the keys of the machine are for: the account that `user` names, else root.
-    fn owner(&mut self, accounts: &mut Vec<Account>, keys: Vec<SshKey>) {
-        let user = self.said("user");
-        let (name, map) = match user {
+    /// Whom the keys of the machine are for, by name: the account that `user` names, else root; and then the one that the
+    /// platform names for the machine's administrator as well, who has as much to say as a distribution's default user.
+    fn owner(&mut self, accounts: &mut Vec<Account>, keys: &[SshKey]) -> String {
+        let (name, map) = match self.said("user") {
             Value::Map(map) => (map.get("name").and_then(Value::to_text), map.clone()),
             other => (other.to_text(), Map::new()),
         };
         let name = name.filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| String::from("root"));
+        self.give(accounts, &name, &map, keys);
+        if let Some(map) = self.administrator()
+            && let Some(name) = map.get("name").and_then(Value::to_text)
+        {
+            let mut map = map.clone();
+            map.insert("sudo", RULE);
+            self.give(accounts, &name, &map, keys);
+        }
+        accounts.retain(|account| account.name != "root" || !account.keys.is_empty());
+        name
+    }
+
+    /// Gives an account the keys; makes it if nobody has.
+    fn give(&mut self, accounts: &mut Vec<Account>, name: &str, map: &Map, keys: &[SshKey]) {
         let place = accounts.iter().position(|account| account.name == name);
         let place = place.or_else(|| {
-            accounts.insert(0, self.account(&name, &map)?);
+            accounts.insert(0, self.account(name, map)?);
             Some(0)
         });
         if let Some(account) = place.and_then(|place| accounts.get_mut(place)) {
             for key in keys {
-                if !account.keys.contains(&key) {
-                    account.keys.push(key);
+                if !account.keys.contains(key) {
+                    account.keys.push(key.clone());
                 }
             }
         }
-        accounts.retain(|account| account.name != "root" || !account.keys.is_empty());
+    }
+
+    /// The default user whom the platform names, where the owner names none.
+    fn administrator(&self) -> Option<&'a Map> {
+        let system = self.said("system_info").as_map()?;
+        let is_free = *self.said("user") == Value::Null;
+        system.get("default_user")?.as_map().filter(|_| is_free)
+    }
+
+    /// `password` is the owner's, if `chpasswd` has no list; both may be told from `users`.
+    ///
+    /// ```text
+    ///   chpasswd = { expire: BOOL, users: [ { name, password, type: "hash" / "text" / "RANDOM" } ], list: LINES / [ LINE ] }
+    ///   LINE     = NAME ":" PASSWORD                                  ; older; what looks like a hash is one
+    /// ```
+    fn passwords(&mut self, owner: &str) -> Vec<Password> {
+        let chpasswd = self.said("chpasswd").as_map();
+        let at = |key| chpasswd.and_then(|map| map.get(key));
+        let expires = at("expire").is_none_or(|value| value.as_flag() != Some(false));
+        let mut found = self.plain_passwords();
+        let listed = match at("list") {
+            Some(Value::Text(text)) => text.lines().map(String::from).collect(),
+            Some(Value::List(list)) => list.iter().filter_map(Value::to_text).collect(),
+            _ => Vec::new(),
+        };
+        let users = at("users").and_then(Value::as_list).unwrap_or_default();
+        let alone = self.said("password").to_text();
+        if listed.is_empty()
+            && users.is_empty()
+            && let Some(text) = alone.filter(|text| !text.is_empty())
+        {
+            self.password(&mut found, owner, &text, None, expires);
+        }
+        for line in listed.iter().take(ACCOUNTS_MAX) {
+            if let Some((name, text)) = line.split_once(':') {
+                self.password(&mut found, name.trim(), text, None, expires);
+            }
+        }
+        for user in users.iter().filter_map(Value::as_map).take(ACCOUNTS_MAX) {
+            let text = |key| user.get(key).and_then(Value::to_text).unwrap_or_default();
+            let kind = user.get("type").and_then(Value::to_text);
+            let kind = kind.as_deref().unwrap_or("hash");
+            let name = text("name");
+            self.password(&mut found, &name, &text("password"), Some(kind), expires);
+        }
+        found
+    }
+
+    /// The passwords in clear of the default user and of the list `users`, of those that are not locked.
+    fn plain_passwords(&mut self) -> Vec<Password> {
+        let mut found = Vec::new();
+        let users = self.said("users").as_list().unwrap_or_default();
+        let users = users.iter().chain([self.said("user")]);
+        let users = users.filter_map(Value::as_map).chain(self.administrator());
+        for user in users.take(ACCOUNTS_MAX) {
+            let text = |key| user.get(key).and_then(Value::to_text);
+            let open = user.get("lock_passwd").or_else(|| user.get("lock-passwd"));
+            if let (Some(name), Some(plain), Some(Value::Bool(false))) =
+                (text("name"), text("plain_text_passwd"), open)
+            {
+                self.password(&mut found, &name, &plain, Some("text"), false);
+            }
+        }
+        found
+    }
+
+    /// One of them, of the `kind` that somebody said, else of the one that it looks like.
+    fn password(
+        &mut self,
+        found: &mut Vec<Password>,
+        name: &str,
+        text: &str,
+        kind: Option<&str>,
+        expires: bool,
+    ) {
+        let is_random = kind.map_or(matches!(text, "R" | "RANDOM"), |kind| kind == "RANDOM");
+        let plain = !text.is_empty() && !text.contains(char::is_control);
+        if is_random || !plain || !is_name(name) {
+            self.refuse("passwords", "one that is said, of an account");
+            return;
+        }
+        found.push(Password {
+            name: String::from(name),
+            text: String::from(text),
+            is_hash: kind.map_or_else(|| is_hash(text), |kind| kind == "hash"),
+            expires,
+        });
     }
 
     fn account(&mut self, name: &str, map: &Map) -> Option<Account> {
@@ -283,6 +408,17 @@ impl<'a> Reader<'a> {
         }
         keys
     }
+}
+
+/// ```text
+///   hash = "$" ( "1" / "2a" / "2y" / "5" / "6" ) 2*( "$" 1*CHAR )
+/// ```
+fn is_hash(text: &str) -> bool {
+    let mut words = text.split('$');
+    let known = ["1", "2a", "2y", "5", "6"];
+    words.next() == Some("")
+        && words.next().is_some_and(|word| known.contains(&word))
+        && words.filter(|word| !word.is_empty()).count() >= 2
 }
 
 /// ```text
