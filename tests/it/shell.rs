@@ -154,6 +154,33 @@ fn failures_are_counted_and_stop_nothing() {
 }
 
 #[test]
+fn a_boothook_that_hangs_is_ended() {
+    // Its minutes are a second here.
+    let limit = "#!/bin/sh\n[ $3 = 1 ] || echo \"$3\" >>\"$OUT\"\nshift 3\nexec /usr/bin/timeout -s KILL 1 \"$@\"\n";
+    for shell in [SHELLS[0], SHELLS[2]] {
+        let scratch = Scratch::new(&format!("hangs-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let hangs = "#!/bin/sh\ntrap '' TERM\nsleep 1000\nsleep 1000\n";
+        let user = vec![
+            part(1, "text/cloud-boothook", "a", hangs),
+            script(2, "cloud-boothook", "b"),
+        ];
+        prepare(root, "i-1", user, Vec::new());
+        let tools = root.join("tools");
+        fs::create_dir(&tools).unwrap();
+        fs::write(tools.join("timeout"), limit).unwrap();
+        fs::set_permissions(tools.join("timeout"), fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = command(shell, root, "early");
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+        let output = command.env("PATH", path).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("early: 001-a: exit status 137\n"), "{said}");
+        assert!(said.contains("early: 1 of 3 failed: 001-a\n"), "{said}");
+        assert_eq!(noted(root), ["240", "240", "2"]);
+    }
+}
+
+#[test]
 fn what_was_begun_and_not_finished_is_told() {
     for shell in SHELLS {
         let scratch = Scratch::new(&format!("begun-{}", shell[0]));

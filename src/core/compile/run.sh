@@ -10,12 +10,14 @@
 # marks of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
 #
 # Exit status: 0 if every script succeeded, 1 if one failed, 2 if STAGE is none.
-# Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo and tee there is a log beside the console.
+# Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo and tee there is a log beside the console, with timeout an end to a
+# boothook that hangs.
 
 set -u
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 export PATH
 tab=$(printf '\t')
+boothook_seconds_max=240
 total=0
 failures=0
 failed=
@@ -162,6 +164,10 @@ execute() {
     set -- "$@" "$interpreter"
     [ -z "$argument" ] || set -- "$@" "$argument"
     set -- "$@" "$here/$file"
+    # Logins come after the boothooks: one that hangs is ended, and the boot goes on.
+    if [ "$group" = boothook ] && timeout -s KILL 1 true 2>/dev/null; then
+        set -- timeout -s KILL "$boothook_seconds_max" "$@"
+    fi
     (
         if [ "$group" = boothook ]; then
             INSTANCE_ID=$id
