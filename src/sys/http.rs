@@ -142,11 +142,11 @@ impl<W: Wires> Handle<W> {
     }
 }
 
-/// Whether a request may be one of those expected of `origin`: a GET over plain HTTP, without a body and from any port.
+/// Whether a request may be one of those expected of `origin`, or one that they wait for: over plain HTTP, without a body and from
+/// any port.
 fn fits(request: &Request, origin: &str) -> bool {
     let here = Url::parse(request.url).zip(Url::parse(origin));
-    request.method == Method::Get
-        && request.body.is_empty()
+    request.body.is_empty()
         && request.local_ports.is_none()
         && here.is_some_and(|(url, origin)| !url.is_https() && url.same_origin(&origin))
 }

@@ -319,13 +319,14 @@ fn plain(field: &str, value: &Value) -> Value {
     }
 }
 
-/// A network configuration in which an address has one spelling, and one name server is a list of one.
+/// A network configuration in which an address has one spelling, of IP and of hardware, and one name server is a list of one.
 fn address_canonical(value: &Value) -> Value {
     match value {
         Value::Text(text) => {
             let (address, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
             match address.parse::<IpAddr>() {
                 Ok(address) => Value::from(address.to_string() + rest),
+                Err(_) if is_hardware_address(text) => text.to_ascii_lowercase().into(),
                 Err(_) => value.clone(),
             }
         }
@@ -343,6 +344,11 @@ fn address_canonical(value: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+fn is_hardware_address(text: &str) -> bool {
+    let pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
+    text.split(':').count() == 6 && text.split(':').all(pair)
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -204,7 +204,7 @@ fn whole_recipes_take_few_round_trips() {
     // Two of DHCP, one of TCP, and one for each document that depends on the one before. In a tree ten documents are asked
     // for at a time: Ec2 has a token and seven levels, with user-data and the identity beside the tree.
     for (name, folder, requests, round_trips) in [
-        ("Ec2", "tests/roots/ec2/cloud", 57, 14),
+        ("Ec2", "tests/roots/ec2/cloud", 57, 11),
         ("Hetzner", "tests/roots/hetzner/cloud", 3, 5),
     ] {
         let (instance, took, asked) = fetched(name, folder, "delay 10ms");

@@ -8,7 +8,8 @@
 //!
 //! Who asks for documents one by one says before which they are: [`Net::expect`]. Each request with GET that is one of them
 //! goes through [`Net::request`], which sends the next ones ahead: the same head with other paths. Whoever asks for exactly the
-//! same bytes later gets the connection on which they went. Nothing waits for these connections and nothing is lost with
+//! same bytes later gets the connection on which they went. Who asks for a listing will ask for what it lists: the connections for
+//! that are made while the listing is under way. Nothing waits for these connections and nothing is lost with
 //! them: what is not taken or not answered is asked for once more, and only that. Everything else (other methods, bodies,
 //! other places) goes by, through [`Net::send`].
 
@@ -34,7 +35,7 @@ pub(super) struct Ahead {
     current: String,
     /// Those after it, in their order.
     next: VecDeque<Expected>,
-    /// Connections that stand and have nothing to do.
+    /// Connections that stand, or soon will, and have nothing to do.
     idle: Vec<Conn>,
 }
 
@@ -79,6 +80,10 @@ impl<W: Wires> Net<W> {
         };
         if !turn && !again {
             self.send(conn, head, until)?;
+            // What comes before them, as a token does, takes as long as connections do.
+            if path_of(head).is_none() {
+                self.make_ready(conn);
+            }
             return Ok(conn);
         }
         let mut ahead = None;
@@ -96,6 +101,7 @@ impl<W: Wires> Net<W> {
         // What is asked for again goes alone, so that it is the first to use a new token.
         if turn {
             self.send_ahead(conn, head);
+            self.make_ready(conn);
         }
         Ok(conn)
     }
@@ -148,6 +154,27 @@ impl<W: Wires> Net<W> {
                 let sent = false;
                 expected.request = Some(Request { conn, head, sent });
             }
+        }
+    }
+
+    /// Makes connections for what is expected, and for what listings among it will list: as many as may be used at a time.
+    fn make_ready(&mut self, like: Conn) {
+        let paths = self.ahead.next.iter().map(|expected| &expected.path);
+        let listings = paths
+            .chain([&self.ahead.current])
+            .any(|path| path.ends_with('/'));
+        let wanted = if listings {
+            AHEAD_MAX
+        } else {
+            self.ahead.next.len().min(AHEAD_MAX)
+        };
+        let next = self.ahead.next.iter();
+        let under_way = next.filter(|expected| expected.request.is_some()).count();
+        for _ in under_way + self.ahead.idle.len()..wanted {
+            let Some(conn) = self.another(like) else {
+                return;
+            };
+            self.ahead.idle.push(conn);
         }
     }
 
@@ -217,9 +244,12 @@ impl<W: Wires> Net<W> {
     fn idle_like(&mut self, like: Conn) -> Option<Conn> {
         while let Some(conn) = self.ahead.idle.pop() {
             let same = (conn.lane, conn.peer) == (like.lane, like.peer);
-            let open = self.socket(conn).is_some_and(|socket| {
-                socket.state() == tcp::State::Established && !socket.can_recv()
-            });
+            let open = self
+                .socket(conn)
+                .is_some_and(|socket| match socket.state() {
+                    tcp::State::SynSent => true,
+                    state => state == tcp::State::Established && !socket.can_recv(),
+                });
             if same && open {
                 return Some(conn);
             }

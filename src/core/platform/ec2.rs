@@ -59,6 +59,12 @@ const SEED: &str = "/var/lib/cloud/seed/ec2";
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fd00:ec2::254]"];
 /// Versions of the tree, newest first; the last one exists everywhere.
 const VERSIONS: &[&str] = &["2021-03-23", "2018-09-24", "2016-09-02", "2009-04-04"];
+/// What is asked for as soon as there is a token: the newest version first.
+const FIRST: [&str; 3] = [
+    "/2021-03-23/meta-data/",
+    "/2021-03-23/user-data",
+    "/2021-03-23/dynamic/instance-identity/",
+];
 /// The token, which lives as long as it can, six hours. 403 means that the owner switched the service off.
 const TOKEN: Token = Token {
     path: "/latest/api/token",
@@ -200,7 +206,10 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let relative = relative(cloud.machine).map_or(Relative::Unknown, |(relative, _)| relative);
     let mut service = cloud.reach(ENDPOINTS)?;
     match relative {
-        Relative::Aws => service.take_token(cloud, &TOKEN)?,
+        Relative::Aws => {
+            service.expect(cloud, FIRST.into_iter());
+            service.take_token(cloud, &TOKEN)?;
+        }
         // The original asks without one; an AWS whose firmware hides itself may want it all the same.
         Relative::Unknown => service.may_take_token(&TOKEN),
         _ => {}
