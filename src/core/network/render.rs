@@ -160,8 +160,9 @@ fn agree(files: &mut Files, device: &mut Device) {
 }
 
 /// What a device is told in one word, by version 2's keys, and where it goes: networkd's section and key, NetworkManager's,
-/// and the option of interfaces(5). `-` is no word at all, of which a warning tells; `.` is said in another way, or not
-/// needed. `!` turns true and false around, `+` adds the unit of a time that is a number of milliseconds.
+/// and the option of interfaces(5). `-` is no word at all, of which a warning tells; `~` is none either, but true is what
+/// happens anyway; `.` is said in another way, or not needed. `!` turns true and false around, `+` adds the unit of a time
+/// that is a number of milliseconds.
 const WORDS: &str = "\
 accept-ra                          Network.IPv6AcceptRA         .                           .
 optional                           !Link.RequiredForOnline      .                           .
@@ -169,22 +170,22 @@ critical                           Network.KeepConfiguration    .               
 mtu                                Link.MTUBytes                ethernet.mtu                mtu
 ipv6-mtu                           Network.IPv6MTUBytes         ipv6.mtu                    .
 dhcp4-overrides.route-metric       DHCPv4.RouteMetric           ipv4.route-metric           .
-dhcp4-overrides.use-dns            DHCPv4.UseDNS                !ipv4.ignore-auto-dns       -
+dhcp4-overrides.use-dns            DHCPv4.UseDNS                !ipv4.ignore-auto-dns       ~
 dhcp4-overrides.use-domains        DHCPv4.UseDomains            -                           -
-dhcp4-overrides.use-hostname       DHCPv4.UseHostname           -                           -
-dhcp4-overrides.use-mtu            DHCPv4.UseMTU                -                           -
-dhcp4-overrides.use-ntp            DHCPv4.UseNTP                -                           -
-dhcp4-overrides.use-routes         DHCPv4.UseRoutes             !ipv4.ignore-auto-routes    -
-dhcp4-overrides.send-hostname      DHCPv4.SendHostname          ipv4.dhcp-send-hostname     -
+dhcp4-overrides.use-hostname       DHCPv4.UseHostname           ~                           ~
+dhcp4-overrides.use-mtu            DHCPv4.UseMTU                ~                           ~
+dhcp4-overrides.use-ntp            DHCPv4.UseNTP                ~                           ~
+dhcp4-overrides.use-routes         DHCPv4.UseRoutes             !ipv4.ignore-auto-routes    ~
+dhcp4-overrides.send-hostname      DHCPv4.SendHostname          ipv4.dhcp-send-hostname     ~
 dhcp4-overrides.hostname           DHCPv4.Hostname              ipv4.dhcp-hostname          -
 dhcp6-overrides.route-metric       IPv6AcceptRA.RouteMetric     ipv6.route-metric           .
-dhcp6-overrides.use-dns            DHCPv6.UseDNS                !ipv6.ignore-auto-dns       -
+dhcp6-overrides.use-dns            DHCPv6.UseDNS                !ipv6.ignore-auto-dns       ~
 dhcp6-overrides.use-domains        DHCPv6.UseDomains            -                           -
-dhcp6-overrides.use-hostname       DHCPv6.UseHostname           -                           -
-dhcp6-overrides.use-mtu            -                            -                           -
-dhcp6-overrides.use-ntp            DHCPv6.UseNTP                -                           -
-dhcp6-overrides.use-routes         -                            !ipv6.ignore-auto-routes    -
-dhcp6-overrides.send-hostname      -                            ipv6.dhcp-send-hostname     -
+dhcp6-overrides.use-hostname       DHCPv6.UseHostname           ~                           ~
+dhcp6-overrides.use-mtu            ~                            ~                           ~
+dhcp6-overrides.use-ntp            DHCPv6.UseNTP                ~                           ~
+dhcp6-overrides.use-routes         ~                            !ipv6.ignore-auto-routes    ~
+dhcp6-overrides.send-hostname      ~                            ipv6.dhcp-send-hostname     ~
 dhcp6-overrides.hostname           -                            ipv6.dhcp-hostname          -
 parameters.ad-select               Bond.AdSelect                bond.ad_select              bond-ad-select
 parameters.all-slaves-active       Bond.AllSlavesActive         bond.all_slaves_active      bond-all-slaves-active
@@ -244,7 +245,8 @@ impl Column {
             };
             match cell {
                 "." => {}
-                "-" => files.warn(
+                "~" if value == &Value::Bool(true) => {}
+                "-" | "~" => files.warn(
                     device.name.as_str(),
                     "what this renderer has words for",
                     key,
