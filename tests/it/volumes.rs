@@ -12,7 +12,7 @@ use cloudseed_core::machine::{Disk, Machine};
 use crate::tree::Tree;
 
 /// Who brings a program, for the message when it is missing.
-const PACKAGES: [(&str, &str); 11] = [
+const PACKAGES: [(&str, &str); 13] = [
     ("genisoimage", "genisoimage"),
     ("mkfs.vfat", "dosfstools"),
     ("mcopy", "mtools"),
@@ -23,6 +23,8 @@ const PACKAGES: [(&str, &str); 11] = [
     ("mkfs.xfs", "xfsprogs"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("mkswap", "util-linux"),
+    ("mkudffs", "udftools"),
+    ("/usr/bin/python3", "python3"),
     ("blkid", "util-linux"),
 ];
 
@@ -315,6 +317,91 @@ fn a_disc_of_udf_alone() {
         let _ = volume::list(&disk, &volume, "");
         let _ = volume::read_file(&disk, &volume, "meta-data", 1 << 20);
     }
+}
+
+#[test]
+fn udf_as_mkudffs_makes_it() {
+    let scratch = Scratch::new();
+    // It makes volumes without a file; a kernel has to put them there.
+    for (kind, block) in [
+        ("hd", "512"),
+        ("hd", "1024"),
+        ("hd", "2048"),
+        ("hd", "4096"),
+        ("dvd", "2048"),
+    ] {
+        let image = scratch.image(&format!("{kind}-{block}.img"), 8 << 20);
+        let options = [
+            "--label=config-2",
+            "--media-type",
+            kind,
+            "--blocksize",
+            block,
+        ];
+        make("mkudffs", &[&options[..], &[&image]].concat());
+        let (disk, volume) = read(&image);
+        assert_eq!(volume.kind.as_deref(), Some("udf"), "{kind} {block}");
+        assert_eq!(volume.label.as_deref(), Some("config-2"), "{kind} {block}");
+        let listed = volume::list(disk.as_ref(), &volume, "/");
+        assert_eq!(listed.unwrap(), [""; 0], "{kind} {block}");
+        let file = volume::read_file(disk.as_ref(), &volume, "meta-data", BYTES_MAX);
+        assert_eq!(file.unwrap(), None, "{kind} {block}");
+    }
+}
+
+/// Puts a folder on a disc: `KIND IMAGE FOLDER`, where the kind says which names there are.
+const PYCDLIB: &str = r#"
+import os, pycdlib, sys
+kind, image, folder = sys.argv[1:]
+kinds = {"rock": {"rock_ridge": "1.09"}, "joliet": {"joliet": 3}, "udf": {"udf": "2.60"},
+         "all": {"rock_ridge": "1.09", "joliet": 3, "udf": "2.60"}}[kind]
+disc = pycdlib.PyCdlib()
+disc.new(interchange_level=3, vol_ident="cidata", **kinds)
+number = 0
+def put(below, iso, path):
+    global number
+    for name in sorted(os.listdir(below)):
+        number += 1
+        here, there = os.path.join(below, name), path + "/" + name
+        names = {}
+        if "rock_ridge" in kinds:
+            names["rr_name"] = name
+        # Longer ones there are not.
+        if "joliet" in kinds and len(name) <= 64:
+            names["joliet_path"] = there
+        if "udf" in kinds:
+            names["udf_path"] = there
+        if os.path.isdir(here):
+            disc.add_directory("%s/D%d" % (iso, number), **names)
+            put(here, "%s/D%d" % (iso, number), there)
+        else:
+            disc.add_file(here, "%s/F%d.;1" % (iso, number), **names)
+put(folder, "", "")
+disc.write(image)
+"#;
+
+#[test]
+fn discs_of_pycdlib() {
+    let scratch = Scratch::new();
+    let (seed, long) = seed(&scratch);
+    let has = run("/usr/bin/python3", &["-c", "import pycdlib"]);
+    assert!(
+        has.status.success(),
+        "no pycdlib; install the package python3-pycdlib"
+    );
+    let disc = |kind: &str| {
+        let image = scratch.path(kind);
+        make("/usr/bin/python3", &["-c", PYCDLIB, kind, &image, &seed]);
+        image
+    };
+    for kind in ["rock", "udf", "all"] {
+        check_seed(&disc(kind), &long, false);
+    }
+    let (disk, volume) = read(&disc("joliet"));
+    let file = |path: &str| volume::read_file(disk.as_ref(), &volume, path, BYTES_MAX).unwrap();
+    assert_eq!(file("META-data").unwrap(), META_DATA);
+    assert!(file("user-data").unwrap() == long, "user-data differs");
+    assert_eq!(file("openstack/latest/meta_data.json").unwrap(), b"{}");
 }
 
 /// An image, and some bytes written over it.
