@@ -160,6 +160,7 @@ pub fn failed(error: &Error) -> Handed {
         measured: &[],
         handover: Handover::default(),
         report_ready: false,
+        closed: false,
         clock: None,
         plan_bytes: PLAN_BYTES_MAX,
     };
@@ -476,14 +477,19 @@ impl<'a> Boot<'a> {
     /// What stock cloud-init is told. Where user-data have to be trusted or measured it gets
     /// those that are, and fetches none itself.
     fn handover(&self) -> Handover {
-        let Settings {
-            pin, keys, measure, ..
-        } = &self.settings;
-        let trusted = pin.is_some() || keys.is_some() || measure.is_some();
+        let trusted = self.closed() || self.settings.measure.is_some();
         match self.settings.handover {
             Handover::Auto | Handover::Hint if trusted => Handover::Seed,
             asked => asked,
         }
+    }
+
+    /// Whether what is refused here is nobody's.
+    fn closed(&self) -> bool {
+        let Settings {
+            pin, keys, measure, ..
+        } = &self.settings;
+        pin.is_some() || keys.is_some() || measure.is_some_and(|measure| measure.required)
     }
 
     /// The files, and the line for the console.
@@ -523,6 +529,7 @@ impl<'a> Boot<'a> {
             measured: self.measurer.events(),
             handover: self.handover(),
             report_ready: self.settings.report_ready,
+            closed: self.closed(),
             plan_bytes: self.plan_bytes - self.kept.bytes(),
         })
     }

@@ -82,6 +82,8 @@ pub struct Outcome<'a> {
     pub measured: &'a [Value],
     /// What the real root is to be given.
     pub handover: Handover,
+    /// Whether nobody may fetch what was refused here.
+    pub closed: bool,
     /// How large all files may be that are made of what strangers wrote, bytes. One for which there is no room is left out.
     pub plan_bytes: usize,
     /// Whether a cloud that waits for it was told that the machine is ready.

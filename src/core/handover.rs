@@ -290,6 +290,8 @@ pub struct Booted {
     pub asked: Handover,
     /// Why a seed would lack something that the datasource itself does, if it would.
     pub lacks: String,
+    /// Whether nobody may fetch what was refused.
+    pub closed: bool,
     /// Whether there is a network configuration.
     pub network: bool,
     /// Whether it is another for netplan.
@@ -308,6 +310,7 @@ impl Booted {
             platform: text(&["platform"]),
             asked: Handover::named(&text(&["handover", "asked"])).unwrap_or_default(),
             lacks: text(&["handover", "lacks"]),
+            closed: document.at(&["handover", "closed"]) == Some(&true.into()),
             network: false,
             netplan: false,
         }
@@ -383,6 +386,10 @@ pub fn choose(result: &Booted, root: &RealRoot) -> Choice {
         asked => asked,
     };
     let status = result.status.as_str();
+    if status == "failed" && result.closed && root.cloud_init.is_some() {
+        let said = "failed: no datasource for cloud-init, which would fetch what was refused";
+        return Choice::of(&["hint"], said, root);
+    }
     if !result.has_instance() && status != "named" {
         let next = match &root.cloud_init {
             Some(CloudInit { idle: None, .. }) => "cloud-init searches by itself",

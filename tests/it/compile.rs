@@ -149,6 +149,7 @@ pub fn outcome(ending: Ending) -> Outcome {
         measured: &[],
         handover: Handover::Auto,
         report_ready: false,
+        closed: false,
         plan_bytes: budget::PLAN_BYTES_MAX,
     }
 }

@@ -20,7 +20,7 @@ use cloudseed_core::instance::Document;
 use cloudseed_core::json;
 use cloudseed_core::plan::Plan;
 use cloudseed_core::value::Value;
-use cloudseed_core::warning::Warning;
+use cloudseed_core::warning::{Blame, Error, Warning};
 
 use crate::compile::{Boot, Scratch, instance, outcome, part, write};
 use crate::differential::modules;
@@ -741,5 +741,28 @@ fn cloud_init_reads_our_hint() {
         let list = consume(&scratch.0, "quiet").get("datasource_list").cloned();
         assert_eq!(list, Some(vec![Value::from("Ec2"), "None".into()].into()));
         assert_eq!(scratch.text("run/cloud-init/.ds-identify.result"), "0\n");
+    }
+}
+
+#[test]
+fn what_was_refused_is_not_fetched_by_cloud_init() {
+    let error = Error::new(Blame::Broken, "fetch Ec2", "user-data", "these", "others");
+    for (closed, expected) in [
+        (true, "failed: no datasource for cloud-init"),
+        (false, "failed: cloud-init searches by itself"),
+    ] {
+        let outcome = Outcome {
+            closed,
+            ..outcome(Ending::Failed(&error))
+        };
+        let plan = compile(&outcome).0;
+        let (scratch, chosen) = handed("refused", &plan, &[DEBIAN, CLOUD_INIT]);
+        assert!(chosen.starts_with(expected), "{chosen}");
+        let config = scratch.0.join("run/cloud-init/cloud.cfg");
+        assert_eq!(config.exists(), closed);
+        if closed {
+            let list = consume(&scratch.0, "quiet").get("datasource_list").cloned();
+            assert_eq!(list, Some(vec![Value::from("None")].into()));
+        }
     }
 }

@@ -40,11 +40,19 @@ const EACH_BOOT: [&str; 8] = [
     "AliYun", "Azure", "GCE", "Hetzner", "RbxCloud", "Scaleway", "SmartOS", "VMware",
 ];
 
-/// Adds the hint: of an instance, and of a platform that can only be named.
+/// Adds the hint: of an instance, of a platform that can only be named, and that there is to be none where what was read was
+/// refused.
 pub(super) fn print_hint(products: &mut Products, outcome: &Outcome) {
     let platforms = match outcome.ending {
         Ending::Found(found) => String::from(found.instance.platform),
         Ending::Named(name) => named(name, outcome),
+        Ending::Failed(_) if outcome.closed => {
+            return put(
+                products,
+                "hint",
+                String::from("datasource_list: [ None ]\n"),
+            );
+        }
         _ => return,
     };
     let config = format!("datasource_list: [ {platforms}, None ]\n");

@@ -90,10 +90,14 @@ fn result(outcome: &Outcome, own: &[Warning], status: &str) -> Value {
 
 /// What was asked for, and what a seed would lack beside the datasource itself.
 fn handover(outcome: &Outcome) -> Map {
-    Map::from_iter([
+    let mut handover = Map::from_iter([
         ("asked", Value::from(outcome.handover.word())),
         ("lacks", lacks(outcome).into()),
-    ])
+    ]);
+    if outcome.closed {
+        handover.insert("closed", true);
+    }
+    handover
 }
 
 /// What a datasource of the original does beside reading, where nobody else does it.
