@@ -17,10 +17,10 @@ use super::secure::{self, Secure};
 /// Longest IP packet, in bytes.
 const PACKET_BYTES_MAX: usize = 1500;
 /// Connections that may come in at the same moment, per address.
-const BACKLOG: usize = 8;
+const BACKLOG: usize = 10;
 const RECEIVE_BYTES: usize = 16 << 10;
 /// More than a window of the machine's, so that the window is what counts.
-const SEND_BYTES: usize = 1 << 20;
+const SEND_BYTES: usize = 512 << 10;
 /// Bytes of a body made at a time.
 const CHUNK_BYTES: usize = 64 << 10;
 

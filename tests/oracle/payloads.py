@@ -97,7 +97,10 @@ def macs():
         with open(os.path.join(folder, card, "address")) as file:
             address = file.read().strip()
         if card != "lo":
-            found.append(address.upper() if maybe(0.2) else address)
+            found.append(address)
+    if maybe(0.2):
+        drawn.append("MAC in capitals")
+        return [address.upper() for address in found]
     return found
 
 
@@ -108,6 +111,11 @@ def four(net):
 def six(net):
     text = "2001:db8:%x::%x" % (net, random.randint(1, 65535))
     return text.upper() if maybe(0.1) else text
+
+
+def few(values, most=2):
+    """None, some or all of these, in their order."""
+    return [value for value in values if maybe(0.6)][:most]
 
 
 # --- a generator for each cloud: the files that it changes, None for those that are gone
@@ -198,7 +206,9 @@ def hetzner():
         lines += ["vendor_data: %s" % json.dumps(text("vendor-data"))]
     files = {"GET/hetzner/v1/metadata/_": "\n".join(lines) + "\n"}
     if has("GET/hetzner/v1/metadata/private-networks"):
-        files["GET/hetzner/v1/metadata/private-networks"] = None if maybe(0.3) else "" if maybe(0.3) else "[]\n"
+        network = {"ip": "10.0.0.2", "alias_ips": ["10.0.0.9"] if maybe() else [], "interface_num": 1, "mac_address": draw("card", [macs()[-1], "86:00:00:2a:3b:4c"]), "network_id": 1234,
+                   "network_name": "private", "network": "10.0.0.0/8", "subnet": "10.0.0.0/24", "gateway": "10.0.0.1"}
+        files["GET/hetzner/v1/metadata/private-networks"] = draw("private", {"gone": None, "nothing": "", "an empty list": "[]\n", "one": json.dumps([network])})
     return {**files, **documents(**{"user-data": "GET/hetzner/v1/userdata"})}
 
 
@@ -224,6 +234,19 @@ def vultr():
     change["startup-script"] = draw("startup script", ["", "echo No configured startup script", "#!/bin/sh\necho start\n", "#cloud-config\na: 1\n"])
     if maybe(0.3):
         change["instance-v2-id"] = None
+    cards = json.loads(read("GET/v1.json"))["interfaces"]
+    for number, card in enumerate(cards):
+        address = {"address": four(number), "netmask": "255.255.254.0"}
+        card["ipv4"]["additional"] = few([address, {"address": four(number + 2), "netmask": "255.255.255.255"}])
+        wide = {"network": "2001:db8:%x::" % number, "prefix": "64"}
+        card["ipv6"] = draw("ipv6", {"none": {"additional": [], "network": "", "prefix": ""}, "one": {"address": six(number), "additional": [], **wide},
+                                     "two": {"address": six(number), "additional": [{"network": "2001:db8:aa::", "prefix": "64"}, {"network": "2001:db8:ab::1", "prefix": "128"}], **wide}})
+        card["mtu"] = draw("mtu", [1450, 1500])
+        for key in few(["mtu", "ipv6", "routes"], 1):
+            card.pop(key, None)
+            drawn.append("no " + key)
+        card["mac"] = card["mac"].upper() if maybe(0.2) else card["mac"]
+    change["interfaces"] = cards[: draw("cards", [1, 2])]
     return changed("GET/v1.json", change)
 
 
@@ -244,6 +267,17 @@ def digitalocean():
 
 def upcloud():
     change = {"hostname": name(), "public_keys": keys(), "user_data": text("user-data") if maybe(0.9) else None, "vendor_data": vendor("vendor-data"), "region": draw("region", ["fi-hel2", "us-chi1"])}
+    cards = json.loads(read("GET/metadata/v1.json"))["network"]["interfaces"]
+    for number, card in enumerate(cards):
+        addresses = [
+            {"address": four(number), "dhcp": maybe(), "dns": draw("dns", [None, [], ["10.0.0.2"], ["10.0.0.2", "10.0.0.3"]]), "family": "IPv4", "floating": False,
+             "gateway": draw("gateway", ["", "10.%d.0.1" % number]), "network": "10.%d.0.0/16" % number},
+            {"address": four(number), "dhcp": False, "dns": None, "family": "IPv4", "floating": True, "gateway": "", "network": four(number) + "/32"},
+            {"address": six(number), "dhcp": maybe(), "dns": draw("dns", [None, ["2001:db8::53"]]), "family": "IPv6", "floating": False,
+             "gateway": draw("gateway", ["", "2001:db8:%x::1" % number]), "network": "2001:db8:%x::/64" % number}]
+        card["ip_addresses"] = few(addresses, 3)
+        drawn.append("%d addresses" % len(card["ip_addresses"]))
+    change["network/interfaces"] = cards[: draw("cards", [1, 2, 3])]
     return changed("GET/metadata/v1.json", change)
 
 
@@ -252,6 +286,14 @@ def scaleway():
     change["tags"] = draw("tags", {"none": [], "words": ["blue", "AUTHORIZED_KEY"], "a key": ["AUTHORIZED_KEY=" + ED.replace(" ", "_")], "two keys": [
         "AUTHORIZED_KEY=" + ED.replace(" ", "_") + "_a", "x", "AUTHORIZED_KEY=" + RSA.replace(" ", "_") + "_with_words"]})
     change["zone"] = draw("zone", ["fr-par-1", "nl-ams-2", "pl-waw-3"])
+    ips = [{"id": "a1", "address": "51.15.10.20", "family": "inet", "netmask": "32", "gateway": "62.210.0.1", "dynamic": False, "provisioning_mode": "dhcp"},
+           {"id": "a2", "address": "51.15.10.21", "family": "inet", "netmask": "32", "gateway": "62.210.0.1", "dynamic": False, "provisioning_mode": "manual"},
+           {"id": "a3", "address": "2001:bc8:1640::2", "family": "inet6", "netmask": "64", "gateway": "fe80::dc00:ff:fe1a:2b3d", "dynamic": False, "provisioning_mode": "slaac"},
+           {"id": "a4", "address": "2001:bc8:1640::3", "family": "inet6", "netmask": "128", "gateway": "fe80::1", "dynamic": False, "provisioning_mode": "slaac"}]
+    change["public_ips"] = few(ips, 4)
+    drawn.append("addresses are " + " ".join(ip["id"] for ip in change["public_ips"]))
+    if maybe(0.1):
+        change["public_ips"] = None
     change["location"] = draw("location", {"usual": {"platform_id": "14", "zone_id": "par1"}, "gone": None})
     return {**changed("GET/conf", change), **documents(**{"user-data": "GET/user_data/cloud-init", "vendor-data": "GET/vendor_data/cloud-init"})}
 
@@ -265,11 +307,27 @@ def oracle():
     change = {"hostname": name(), "displayName": "web-1", "metadata": metadata}
     change["canonicalRegionName"] = draw("region", ["us-phoenix-1", "eu-frankfurt-1"])
     change["region"] = draw("short region", ["phx", "eu-frankfurt-1"])
-    return changed("GET/opc/v2/instance", change)
+    cards = json.loads(read("GET/opc/v2/vnics"))
+    for number, card in enumerate(cards):
+        card["macAddr"] = draw("mac", [card["macAddr"].upper(), card["macAddr"].lower()])
+        if maybe(0.4):
+            card.update(ipv6Addresses=[six(number)], ipv6SubnetCidrBlock="2001:db8:%x::/64" % number, ipv6VirtualRouterIp="fe80::200:17ff:fe00:1")
+            drawn.append("ipv6")
+        for key in few(["nicIndex", "virtualRouterIp", "vlanTag"], 1):
+            card.pop(key, None)
+    cards = cards[: draw("cards", [1, 2])]
+    return {**changed("GET/opc/v2/instance", change), "GET/opc/v2/vnics": json.dumps(cards)}
 
 
 def nwcs():
     change = {"hostname": name(), "public-keys": keys(), "userdata": text("user-data") if maybe(0.9) else None, "vendordata": vendor("vendor-data")}
+    card = macs()[0]
+    subnets = [draw("subnet", [{"type": "dhcp"}, {"type": "dhcp4"}, {"type": "static", "address": "203.0.113.5/24", "gateway": "203.0.113.1", "dns_nameservers": ["203.0.113.2"]},
+                               {"type": "static", "address": "203.0.113.5", "netmask": "255.255.255.0", "gateway": "203.0.113.1"}])]
+    subnets += few([{"type": "dhcp6"}, {"type": "static6", "address": six(1) + "/64", "gateway": "fe80::1"}, {"type": "ipv6_slaac"}], 1)
+    config = [{"type": "physical", "name": draw("card", ["ens18", "eth0", "ens3"]), "mac_address": card, "subnets": subnets, **({"mtu": 1450} if maybe(0.3) else {})}]
+    config += few([{"type": "nameserver", "address": ["203.0.113.2", "2001:db8::53"], "search": ["example.org"]}])
+    change["network"] = draw("network", {"given": {"version": 1, "config": config}, "gone": None}) if maybe(0.2) else {"version": 1, "config": config}
     return changed("GET/api/v1/metadata", change)
 
 
@@ -311,7 +369,14 @@ def akamai():
 
 
 def cloudcix():
-    return documents(**{"user-data": "GET/v1/userdata"})
+    card = {"match": {"macaddress": macs()[0]}, "set-name": "eth0"}
+    card["addresses"] = few(["10.0.0.2/24", "192.168.0.2/24", six(1) + "/64"], 3)
+    card["dhcp4"], card["mtu"] = maybe(), draw("mtu", [1500, 1400])
+    card["nameservers"] = draw("name servers", [{"addresses": ["10.0.0.1"], "search": ["cloudcix.com"]}, {"addresses": ["10.0.0.1", "2001:db8::53"]}, {}])
+    card["routes"] = draw("routes", [[], [{"to": "default", "via": "10.0.0.1"}], [{"to": "0.0.0.0/0", "via": "10.0.0.1"}, {"to": "::/0", "via": "fe80::1", "on-link": True}],
+                                     [{"to": "10.9.0.0/16", "via": "10.0.0.3", "metric": 50}]])
+    change = {"network": {"version": 2, "ethernets": {"eth0": card}}, "instance_id": draw("instance-id", ["12_34", "i-1"])}
+    return {**changed("GET/v1/metadata", change), **documents(**{"user-data": "GET/v1/userdata"})}
 
 
 def bigstep():
