@@ -17,6 +17,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 pub mod date;
+pub mod head;
 pub mod learnt;
 
 use learnt::Learnt;

@@ -18,6 +18,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
+use super::heads::Heads;
 use super::http::{self, Progress};
 use super::random;
 use super::resolver::Servers;
@@ -69,7 +70,8 @@ impl Dial {
 
     /// An agent for such exchanges that keeps at most `idle` connections.
     pub fn agent(&self, tls: Tls, idle: usize) -> Agent {
-        Agent::with_parts(http::config(idle), self.clone().chain(tls), self.clone())
+        let connector = self.clone().chain(tls).chain(Heads);
+        Agent::with_parts(http::config(idle), connector, self.clone())
     }
 
     /// One exchange through `agent`, which is one of [`Dial::agent`]'s, until `until`.

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::net::{ADDRESSES_MAX, Conn, Cut, Net, Wires};
 use cloudseed_core::outside::{At, Failure, HEADER_BYTES_MAX, Method, Request, Response, date};
 use cloudseed_core::url::{Url, percent_decoded};
+use cloudseed_core::userdata::gzip;
 use smoltcp::time::Instant;
 use ureq::Agent;
 use ureq::config::Config;
@@ -22,6 +23,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
+use super::heads::Heads;
 use super::tls::{self, Tls};
 
 /// How this program names itself.
@@ -29,7 +31,7 @@ pub const USER_AGENT: &str = concat!("cloudseed/", env!("CARGO_PKG_VERSION"));
 /// Bytes read of a body at a time.
 const CHUNK_BYTES: usize = 16 << 10;
 /// Longest answer head, status line and headers together.
-const HEAD_BYTES_MAX: usize = 64 << 10;
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
 /// What is wrong with https:// where there is no TLS.
 pub const NO_TLS: &str =
     "an https URL, for which this build (without the feature `tls`) has no TLS";
@@ -115,7 +117,8 @@ impl<W: Wires> Handle<W> {
 
     /// An agent whose connections are this network's, inside `tls` where a URL wants it; it keeps at most `idle` of them.
     pub fn agent(&self, tls: Tls, idle: usize) -> Agent {
-        Agent::with_parts(config(idle), self.clone().chain(tls), self.clone())
+        let connector = self.clone().chain(tls).chain(Heads);
+        Agent::with_parts(config(idle), connector, self.clone())
     }
 
     /// One exchange through `agent`, which is one of [`Handle::agent`]'s.
@@ -232,6 +235,7 @@ impl Progress {
                 format!("an answer head of more than {HEAD_BYTES_MAX} bytes"),
             ),
             Wrong::Ureq(error) => (true, format!("an answer that is not HTTP ({error})")),
+            Wrong::Packed(found) => (false, found.clone()),
         };
         Failure { again, found }
     }
@@ -277,6 +281,8 @@ pub enum Wrong {
     Told(&'static str),
     /// The head of the request cannot be written.
     Head,
+    /// The body does not unpack.
+    Packed(String),
     /// ureq's error.
     Ureq(ureq::Error),
 }
@@ -325,8 +331,22 @@ pub fn exchange(
     if expected.is_some_and(|expected| expected > request.bytes_max as u64) {
         return Err(Wrong::TooLong);
     }
+    let coding = header("content-encoding").map(str::to_ascii_lowercase);
     response.body = body(answer.into_body(), request.bytes_max, progress)?;
+    if let Some("gzip" | "x-gzip") = coding.as_deref() {
+        response.body = unpacked(&response.body, request.bytes_max)?;
+    }
     Ok(response)
+}
+
+/// A body that a server has packed, although nobody asked it to (RFC 9110, 8.4.1): files that lie there packed are often sent so.
+fn unpacked(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Wrong> {
+    let inflated = gzip::gunzip(body, bytes_max);
+    let inflated = inflated.map_err(|flaw| {
+        let found = format!("a body in gzip that does not unpack ({})", flaw.found);
+        Wrong::Packed(found)
+    })?;
+    Ok(inflated.bytes)
 }
 
 /// The head of a request as ureq wants it. To connect to another place than the URL's host, the URL names that place and the

@@ -7,6 +7,7 @@ pub mod cpu;
 pub mod dial;
 pub mod directory;
 pub mod guard;
+pub mod heads;
 pub mod heap;
 pub mod http;
 pub mod kernel;

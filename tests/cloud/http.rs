@@ -289,6 +289,9 @@ impl Service {
             if let What::Header(more) = rule {
                 headers.extend(more.iter().cloned());
             }
+            if let What::Odd = rule {
+                headers.push(("X-Odd ".into(), "1\r\n\tfolded\r\nno colon".into()));
+            }
         }
         headers.extend(self.date.map(|date| ("Date".into(), imf(date))));
         Some(reply(request, status, headers, body, &rules))

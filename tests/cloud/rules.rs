@@ -64,6 +64,8 @@ pub enum What {
     Mute,
     /// Something that is not HTTP.
     Garbage,
+    /// Headers beside the standard: folded, a blank before the colon, no colon.
+    Odd,
     /// Bytes per second.
     Slow(u64),
     /// Bytes of the body before the connection closes.
@@ -114,6 +116,7 @@ impl Rule {
             "pause" => What::Pause(words.time()?),
             "mute" => What::Mute,
             "garbage" => What::Garbage,
+            "odd" => What::Odd,
             "slow" => What::Slow(words.parse::<u64>("bytes per second")?.max(1)),
             "truncate" => What::Truncate(words.parse("a number of bytes")?),
             "reset" => What::Reset(words.parse("a number of bytes")?),

@@ -52,6 +52,7 @@
 //! pause PATH 2s                                     waits before it answers
 //! mute PATH                                         takes the request and never answers
 //! garbage PATH                                      answers something that is not HTTP
+//! odd PATH                                          headers that only a lenient reader takes
 //! slow PATH 100                                     so many bytes per second, head included
 //! truncate PATH 10                                  closes the connection after so many bytes of the body
 //! reset PATH 10                                     the same, but resets it

@@ -650,6 +650,30 @@ fn bad_answers_are_told_in_words() {
     }
 }
 
+/// What servers write beside the standard, and a body that they pack without being asked.
+#[test]
+fn odd_heads_and_packed_bodies_are_read() {
+    for line in [
+        format!("odd {DATA}"),
+        format!("odd {DATA}\nchunked {DATA}"),
+        format!("gzip {DATA}\nheader {DATA} Content-Encoding gzip"),
+    ] {
+        let mut lab = Lab::new(&line);
+        lab.reach(Network::Dhcp4).unwrap();
+        let found = lab.get(DATA).map(|response| response.body);
+        assert_eq!(found.as_deref(), Ok(&BYTES[..]), "{line}: {}", lab.story());
+    }
+    let mut lab = Lab::new(&format!("header {DATA} Content-Encoding gzip"));
+    lab.reach(Network::Dhcp4).unwrap();
+    let found = lab.get(DATA).map(|response| response.status);
+    assert!(
+        found
+            .as_ref()
+            .is_err_and(|found| found.contains("does not unpack")),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn what_is_longer_than_it_says_harms_no_other() {
     let mut lab = Lab::new(&format!("length {DATA} 10"));
