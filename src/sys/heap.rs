@@ -169,6 +169,7 @@ pub fn wait(pid: libc::pid_t) -> io::Result<i32> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -304,9 +304,10 @@ fn plain(field: &str, value: &Value) -> Value {
                 .iter()
                 .filter(|(key, _)| key.as_text() != Some("version"));
             let said = told.map(|(_, value)| said(value));
-            match said.into_iter().any(|value| !is_empty(&value)) {
-                true => address_canonical(&unmarked(value)),
-                false => Value::Null,
+            if said.into_iter().any(|value| !is_empty(&value)) {
+                address_canonical(&unmarked(value))
+            } else {
+                Value::Null
             }
         }
         ("network", _) => Value::Null,
