@@ -276,7 +276,7 @@ fn a_setting_that_cannot_be_used_is_told_and_counts_as_not_said() {
         "kernel command line: expected a setting of cloudseed (KEYS), but found \"password\"",
         "sources: expected names of platforms, but found \"NoClod\" (did you mean NoCloud?)",
     ];
-    let keys = "sources, deadline, settle, handover, strict_includes, report_ready, sha256, unsigned_vendor_data, label";
+    let keys = "sources, deadline, settle, handover, strict_includes, report_ready, sha256, unsigned_vendor_data, measure, label";
     let expected = expected.map(|line| format!("settings: {}", line.replace("KEYS", keys)));
     assert_eq!(told, expected);
 }

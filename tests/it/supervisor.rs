@@ -121,7 +121,7 @@ fn a_worker_without_memory_leaves_the_documents() {
             done
             echo '--b--'
         } | gzip -9 > $seed/user-data
-        ulimit -d 80000
+        ulimit -d 48000
         SYSTEMD_VIRTUALIZATION=none "$PROGRAM" boot --root $DIR/root 2>&1 | grep -a '^cloudseed:'
         cat $DIR/root/run/cloudseed/status
         cmp $seed/user-data $DIR/root/run/cloudseed/user-data && echo whole

@@ -6,6 +6,7 @@
 //!    301.007 ms  eth0  ──►  DHCP discover from 0.0.0.0
 //! ```
 
+use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -21,6 +22,10 @@ use crate::outside::learnt::Hardware;
 
 /// Longest first line of a request or an answer that is shown.
 const LINE_CHARS_MAX: usize = 80;
+
+/// Most questions that are kept, and most that are told of at once.
+const ASKED_MAX: usize = 16;
+const TOLD_MAX: usize = 4;
 
 /// Silence that is told, whatever the cause.
 const SILENCE: Duration = Duration::from_millis(50);
@@ -65,11 +70,13 @@ impl Ladder {
         let answered = way == Direction::In && !is_bare(&words);
         let asks = way == Direction::Out && is_question(&words);
         if answered || asks {
-            let same = |old: &str| kind(old) == kind(&words);
             self.asked
-                .retain(|(place, old)| place != name || !same(old));
+                .retain(|(place, old)| place != name || !are_alike(old, &words));
         }
         if asks {
+            if self.asked.len() == ASKED_MAX {
+                self.asked.remove(0);
+            }
             self.asked.push((String::from(name), words));
         }
         self.last = now;
@@ -84,7 +91,7 @@ impl Ladder {
 
     /// What was asked last on each interface, and not answered yet.
     fn awaited(&self) -> String {
-        let asked = self.asked.iter();
+        let asked = self.asked.iter().take(TOLD_MAX);
         let asked = asked.map(|(name, words)| format!(" on {name} for an answer to: {words}"));
         let asked: Vec<String> = asked.collect();
         if asked.is_empty() {
@@ -95,9 +102,18 @@ impl Ladder {
     }
 }
 
-/// Of two messages of one kind the second answers the first or repeats it.
-fn kind(words: &str) -> &str {
-    words.split(' ').next().unwrap_or(words)
+/// Of two messages of one kind, of TCP of one connection, the second answers the first or repeats it.
+fn are_alike(one: &str, other: &str) -> bool {
+    let words = |words: &str| -> Vec<String> {
+        let words = words.split([' ', ',']).take(4);
+        words.map(String::from).collect()
+    };
+    match (&*words(one), &*words(other)) {
+        ([tcp, from, _, to], [kind, a, _, b]) if tcp == "TCP" => {
+            kind == tcp && ((from, to) == (a, b) || (from, to) == (b, a))
+        }
+        (one, other) => one.first() == other.first(),
+    }
 }
 
 /// True for what somebody should answer; a probe for an address of our own hopes for silence.
