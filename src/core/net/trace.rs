@@ -6,7 +6,6 @@
 //!    301.007 ms  eth0  ──►  DHCP discover from 0.0.0.0
 //! ```
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
