@@ -147,14 +147,10 @@ impl Connector for Dial {
                 .map_err(|failure| self.failed(failure))?,
             (None, None) => return Err(ureq::Error::ConnectionFailed),
         };
-        let buffers = LazyBuffers::new(
-            details.config.input_buffer_size(),
-            details.config.output_buffer_size(),
-        );
         Ok(Some(Line {
             dial: self.clone(),
             stream: Mutex::new(stream),
-            buffers,
+            buffers: http::buffers(),
         }))
     }
 }

@@ -32,6 +32,10 @@ pub const USER_AGENT: &str = concat!("cloudseed/", env!("CARGO_PKG_VERSION"));
 const CHUNK_BYTES: usize = 16 << 10;
 /// Longest answer head, status line and headers together.
 pub const HEAD_BYTES_MAX: usize = 64 << 10;
+/// What ureq reads from: it wants a head whole.
+const UREQ_INPUT_BYTES: usize = HEAD_BYTES_MAX + (8 << 10);
+/// What ureq writes a head to, and what stands between a connection and it: ureq fills such buffers with zeros, page by page.
+const BUFFER_BYTES: usize = 16 << 10;
 /// What is wrong with https:// where there is no TLS.
 pub const NO_TLS: &str =
     "an https URL, for which this build (without the feature `tls`) has no TLS";
@@ -159,6 +163,11 @@ pub fn micros(duration: Duration) -> smoltcp::time::Duration {
     smoltcp::time::Duration::from_micros(duration.as_micros().min(u128::from(u64::MAX / 4)) as u64)
 }
 
+/// The buffers of a connection.
+pub fn buffers() -> LazyBuffers {
+    LazyBuffers::new(BUFFER_BYTES, BUFFER_BYTES)
+}
+
 /// The settings of every agent: no proxies, no redirects, every status an answer, no timers; at most `idle` connections are
 /// kept.
 pub fn config(idle: usize) -> Config {
@@ -168,6 +177,8 @@ pub fn config(idle: usize) -> Config {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .max_response_header_size(HEAD_BYTES_MAX)
+        .input_buffer_size(UREQ_INPUT_BYTES)
+        .output_buffer_size(BUFFER_BYTES)
         .max_idle_connections(idle)
         .max_idle_connections_per_host(idle)
         .timeout_await_100(None)
@@ -449,10 +460,7 @@ impl<W: Wires> Connector for Handle<W> {
             Ok(conn) => Ok(Some(Line {
                 handle: self.clone(),
                 conn,
-                buffers: LazyBuffers::new(
-                    details.config.input_buffer_size(),
-                    details.config.output_buffer_size(),
-                ),
+                buffers: buffers(),
             })),
             Err(failure) => {
                 shared.cut = Some(Trouble::Failed(failure));

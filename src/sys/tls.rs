@@ -357,10 +357,7 @@ impl<In: Transport> Connector<In> for Tls {
         let mut secured = Secured {
             transport,
             session,
-            buffers: LazyBuffers::new(
-                details.config.input_buffer_size(),
-                details.config.output_buffer_size(),
-            ),
+            buffers: http::buffers(),
         };
         secured.handshake(details)?;
         Ok(Some(Either::B(secured)))
