@@ -154,6 +154,10 @@ set_password() {
     hash) set_shadow "$1" "$4" "$last" ;;
     *)
         look_up "$etc/passwd" "$1" || return 1
+        if ! command -v chpasswd >/dev/null 2>&1; then
+            printf 'cloudseed: setup: the password of %s is not set: there is no chpasswd here\n' "$1"
+            return 0
+        fi
         if [ -n "$root" ]; then set -- "$@" -R "$root"; fi
         name=$1 text=$4
         shift 4
