@@ -497,10 +497,9 @@ impl<W: Wires> Net<W> {
     /// Starts what `network` asks for and what does not run yet. What was started is not stopped.
     pub(crate) fn want(&mut self, network: Network) -> Result<(), Failure> {
         if self.lanes.is_empty() {
-            return Err(Failure {
-                again: false,
-                found: String::from("no usable network interface"),
-            });
+            return Err(Failure::lasting(String::from(
+                "no usable network interface",
+            )));
         }
         let now = self.now();
         self.wanted = Some(self.wanted.map_or(network, |old| wider(old, network)));

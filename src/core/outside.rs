@@ -252,11 +252,22 @@ impl Response {
     }
 }
 
+/// Whether another try may do better than one that brought no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// None will: this machine or the request is at fault.
+    Never,
+    /// A few may: something did answer, and cannot be understood. What talks nonsense that often is not what was looked for.
+    Few,
+    /// As long as there is time: a time-out, a reset, no route yet.
+    Always,
+}
+
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// True if another try may do better: a time-out, a reset, no route yet.
-    pub again: bool,
+    /// Whether another try may do better.
+    pub again: Again,
     /// What was found instead of an answer, as the object of "but found": `a connection reset after 3 bytes`.
     pub found: String,
 }
@@ -265,7 +276,15 @@ impl Failure {
     /// A failure that another try will not mend.
     pub fn lasting(found: impl Into<String>) -> Failure {
         Failure {
-            again: false,
+            again: Again::Never,
+            found: found.into(),
+        }
+    }
+
+    /// An answer that cannot be understood.
+    pub fn garbled(found: impl Into<String>) -> Failure {
+        Failure {
+            again: Again::Few,
             found: found.into(),
         }
     }
@@ -273,7 +292,7 @@ impl Failure {
     /// A failure that another try may mend.
     pub fn passing(found: impl Into<String>) -> Failure {
         Failure {
-            again: true,
+            again: Again::Always,
             found: found.into(),
         }
     }

@@ -210,7 +210,7 @@ impl Progress {
             (Cut::Late, true) => format!("only {} in {seconds} s", self.amount()),
             (Cut::Late, false) => format!("no answer in {seconds} s"),
         };
-        Failure { again: true, found }
+        Failure::passing(found)
     }
 
     /// A failure, and how far the request had got.
@@ -227,35 +227,33 @@ impl Progress {
 
     /// What ureq's own errors mean.
     pub fn failure(&self, error: &Wrong, request: &Request) -> Failure {
-        let (again, found) = match error {
-            Wrong::TooLong => (
-                false,
-                format!("a body of more than {} bytes", request.bytes_max),
-            ),
-            Wrong::Told(found) => (false, String::from(*found)),
-            Wrong::Head => (false, String::from("a request that cannot be sent")),
+        match error {
+            Wrong::TooLong => {
+                Failure::lasting(format!("a body of more than {} bytes", request.bytes_max))
+            }
+            Wrong::Told(found) => Failure::lasting(*found),
+            Wrong::Head => Failure::lasting("a request that cannot be sent"),
             Wrong::Ureq(ureq::Error::Other(error)) if error.is::<Told>() => {
                 let told = error.downcast_ref::<Told>().map(|told| told.0.clone());
-                return told.unwrap_or_else(|| self.cut(Cut::Reset, request.timeout));
+                told.unwrap_or_else(|| self.cut(Cut::Reset, request.timeout))
             }
-            Wrong::Ureq(ureq::Error::Timeout(_)) => return self.cut(Cut::Late, request.timeout),
-            Wrong::Ureq(ureq::Error::Io(error)) => return self.io(error, request),
-            Wrong::Ureq(ureq::Error::BadUri(_)) => (false, String::from(NO_URL)),
-            Wrong::Ureq(ureq::Error::LargeResponseHeader(..)) => (
-                false,
-                format!("an answer head of more than {HEAD_BYTES_MAX} bytes"),
-            ),
-            Wrong::Ureq(error) => (true, format!("an answer that is not HTTP ({error})")),
-            Wrong::Packed(found) => (false, found.clone()),
-        };
-        Failure { again, found }
+            Wrong::Ureq(ureq::Error::Timeout(_)) => self.cut(Cut::Late, request.timeout),
+            Wrong::Ureq(ureq::Error::Io(error)) => self.io(error, request),
+            Wrong::Ureq(ureq::Error::BadUri(_)) => Failure::lasting(NO_URL),
+            Wrong::Ureq(ureq::Error::LargeResponseHeader(..)) => Failure::lasting(format!(
+                "an answer head of more than {HEAD_BYTES_MAX} bytes"
+            )),
+            Wrong::Ureq(error) => Failure::garbled(format!("an answer that is not HTTP ({error})")),
+            Wrong::Packed(found) => Failure::lasting(found.as_str()),
+        }
     }
 
     fn io(&self, error: &std::io::Error, request: &Request) -> Failure {
         use std::io::ErrorKind;
         let found = match error.kind() {
             ErrorKind::UnexpectedEof if self.answered => {
-                format!("a connection closed after {}", self.amount())
+                let found = format!("a connection closed after {}", self.amount());
+                return Failure::garbled(found);
             }
             ErrorKind::UnexpectedEof => String::from("a connection closed before any answer"),
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
@@ -267,7 +265,7 @@ impl Progress {
             ErrorKind::ConnectionRefused => String::from("a connection refused"),
             _ => format!("{error}"),
         };
-        Failure { again: true, found }
+        Failure::passing(found)
     }
 }
 

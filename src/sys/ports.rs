@@ -126,13 +126,13 @@ impl outside::Ports for Doors {
         timeout: Duration,
     ) -> Result<Box<dyn outside::Stream>, Failure> {
         let until = self.started.passed().saturating_add(timeout);
-        self.opened(port, until).map_err(|error| Failure {
-            again: !matches!(
-                error.kind(),
-                ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::InvalidFilename
-            ),
-            found: words(&error, port),
-        })
+        self.opened(port, until)
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound | ErrorKind::InvalidInput | ErrorKind::InvalidFilename => {
+                    Failure::lasting(words(&error, port))
+                }
+                _ => Failure::passing(words(&error, port)),
+            })
     }
 }
 

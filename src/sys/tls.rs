@@ -118,10 +118,8 @@ impl Tls {
             clock: clock.clone(),
             notes: Arc::clone(&self.0.notes),
         });
-        let mut config = configured(clock.clone(), verifier).map_err(|_| Failure {
-            again: false,
-            found: String::from("TLS that cannot be set up"),
-        })?;
+        let mut config = configured(clock.clone(), verifier)
+            .map_err(|_| Failure::lasting(String::from("TLS that cannot be set up")))?;
         // Connections are kept; what is asked again on a new one is worth a whole handshake.
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
@@ -162,16 +160,13 @@ impl Tls {
 
     /// A session with the host of `url`, whose handshake is yet to be done.
     fn session(&self, url: &str) -> Result<ClientConnection, Failure> {
-        let refused = |found: String| Failure {
-            again: false,
-            found,
-        };
+        let refused = |found: String| Failure::lasting(found);
         let host = Url::parse(url).map_or("", |url| url.host());
         let name = ServerName::try_from(String::from(host))
             .map_err(|_| refused(format!("{host:?}, which no certificate can name")))?;
         if !random::is_ready(RANDOM_MAX) {
             let found = format!("no random numbers in {} s", RANDOM_MAX.as_secs());
-            return Err(Failure { again: true, found });
+            return Err(Failure::passing(found));
         }
         ClientConnection::new(self.config()?, name).map_err(|error| refused(words(&error)))
     }
@@ -333,10 +328,7 @@ fn failed(failure: Failure) -> ureq::Error {
 }
 
 fn wrong(error: &rustls::Error) -> ureq::Error {
-    failed(Failure {
-        again: false,
-        found: words(error),
-    })
+    failed(Failure::lasting(words(error)))
 }
 
 impl<In: Transport> Connector<In> for Tls {
@@ -392,7 +384,7 @@ impl<In: Transport> Secured<In> {
             flush(&mut self.session, &mut self.transport, timeout)?;
             if self.session.is_handshaking() && !self.fill(timeout)? {
                 let found = String::from("a connection closed in the TLS handshake");
-                return Err(failed(Failure { again: true, found }));
+                return Err(failed(Failure::passing(found)));
             }
         }
         flush(&mut self.session, &mut self.transport, details.timeout)

@@ -15,7 +15,7 @@ use cloudseed_core::net::ahead::AHEAD_MAX;
 use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::{Direction, Net, Nic, trace};
 use cloudseed_core::outside::{
-    At, Carrier, Clock, Endpoint, Failure, Method, Network, Request, Response,
+    Again, At, Carrier, Clock, Endpoint, Failure, Method, Network, Request, Response,
 };
 use cloudseed_core::platform::{self, Needs};
 use cloudseed_core::settings::Settings;
@@ -118,7 +118,7 @@ impl Lab {
             match self.ask(&format!("{SERVICE}{DATA}"), 0) {
                 Ok(response) => return Ok(response.body),
                 Err(failure) => {
-                    assert!(failure.again, "{}", failure.found);
+                    assert_ne!(failure.again, Again::Never, "{}", failure.found);
                     last = failure.found;
                 }
             }
@@ -504,6 +504,19 @@ fn a_tree_is_read_whole_over_bad_cables_and_from_bad_services() {
 }
 
 #[test]
+fn who_talks_nonsense_is_not_asked_until_the_deadline() {
+    for (line, told) in [
+        ("garbage /latest/*", "an answer that is not HTTP"),
+        ("truncate /latest/* 5", "a connection closed after 5 of"),
+    ] {
+        let (instance, took, asked) = fetched("Ec2", "tests/roots/ec2/cloud", line);
+        let error = instance.unwrap_err();
+        assert!(error.contains(told) && error.contains("6 tries"), "{error}");
+        assert!(took < 15 * SECOND, "{line}: {took:?} {asked:#?}");
+    }
+}
+
+#[test]
 fn at_most_ten_requests_are_under_way() {
     let lines = "pause /latest/meta-data/* 1s\ndelay 10ms";
     let (_, took, asked) = fetched("Ec2", "tests/roots/ec2/cloud", lines);
@@ -731,7 +744,7 @@ fn redirects_are_followed_only_if_asked_and_in_the_same_scheme() {
     let refused = lab.ask(&at("/tls"), 3).unwrap_err();
     assert_eq!(
         (refused.again, refused.found.as_str()),
-        (false, "a redirect to https://169.254.169.254/")
+        (Again::Never, "a redirect to https://169.254.169.254/")
     );
     // No scheme stands before the `://` of a query.
     let query = lab.ask(&at("/query"), 3).unwrap();
@@ -809,7 +822,7 @@ fn an_https_url_is_refused_in_words() {
     assert_eq!(
         (failure.again, failure.found.as_str()),
         (
-            false,
+            Again::Never,
             "an https URL, for which this build (without the feature `tls`) has no TLS"
         )
     );
@@ -935,7 +948,7 @@ fn where_nobody_names_a_name_server_it_is_said_at_once() {
     assert_eq!(
         (failure.again, failure.found.as_str()),
         (
-            false,
+            Again::Never,
             "no name server to ask for nowhere.test: no interface was told of one"
         )
     );

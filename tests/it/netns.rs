@@ -14,7 +14,7 @@ use cloudseed_core::fetch::web;
 use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::Link;
 use cloudseed_core::net::{Nic, Wires};
-use cloudseed_core::outside::{At, Carrier, Method, Network, Outside, Request};
+use cloudseed_core::outside::{Again, At, Carrier, Method, Network, Outside, Request};
 use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
@@ -328,7 +328,7 @@ fn a_lease_a_token_and_a_tree_leave_no_trace() {
             .unwrap_err();
         assert_eq!(
             (nowhere.again, nowhere.found.as_str()),
-            (true, "name server error 5 for nowhere.test")
+            (Again::Always, "name server error 5 for nowhere.test")
         );
     });
     assert!(
@@ -517,7 +517,7 @@ fn silence_is_told_in_numbers() {
         assert!(outside.now() - started < Duration::from_secs(3));
         failure.unwrap_err()
     });
-    assert!(failure.again);
+    assert_eq!(failure.again, Again::Always);
     let found = failure.found;
     let told =
         found.starts_with("no answer to ") && found.ends_with(" DHCP requests on c0 in 1.5 s");

@@ -12,7 +12,7 @@ use cloudseed_core::fetch::Cloud;
 use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::Machine;
 use cloudseed_core::outside::{
-    At, Endpoint, Failure, Method, Network, Outside, Port, Ports, Request, Stream,
+    Again, At, Endpoint, Failure, Method, Network, Outside, Port, Ports, Request, Stream,
 };
 use cloudseed_core::platform::searched;
 use cloudseed_core::settings::Settings;
@@ -135,7 +135,7 @@ fn somebody_elses_serial_line_is_waited_for() {
     let mut holder = holder(&path);
     let failure = doors.open(&port, SECOND / 5).unwrap_err();
     let told = format!("{path} in use by somebody else");
-    assert_eq!((failure.again, failure.found), (true, told));
+    assert_eq!((failure.again, failure.found), (Again::Always, told));
     let pipe = holder.stdin.take();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -169,7 +169,10 @@ fn what_is_no_port_is_told_in_words() {
         path: "/dev/null",
         speed: 9_600,
     };
-    assert!(!doors.open(&no_line, Duration::ZERO).unwrap_err().again);
+    assert_eq!(
+        doors.open(&no_line, Duration::ZERO).unwrap_err().again,
+        Again::Never
+    );
 }
 
 #[test]
@@ -187,7 +190,10 @@ fn below_a_root_a_socket_stands_for_a_device() {
         ),
         (Port::Virtio("a.b"), "dev/virtio-ports/a.b"),
     ] {
-        assert!(!doors.open(&port, Duration::ZERO).unwrap_err().again);
+        assert_eq!(
+            doors.open(&port, Duration::ZERO).unwrap_err().again,
+            Again::Never
+        );
         let listener = UnixListener::bind(scratch.0.join(path)).unwrap();
         let mut stream = doors.open(&port, SECOND).unwrap();
         let (mut far, _) = listener.accept().unwrap();

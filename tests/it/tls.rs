@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cloudseed_core::fetch::web::{self, Web};
 use cloudseed_core::journal::Journal;
 use cloudseed_core::net::{Net, Nic};
-use cloudseed_core::outside::{Clock, Failure, Method, Request, Response};
+use cloudseed_core::outside::{Again, Clock, Failure, Method, Request, Response};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
@@ -228,7 +228,7 @@ fn who_is_not_trusted_is_told_in_words() {
         let mut lab = Lab::new(root, wall, "");
         let failure = lab.get(url).unwrap_err();
         assert!(failure.found.starts_with(want), "{failure:?}");
-        assert!(!failure.again, "{failure:?}");
+        assert_eq!(failure.again, Again::Never, "{failure:?}");
     }
 }
 
@@ -316,7 +316,7 @@ fn redirects_stay_in_their_scheme() {
     let failure = lab.get("https://seed.test/down").unwrap_err();
     assert_eq!(
         (failure.again, failure.found.as_str()),
-        (false, "a redirect to http://10.0.2.80/")
+        (Again::Never, "a redirect to http://10.0.2.80/")
     );
     let answer = lab.get("https://seed.test/on");
     assert_eq!(answer.map(|answer| answer.body).as_deref(), Ok(BYTES));

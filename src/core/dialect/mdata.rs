@@ -24,7 +24,7 @@ use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
-use crate::outside::{Port, Stream};
+use crate::outside::{Again, Port, Stream};
 use crate::userdata::gzip::crc32;
 use crate::warning::{Blame, Error};
 
@@ -182,7 +182,7 @@ impl Client {
                 Ok(count) => self
                     .pending
                     .extend_from_slice(chunk.get(..count).unwrap_or(&[])),
-                Err(failure) if failure.again => return Err(Trouble::Late),
+                Err(failure) if failure.again != Again::Never => return Err(Trouble::Late),
                 Err(failure) => return Err(Trouble::Gone(failure.found)),
             }
         }

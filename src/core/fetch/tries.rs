@@ -5,9 +5,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::schedule::Schedule;
+use super::schedule::{Schedule, TRIES_MAX};
 use crate::journal::Journal;
-use crate::outside::{Failure, Method, Outside, Response};
+use crate::outside::{Again, Failure, Method, Outside, Response};
 use crate::url::shown;
 use crate::warning::{Blame, Error};
 
@@ -34,8 +34,8 @@ pub struct Miss {
     pub found: String,
     /// Whose fault it is.
     pub blame: Blame,
-    /// True if another try may do better.
-    pub again: bool,
+    /// Whether another try may do better.
+    pub again: Again,
     /// How long the other side wants to be left alone.
     pub after: Option<Duration>,
     /// What the answer meant, if there was one.
@@ -82,7 +82,7 @@ pub fn usual(status: u16) -> Meaning {
 
 impl Goal<'_> {
     /// Tries until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
-    /// 429 and 5xx; every other status is final. `None` if the document is missing and may be.
+    /// 429 and 5xx, and [`TRIES_MAX`] times what is not HTTP; every other status is final. `None` if the document is missing and may be.
     pub fn pursue(
         &self,
         outside: &mut dyn Outside,
@@ -91,6 +91,7 @@ impl Goal<'_> {
         attempt: Try,
     ) -> Result<Option<Response>, Box<Denied>> {
         let place = format!("{} {}", self.method.as_str(), shown(self.url));
+        let mut few = TRIES_MAX;
         loop {
             let timeout = schedule.begin(outside.now());
             let answered = attempt(outside, timeout).and_then(|response| self.take(response));
@@ -109,7 +110,7 @@ impl Goal<'_> {
                 Err(miss) => miss,
             };
             let pause = schedule.pause(now, miss.after, outside.random());
-            let Some(pause) = pause.filter(|_| miss.again) else {
+            let Some(pause) = pause.filter(|_| miss.may_mend(&mut few)) else {
                 return Err(self.denied(place, miss, schedule.spent(now)));
             };
             let millis = pause.as_millis();
@@ -150,11 +151,26 @@ impl Miss {
     pub fn silent(failure: Failure) -> Miss {
         Miss {
             found: failure.found,
-            blame: Blame::Silent,
+            blame: match failure.again {
+                Again::Few => Blame::Broken,
+                Again::Never | Again::Always => Blame::Silent,
+            },
             again: failure.again,
             after: None,
             meaning: None,
             date: None,
+        }
+    }
+
+    /// Whether another try may do better, if `few` are left of those for answers that cannot be understood.
+    fn may_mend(&self, few: &mut u32) -> bool {
+        match self.again {
+            Again::Never => false,
+            Again::Few => {
+                *few = few.saturating_sub(1);
+                *few > 0
+            }
+            Again::Always => true,
         }
     }
 
@@ -168,7 +184,10 @@ impl Miss {
                 None => status.to_string(),
             },
             blame: Blame::Broken,
-            again: meaning == Meaning::Again,
+            again: match meaning {
+                Meaning::Again => Again::Always,
+                _ => Again::Never,
+            },
             after: seconds.map(Duration::from_secs),
             meaning: Some(meaning),
             date: response.date,

@@ -61,10 +61,7 @@ impl<W: Wires> Net<W> {
             return Ok(known.clone());
         }
         if names::question(0, host, AddressKind::A).is_none() {
-            return Err(Failure {
-                again: false,
-                found: format!("{host:?}, which is no host name"),
-            });
+            return Err(Failure::lasting(format!("{host:?}, which is no host name")));
         }
         self.want(Network::Any)?;
         let until = until.min(self.now() + LOOKUP_MAX);
@@ -83,10 +80,9 @@ impl<W: Wires> Net<W> {
         });
         self.alarm = None;
         if told == Some(false) {
-            return Err(Failure {
-                again: false,
-                found: format!("no name server to ask for {host}: no interface was told of one"),
-            });
+            return Err(Failure::lasting(format!(
+                "no name server to ask for {host}: no interface was told of one"
+            )));
         }
         let search = self.lanes.iter().flat_map(|lane| lane.have.search());
         let search: Vec<String> = search.collect();
@@ -100,10 +96,7 @@ impl<W: Wires> Net<W> {
                 return Ok(addresses);
             }
         }
-        Err(Failure {
-            again: false,
-            found: format!("no address of {host}"),
-        })
+        Err(Failure::lasting(format!("no address of {host}")))
     }
 
     /// The addresses of a full name; none if there is no such name.
@@ -171,10 +164,9 @@ impl<W: Wires> Net<W> {
         match names::answer(bytes, question.id, host, question.kind) {
             Some(Answer::Addresses(addresses)) => Ok(addresses),
             Some(Answer::NoName) => Ok(Vec::new()),
-            _ => Err(Failure {
-                again: true,
-                found: format!("no answer for {host} over TCP from {server}"),
-            }),
+            _ => Err(Failure::passing(format!(
+                "no answer for {host} over TCP from {server}"
+            ))),
         }
     }
 
@@ -278,10 +270,7 @@ fn unanswered(host: &str, questions: &[Question], waited: Duration) -> Failure {
         0 => format!("no name server to ask for {host} in {waited}"),
         _ => format!("no answer to {asked} DNS questions for {host} in {waited}"),
     };
-    Failure {
-        again: true,
-        found: code.unwrap_or(silence),
-    }
+    Failure::passing(code.unwrap_or(silence))
 }
 
 /// The addresses, once there are enough answers: every question has one, or some have one and the others had their grace.
