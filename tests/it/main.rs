@@ -1,6 +1,7 @@
 //! The one integration-test program.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod accounts;
 #[path = "../cloud/cable.rs"]
 mod cable;
 mod cables;

@@ -14,7 +14,7 @@ use cloudseed_core::userdata::Part;
 use crate::compile::{Boot, Scratch, instance, outcome, part, write};
 
 /// The shells of Debian, of small systems, and of those who have but one.
-const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
+pub const SHELLS: [&[&str]; 3] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"]];
 
 /// Writes the plan of an instance with these parts below `root`.
 pub fn prepare(root: &Path, id: &str, user: Vec<Part>, vendor: Vec<Part>) {
@@ -569,7 +569,7 @@ fn passwords_are_set() {
         assert_eq!(lines[0], "root:$6$salt$hash:0:0:99999:7:::");
         assert_eq!(lines[1], "ada:!:0:0:99999:7:::");
         assert_eq!(lines[2], "rootless:*:1::::::");
-        assert!(lines[3].starts_with("bob:!:2"), "{shadow}");
+        assert!(lines[3].starts_with("bob:*:2"), "{shadow}");
         assert_eq!(scratch.text("asked"), "-R\nbob:b:o b\n-R\nada:clear\n");
         assert_eq!(
             scratch.text("etc/ssh/sshd_config.d/10-cloudseed.conf"),

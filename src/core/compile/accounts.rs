@@ -74,53 +74,126 @@ fn lines(keys: &[SshKey]) -> String {
 /// A line each, its words divided by tabs; `-` for what nobody says, because a shell takes two tabs for one.
 ///
 /// ```text
+///   note  TEXT                                              ; what nobody does here
 ///   host  NAME
-///   user  NAME  UID  GECOS  HOME  SHELL  PASSWORD  GROUPS
-///   sudo  NAME  RULE
+///   group NAME                                              ; is made, if there is none
+///   user  NAME  UID  GECOS  HOME  SHELL  PASSWORD  GROUP  FLAGS  INACTIVE  EXPIRES    ; the same
+///   lock  NAME  ( "yes" / "no" )                            ; of one that is there
+///   join  NAME  GROUP
+///   sudo  NAME  RULE                                        ; the name as sudoers(5) takes it
+///   doas  NAME  RULE
 ///   key   NAME  LINE
 ///   pass  NAME  ( "hash" / "text" )  ( "expire" / "keep" )  PASSWORD
 ///   sshd  ( "yes" / "no" )                                  ; whether it takes passwords
+///   FLAGS  = *( "system" / "homeless" / "shared" ) with commas between
 /// ```
 fn table(accounts: &Accounts) -> String {
-    let mut table = String::new();
-    let mut line = |words: &[&str]| {
-        let words: Vec<&str> = words.iter().map(|word| or_dash(word)).collect();
-        table += &words.join("\t");
-        table += "\n";
-    };
+    let mut table = Table::default();
+    for note in &accounts.notes {
+        table.line(&["note", note]);
+    }
     if let Some(name) = &accounts.hostname {
-        line(&["host", name]);
+        table.line(&["host", name]);
+    }
+    for (name, _) in &accounts.groups {
+        table.line(&["group", name]);
     }
     for account in &accounts.accounts {
-        let Account {
-            name,
-            gecos,
-            home,
-            shell,
-            password,
-            ..
-        } = account;
-        let uid = account.uid.map(|uid| format!("{uid}")).unwrap_or_default();
-        let groups = account.groups.join(",");
-        if name != "root" {
-            line(&["user", name, &uid, gecos, home, shell, password, &groups]);
-        }
-        for rule in &account.sudo {
-            line(&["sudo", name, rule]);
-        }
-        for key in &account.keys {
-            line(&["key", name, key.as_str()]);
+        table.account(account);
+    }
+    for (group, members) in &accounts.groups {
+        for member in members {
+            table.line(&["join", member, group]);
         }
     }
     for password in &accounts.passwords {
         let kind = if password.is_hash { "hash" } else { "text" };
         let lasts = if password.expires { "expire" } else { "keep" };
-        line(&["pass", &password.name, kind, lasts, &password.text]);
+        table.line(&["pass", &password.name, kind, lasts, &password.text]);
     }
     if let Some(allowed) = accounts.ssh_passwords {
-        line(&["sshd", if allowed { "yes" } else { "no" }]);
+        table.line(&["sshd", yes(allowed)]);
     }
-    table
+    table.0
+}
+
+#[derive(Default)]
+struct Table(String);
+
+impl Table {
+    fn line(&mut self, words: &[&str]) {
+        let words: Vec<&str> = words.iter().map(|word| or_dash(word)).collect();
+        self.0 += &words.join("\t");
+        self.0 += "\n";
+    }
+
+    fn account(&mut self, account: &Account) {
+        let name = &account.name;
+        for group in account.groups.iter().chain(named(&account.group)) {
+            self.line(&["group", group]);
+        }
+        if name != "root" {
+            self.user(account);
+        }
+        if let Some(locked) = account.lock {
+            self.line(&["lock", name, yes(locked)]);
+        }
+        for group in &account.groups {
+            self.line(&["join", name, group]);
+        }
+        for rule in &account.sudo {
+            self.line(&["sudo", &for_sudoers(name), rule]);
+        }
+        for rule in &account.doas {
+            self.line(&["doas", name, rule]);
+        }
+        for key in &account.keys {
+            self.line(&["key", name, key.as_str()]);
+        }
+    }
+
+    fn user(&mut self, account: &Account) {
+        let uid = account.uid.map(|uid| format!("{uid}")).unwrap_or_default();
+        let flags = [
+            ("system", account.is_system),
+            ("homeless", account.is_homeless),
+            ("shared", account.shares_group),
+        ];
+        let flags = flags.iter().filter(|(_, is_set)| *is_set);
+        let flags: Vec<&str> = flags.map(|(flag, _)| *flag).collect();
+        self.line(&[
+            "user",
+            &account.name,
+            &uid,
+            &account.gecos,
+            &account.home,
+            &account.shell,
+            &account.password,
+            &account.group,
+            &flags.join(","),
+            &account.inactive,
+            &account.expires,
+        ]);
+    }
+}
+
+/// The group, if it is told by its name.
+fn named(group: &String) -> Option<&String> {
+    let is_number = group.bytes().all(|byte| byte.is_ascii_digit());
+    Some(group).filter(|_| !is_number)
+}
+
+/// A name with capitals may be a word of sudoers(5), `ALL` or `Defaults`; in quotes it is none.
+fn for_sudoers(name: &str) -> String {
+    if name.contains(|c: char| c.is_ascii_uppercase()) {
+        format!("\"{name}\"")
+    } else {
+        String::from(name)
+    }
+}
+
+fn yes(flag: bool) -> &'static str {
+    if flag { "yes" } else { "no" }
 }
 
 fn or_dash(word: &str) -> &str {

@@ -10,6 +10,9 @@ here=${0%/*}
 tab=$(printf '\t')
 etc=$root/etc
 status=0
+# What stands before the hash of a locked account. Without PAM, sshd takes a `!` for the end of its keys as well.
+locked='!'
+[ -d "$etc/pam.d" ] || locked='*'
 
 fail() {
     printf 'cloudseed: setup: %s\n' "$*"
@@ -55,6 +58,43 @@ is_taken() {
     return 1
 }
 
+# The greatest number below 1000 that nobody has, as $free.
+find_free_of_system() {
+    free=999
+    while is_taken "$etc/passwd" "$free" || is_taken "$etc/group" "$free"; do
+        free=$((free - 1))
+        [ "$free" -gt 100 ] || return 1
+    done
+}
+
+# The number of group $1, a name or a number, as $gid.
+find_group() {
+    case $1 in
+    *[!0-9]*)
+        look_up "$etc/group" "$1" || return 1
+        line=${line#*:}
+        line=${line#*:}
+        gid=${line%%:*}
+        ;;
+    *)
+        is_taken "$etc/group" "$1" || return 1
+        gid=$1
+        ;;
+    esac
+}
+
+# Makes the group $1 with the number $2.
+add_group() {
+    add_line "$etc/group" "$1:x:$2:" || return 1
+    [ ! -e "$etc/gshadow" ] || add_line "$etc/gshadow" "$1:!::"
+}
+
+# Makes the group $1, if there is none, with a number of the system's: those from 1000 are for people.
+make_group() {
+    ! look_up "$etc/group" "$1" || return 0
+    find_free_of_system && add_group "$1" "$free"
+}
+
 # The first shell of these that there is, as $shell.
 find_shell() {
     for shell in /bin/bash /usr/bin/bash /bin/sh; do
@@ -62,29 +102,47 @@ find_shell() {
     done
 }
 
+# The first group of the account of the line that was read, as $gid; one of its own, if nobody says.
+find_first_group() {
+    if [ "$group" != - ]; then
+        ! find_group "$group" || return 0
+        fail "expected the group $group for the account $name, but found none"
+    fi
+    case $flags in *shared*) ! find_group 100 || return 0 ;; esac
+    ! find_group "$name" || return 0
+    gid=$uid
+    ! is_taken "$etc/group" "$gid" || gid=$free
+    add_group "$name" "$gid"
+}
+
 # Makes the account of the line that was read.
 make_account() {
     [ "$shell" != - ] || find_shell
     [ "$gecos" != - ] || gecos=
-    find_free
+    case $password in
+    -) password= ;;
+    '!'*) password=$locked${password#!} ;;
+    esac
+    [ "$inactive" != - ] || inactive=
+    [ "$expires" != - ] || expires=
+    case $flags in
+    *system*) find_free_of_system ;;
+    *) find_free ;;
+    esac
     [ "$uid" != - ] || uid=$free
     if is_taken "$etc/passwd" "$uid"; then
         fail "expected uid $uid for the account $name, but found that it is another's"
         return 0
     fi
-    if look_up "$etc/group" "$name"; then
-        line=${line#*:}
-        line=${line#*:}
-        gid=${line%%:*}
-    else
-        gid=$uid
-        ! is_taken "$etc/group" "$gid" || gid=$free
-        add_line "$etc/group" "$name:x:$gid:" || return 1
-        [ ! -e "$etc/gshadow" ] || add_line "$etc/gshadow" "$name:!::"
+    find_first_group || return 1
+    if [ -e "$etc/shadow" ]; then
+        add_line "$etc/shadow" "$name:$password:20000:0:99999:7:$inactive:$expires:" || return 1
     fi
-    if [ -e "$etc/shadow" ]; then add_line "$etc/shadow" "$name:$password:20000:0:99999:7:::" || return 1; fi
     add_line "$etc/passwd" "$name:x:$uid:$gid:$gecos:$home:$shell" || return 1
-    make_home
+    case $flags in
+    *homeless*) ;;
+    *) make_home ;;
+    esac
 }
 
 # The home that an account may not have had until now: it is its own, whoever needs it first.
@@ -97,7 +155,7 @@ make_home() {
 
 # Puts account $2 into group $1: a new file in the place of the old one, so that nobody finds half of it.
 join_group() {
-    look_up "$etc/group" "$1" || return 0
+    look_up "$etc/passwd" "$2" && look_up "$etc/group" "$1" || return 1
     case ",${line##*:}," in *,"$2",*) return 0 ;; esac
     cp -p "$etc/group" "$etc/group.cloudseed" || return 1
     while IFS= read -r line || [ -n "$line" ]; do
@@ -129,7 +187,7 @@ END
     (umask 077 && add_line "$keys" "$2") && chown "$uid:$gid" "$keys"
 }
 
-# Puts $2, if it is something, into field 2 of the line of /etc/shadow that begins with `$1:`, and $3 into field 3.
+# Puts $2 into field 2 of the line of /etc/shadow that begins with `$1:`, and $3 into field 3; a `-` leaves what is there.
 set_shadow() {
     look_up "$etc/shadow" "$1" || return 1
     cp -p "$etc/shadow" "$etc/shadow.cloudseed" || return 1
@@ -137,21 +195,38 @@ set_shadow() {
         case $line in
         "$1":*:*:*)
             rest=${line#*:}
-            hash=${2:-${rest%%:*}}
+            hash=$2
+            [ "$hash" != - ] || hash=${rest%%:*}
             rest=${rest#*:}
-            line=$1:$hash:${3:-${rest%%:*}}:${rest#*:}
+            day=$3
+            [ "$day" != - ] || day=${rest%%:*}
+            line=$1:$hash:$day:${rest#*:}
             ;;
         esac
         printf '%s\n' "$line"
     done <"$etc/shadow" >"$etc/shadow.cloudseed" && mv "$etc/shadow.cloudseed" "$etc/shadow"
 }
 
-# Gives account $1 the password $4, which is a `hash` or `text`; with `expire` its owner has to choose another one.
+# Locks account $1 to passwords, or with `no` opens it, if it has one.
+lock_account() {
+    look_up "$etc/shadow" "$1" || return 0
+    hash=${line#*:}
+    hash=${hash%%:*}
+    case $2:$hash in
+    yes:['!*']*) ;;
+    yes:*) set_shadow "$1" "$locked$hash" - ;;
+    no:['!*']?*) set_shadow "$1" "${hash#?}" - ;;
+    esac
+}
+
+# Gives account $1 the password $4, which is a `hash`, empty as `-`, or `text`; with `expire` its owner has to choose another one.
 set_password() {
-    last=
+    last=-
     [ "$3" = keep ] || last=0
-    case $2 in
-    hash) set_shadow "$1" "$4" "$last" ;;
+    case $2:$4 in
+    hash:-) set_shadow "$1" '' "$last" ;;
+    hash:'!'*) set_shadow "$1" "$locked${4#!}" "$last" ;;
+    hash:*) set_shadow "$1" "$4" "$last" ;;
     *)
         look_up "$etc/passwd" "$1" || return 1
         if ! command -v chpasswd >/dev/null 2>&1; then
@@ -162,7 +237,7 @@ set_password() {
         name=$1 text=$4
         shift 4
         printf '%s:%s\n' "$name" "$text" | chpasswd "$@" || return 1
-        [ -z "$last" ] || set_shadow "$name" '' "$last"
+        [ "$last" = - ] || set_shadow "$name" - "$last"
         ;;
     esac
 }
@@ -173,15 +248,31 @@ set_sshd() {
     printf 'PasswordAuthentication %s\n' "$1" >"$etc/ssh/sshd_config.d/10-cloudseed.conf"
 }
 
-# One rule for sudo. Its folder is there only where sudo is.
+# Adds the rule $2 to file $1, once.
 add_rule() {
-    [ -d "$etc/sudoers.d" ] || return 0
-    rules=$etc/sudoers.d/90-cloudseed-users
-    (umask 0227 && : >>"$rules") 2>/dev/null
+    (umask 0227 && : >>"$1") 2>/dev/null
     while IFS= read -r line; do
-        [ "$line" != "$1 $2" ] || return 0
-    done <"$rules"
-    printf '%s\n' "$1 $2" >>"$rules"
+        [ "$line" != "$2" ] || return 0
+    done <"$1"
+    printf '%s\n' "$2" >>"$1"
+}
+
+# One rule for sudo, of account $1. Its folder is there only where sudo is.
+allow_sudo() {
+    if [ -d "$etc/sudoers.d" ]; then
+        add_rule "$etc/sudoers.d/90-cloudseed-users" "$1 $2"
+    else
+        printf 'cloudseed: setup: %s may not use sudo: there is no %s here\n' "$1" "$etc/sudoers.d"
+    fi
+}
+
+# One rule for doas, which names the account $1.
+allow_doas() {
+    if [ -e "$etc/doas.conf" ] || [ -x "$root/usr/bin/doas" ] || [ -x "$root/usr/local/bin/doas" ]; then
+        add_rule "$etc/doas.conf" "$2"
+    else
+        printf 'cloudseed: setup: %s may not use doas: there is no doas here\n' "$1"
+    fi
 }
 
 # The name counts from now on, and after the next start.
@@ -196,20 +287,23 @@ name_host() {
 while IFS=$tab read -r what name rest; do
     case $what in
     host) name_host "$name" || fail "expected to name the machine $name, but could not write its name" ;;
+    note) printf 'cloudseed: setup: %s\n' "$name" ;;
+    group) make_group "$name" || fail "expected to make the group $name, but could not write $etc" ;;
     user)
-        IFS=$tab read -r uid gecos home shell password groups <<END
+        IFS=$tab read -r uid gecos home shell password group flags inactive expires <<END
 $rest
 END
-        if ! look_up "$etc/passwd" "$name"; then
+        if look_up "$etc/passwd" "$name"; then
+            case $password in
+            - | '!') ;;
+            *) printf 'cloudseed: setup: %s is there already, and keeps its password: passwd is for new ones\n' "$name" ;;
+            esac
+        else
             make_account || fail "expected to make the account $name, but could not write $etc"
         fi
-        [ "$groups" != - ] || groups=
-        while [ -n "$groups" ]; do
-            group=${groups%%,*}
-            case $groups in *,*) groups=${groups#*,} ;; *) groups= ;; esac
-            join_group "$group" "$name" || fail "expected to put $name into group $group, but could not write $etc"
-        done
         ;;
+    lock) lock_account "$name" "$rest" || fail "expected to lock the account $name or to open it, but could not" ;;
+    join) join_group "$rest" "$name" || fail "expected to put $name into group $rest, but could not" ;;
     key) add_key "$name" "$rest" || fail "expected to add a key for $name, but could not write it" ;;
     pass)
         IFS=$tab read -r kind lasts password <<END
@@ -218,7 +312,8 @@ END
         set_password "$name" "$kind" "$lasts" "$password" || fail "expected to set the password of $name, but could not"
         ;;
     sshd) set_sshd "$name" || fail "expected to tell sshd whether it takes passwords, but could not write it" ;;
-    sudo) add_rule "$name" "$rest" || fail "expected to add a rule for $name, but could not write it" ;;
+    sudo) allow_sudo "$name" "$rest" || fail "expected to add a rule for $name, but could not write it" ;;
+    doas) allow_doas "$name" "$rest" || fail "expected to add a rule for $name, but could not write it" ;;
     esac
 done <"$here/accounts"
 if command -v restorecon >/dev/null 2>&1 && [ -z "$root" ]; then

@@ -9,9 +9,13 @@
 //! cloud-init; user-data outranks vendor-data, and this what the platform configures, key by key. Without cloud-init there is no
 //! default user of a distribution: keys and password of the machine are for the one that `user` names, else for root. What is refused costs itself, and a warning says so.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+mod user;
+mod users;
 
 use super::{Config, warning};
 use crate::instance::{Document, Hostname, Instance, SshKey, key_lines};
@@ -22,6 +26,8 @@ use crate::warning::Warning;
 pub const ACCOUNTS_MAX: usize = 256;
 /// What the administrator of a machine may do, in words of sudoers(5).
 const RULE: &str = "ALL=(ALL) NOPASSWD:ALL";
+/// Most keys of one account.
+pub const ACCOUNT_KEYS_MAX: usize = 1024;
 /// Longest name of an account or a group, in bytes, as useradd allows it.
 const NAME_BYTES_MAX: usize = 32;
 
@@ -30,12 +36,16 @@ const NAME_BYTES_MAX: usize = 32;
 pub struct Accounts {
     /// Its host name, a single label; `None` leaves it as it is.
     pub hostname: Option<String>,
-    /// The accounts, in their order; root has no other fields than keys.
+    /// Groups of the machine and who is in them, beside those that the accounts name.
+    pub groups: Vec<(String, Vec<String>)>,
+    /// The accounts, in their order; root is among them only with something to change.
     pub accounts: Vec<Account>,
     /// Passwords of these and of others that the root has, in their order; the last one of an account counts.
     pub passwords: Vec<Password>,
     /// Whether one may log in over ssh with a password; `None` leaves it as it is.
     pub ssh_passwords: Option<bool>,
+    /// What cloud-init would do and a root without one does not, a line each, for whoever reads the log of the setup there.
+    pub notes: Vec<String>,
 }
 
 /// What an account is let in by; no control character is in it.
@@ -43,7 +53,7 @@ pub struct Accounts {
 pub struct Password {
     /// Whose it is.
     pub name: String,
-    /// Itself, or its hash.
+    /// Itself, or its hash, which may be empty: then nobody is asked for one.
     pub text: String,
     /// Whether it is a hash, as crypt(5) has them.
     pub is_hash: bool,
@@ -64,14 +74,45 @@ pub struct Account {
     pub home: String,
     /// The shell; the root's own usual one if nobody says.
     pub shell: String,
-    /// The hash of the password, behind a `!` if it is locked.
+    /// The hash of the password of a new account, behind a `!` if it is locked.
     pub password: String,
+    /// Whether an account that is there already is locked or opened to passwords; `None` leaves it as it is.
+    pub lock: Option<bool>,
+    /// The name or the number of its first group; one of its own name if nobody says.
+    pub group: String,
+    /// Whether a new account is without a group of its own.
+    pub shares_group: bool,
+    /// Whether its number is one of the system's, below 1000.
+    pub is_system: bool,
+    /// Whether a new account is without a home directory; keys make one.
+    pub is_homeless: bool,
+    /// Days from a password that has expired to an account that has; empty for none.
+    pub inactive: String,
+    /// Days from 1970 to the end of the account; empty for none.
+    pub expires: String,
     /// Groups beside its own.
     pub groups: Vec<String>,
     /// Lines for sudoers(5), without the name in front.
     pub sudo: Vec<String>,
+    /// Lines for doas.conf(5), which name the account.
+    pub doas: Vec<String>,
     /// Who may log in over ssh.
     pub keys: Vec<SshKey>,
+}
+
+impl Account {
+    fn named(name: &str) -> Account {
+        Account {
+            name: String::from(name),
+            ..Account::default()
+        }
+    }
+
+    /// Whether there is nothing to change of an account that is there.
+    fn is_idle(&self) -> bool {
+        let lists = [&self.groups, &self.sudo, &self.doas];
+        self.keys.is_empty() && self.lock.is_none() && lists.iter().all(|list| list.is_empty())
+    }
 }
 
 impl Accounts {
@@ -88,19 +129,31 @@ impl Accounts {
             .chain([&instance.config])
             .collect(),
             warnings: Vec::new(),
+            notes: Vec::new(),
         };
         let hostname = reader.hostname(instance);
-        let mut accounts = reader.users();
-        let keys = [
-            instance.ssh_keys.clone(),
-            reader.keys(reader.said("ssh_authorized_keys")),
-        ];
-        let owner = reader.owner(&mut accounts, &keys.concat());
+        let owner = reader.owner();
+        let groups = reader.machine_groups(&owner);
+        let users = reader.users(&owner);
+        let mut accounts = Vec::new();
+        for (name, map) in &users {
+            accounts.extend(reader.account(name, map));
+        }
+        let keys = reader.machine_keys(instance);
+        for name in owner.names() {
+            give(&mut accounts, name, &keys);
+        }
+        for account in &mut accounts {
+            reader.few_keys(account);
+        }
+        accounts.retain(|account| account.name != "root" || !account.is_idle());
         let accounts = Accounts {
             hostname,
+            groups,
             accounts,
-            passwords: reader.passwords(&owner),
+            passwords: reader.passwords(&users, owner.name()),
             ssh_passwords: reader.said("ssh_pwauth").as_flag(),
+            notes: reader.notes,
         };
         (accounts, reader.warnings)
     }
@@ -112,10 +165,22 @@ impl Accounts {
     }
 }
 
+/// Gives an account the keys; makes root's if there is none.
+fn give(accounts: &mut Vec<Account>, name: &str, keys: &[SshKey]) {
+    if name == "root" && accounts.iter().all(|account| account.name != "root") {
+        accounts.push(Account::named(name));
+    }
+    let account = accounts.iter_mut().find(|account| account.name == name);
+    if let Some(account) = account {
+        account.keys.extend(keys.iter().cloned());
+    }
+}
+
 struct Reader<'a> {
     /// The strongest first.
     configs: Vec<&'a Map>,
     warnings: Vec<Warning>,
+    notes: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -133,6 +198,11 @@ impl<'a> Reader<'a> {
         self.warnings.push(warning);
     }
 
+    /// Says what is not done, but would be by cloud-init.
+    fn note(&mut self, place: &str, what: &str) {
+        self.notes.push(format!("{place}: {what}"));
+    }
+
     /// `hostname` outranks `fqdn`, and both outrank the cloud; with `preserve_hostname` it is the owner's affair.
     fn hostname(&mut self, instance: &Instance) -> Option<String> {
         if self.said("preserve_hostname").as_flag() == Some(true) {
@@ -140,86 +210,29 @@ impl<'a> Reader<'a> {
         }
         let said = ["hostname", "fqdn"].into_iter();
         let mut said = said.filter_map(|key| self.said(key).to_text());
-        let configured = said.find_map(|text| Hostname::read(&text).0);
+        let configured = said.find_map(|text| {
+            let (name, fits) = Hostname::read(&text);
+            name.map(|name| (name, fits))
+        });
+        if configured.as_ref().is_some_and(|(_, fits)| !fits) {
+            self.note("hostname", "is none as it stands, and was mended");
+        }
+        let configured = configured.map(|(name, _)| name);
         let name = configured.as_ref().or(instance.hostname.as_ref())?;
         let label = name.as_str().split('.').next().unwrap_or_default();
         Some(String::from(label)).filter(|label| !label.is_empty())
     }
 
-    /// The list `users`; a name alone is an account, `default` stands for the one that `user` names.
-    fn users(&mut self) -> Vec<Account> {
-        let mut accounts: Vec<Account> = Vec::new();
-        let users = self.said("users");
-        let single = core::slice::from_ref(users);
-        let list = match users {
-            Value::Null => &[],
-            Value::List(list) => list.as_slice(),
-            _ => single,
-        };
-        for user in list.iter().take(ACCOUNTS_MAX) {
-            let account = match user {
-                Value::Text(name) if name == "default" => continue,
-                Value::Text(name) => self.account(name, &Map::new()),
-                Value::Map(map) => match map.get("name").and_then(Value::to_text) {
-                    Some(name) if name != "default" => self.account(&name, map),
-                    Some(_) => continue,
-                    None => self.nobody(),
-                },
-                _ => self.nobody(),
-            };
-            let known = |account: &Account| accounts.iter().any(|known| known.name == account.name);
-            accounts.extend(account.filter(|account| !known(account)));
+    /// Those of meta-data, unless the owner wants none of them, and those of cloud-config.
+    fn machine_keys(&mut self, instance: &Instance) -> Vec<SshKey> {
+        let allowed = self.said("allow_public_ssh_keys").as_flag() != Some(false);
+        let cloud = instance.ssh_keys.iter().filter(|_| allowed).cloned();
+        let mut keys: Vec<SshKey> = cloud.collect();
+        keys.extend(self.keys(self.said("ssh_authorized_keys"), "ssh_authorized_keys"));
+        if !self.said("ssh_import_id").is_null() {
+            self.note("ssh_import_id", IMPORT);
         }
-        accounts
-    }
-
-    fn nobody(&mut self) -> Option<Account> {
-        self.refuse("users", "accounts with a name");
-        None
-    }
-
-    /// Whom the keys of the machine are for, by name: the account that `user` names, else root; and then the one that the
-    /// platform names for the machine's administrator as well, who has as much to say as a distribution's default user.
-    fn owner(&mut self, accounts: &mut Vec<Account>, keys: &[SshKey]) -> String {
-        let (name, map) = match self.said("user") {
-            Value::Map(map) => (map.get("name").and_then(Value::to_text), map.clone()),
-            other => (other.to_text(), Map::new()),
-        };
-        let name = name.filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| String::from("root"));
-        self.give(accounts, &name, &map, keys);
-        if let Some(map) = self.administrator()
-            && let Some(name) = map.get("name").and_then(Value::to_text)
-        {
-            let mut map = map.clone();
-            map.insert("sudo", RULE);
-            self.give(accounts, &name, &map, keys);
-        }
-        accounts.retain(|account| account.name != "root" || !account.keys.is_empty());
-        name
-    }
-
-    /// Gives an account the keys; makes it if nobody has.
-    fn give(&mut self, accounts: &mut Vec<Account>, name: &str, map: &Map, keys: &[SshKey]) {
-        let place = accounts.iter().position(|account| account.name == name);
-        let place = place.or_else(|| {
-            accounts.insert(0, self.account(name, map)?);
-            Some(0)
-        });
-        if let Some(account) = place.and_then(|place| accounts.get_mut(place)) {
-            for key in keys {
-                if !account.keys.contains(key) {
-                    account.keys.push(key.clone());
-                }
-            }
-        }
-    }
-
-    /// The default user whom the platform names, where the owner names none.
-    fn administrator(&self) -> Option<&'a Map> {
-        let system = self.said("system_info").as_map()?;
-        let is_free = *self.said("user") == Value::Null;
-        system.get("default_user")?.as_map().filter(|_| is_free)
+        keys
     }
 
     /// `password` is the owner's, if `chpasswd` has no list; both may be told from `users`.
@@ -228,11 +241,11 @@ impl<'a> Reader<'a> {
     ///   chpasswd = { expire: BOOL, users: [ { name, password, type: "hash" / "text" / "RANDOM" } ], list: LINES / [ LINE ] }
     ///   LINE     = NAME ":" PASSWORD                                  ; older; what looks like a hash is one
     /// ```
-    fn passwords(&mut self, owner: &str) -> Vec<Password> {
+    fn passwords(&mut self, accounts: &[(String, Map)], owner: &str) -> Vec<Password> {
         let chpasswd = self.said("chpasswd").as_map();
         let at = |key| chpasswd.and_then(|map| map.get(key));
         let expires = at("expire").is_none_or(|value| value.as_flag() != Some(false));
-        let mut found = self.plain_passwords();
+        let mut found = self.account_passwords(accounts);
         let listed = match at("list") {
             Some(Value::Text(text)) => text.lines().map(String::from).collect(),
             Some(Value::List(list)) => list.iter().filter_map(Value::to_text).collect(),
@@ -246,35 +259,23 @@ impl<'a> Reader<'a> {
         {
             self.password(&mut found, owner, &text, None, expires);
         }
-        for line in listed.iter().take(ACCOUNTS_MAX) {
-            if let Some((name, text)) = line.split_once(':') {
-                self.password(&mut found, name.trim(), text, None, expires);
+        let lines = listed.iter().filter(|line| !line.trim().is_empty());
+        for line in lines.take(ACCOUNTS_MAX) {
+            match line.split_once(':') {
+                Some((name, text)) => self.password(&mut found, name.trim(), text, None, expires),
+                None => self.refuse("chpasswd, list", "a name, a colon and a password"),
             }
         }
-        for user in users.iter().filter_map(Value::as_map).take(ACCOUNTS_MAX) {
+        for user in users.iter().take(ACCOUNTS_MAX) {
+            let Value::Map(user) = user else {
+                self.refuse("chpasswd, users", "mappings with a name and a password");
+                continue;
+            };
             let text = |key| user.get(key).and_then(Value::to_text).unwrap_or_default();
             let kind = user.get("type").and_then(Value::to_text);
             let kind = kind.as_deref().unwrap_or("hash");
             let name = text("name");
             self.password(&mut found, &name, &text("password"), Some(kind), expires);
-        }
-        found
-    }
-
-    /// The passwords in clear of the default user and of the list `users`, of those that are not locked.
-    fn plain_passwords(&mut self) -> Vec<Password> {
-        let mut found = Vec::new();
-        let users = self.said("users").as_list().unwrap_or_default();
-        let users = users.iter().chain([self.said("user")]);
-        let users = users.filter_map(Value::as_map).chain(self.administrator());
-        for user in users.take(ACCOUNTS_MAX) {
-            let text = |key| user.get(key).and_then(Value::to_text);
-            let open = user.get("lock_passwd").or_else(|| user.get("lock-passwd"));
-            if let (Some(name), Some(plain), Some(Value::Bool(false))) =
-                (text("name"), text("plain_text_passwd"), open)
-            {
-                self.password(&mut found, &name, &plain, Some("text"), false);
-            }
         }
         found
     }
@@ -289,126 +290,75 @@ impl<'a> Reader<'a> {
         expires: bool,
     ) {
         let is_random = kind.map_or(matches!(text, "R" | "RANDOM"), |kind| kind == "RANDOM");
-        let plain = !text.is_empty() && !text.contains(char::is_control);
-        if is_random || !plain || !is_name(name) {
-            self.refuse("passwords", "one that is said, of an account");
-            return;
-        }
-        found.push(Password {
-            name: String::from(name),
-            text: String::from(text),
-            is_hash: kind.map_or_else(|| is_hash(text), |kind| kind == "hash"),
-            expires,
-        });
-    }
-
-    fn account(&mut self, name: &str, map: &Map) -> Option<Account> {
+        let is_hash = kind.map_or_else(|| is_hash(text), |kind| kind == "hash");
+        let plain = !text.is_empty()
+            && !text.contains(char::is_control)
+            && !(is_hash && text.contains(':'));
         if !is_name(name) {
+            self.refuse("passwords", "the name of an account");
+        } else if is_random {
+            self.note(name, "nobody draws a password here, and it has none");
+        } else if !plain {
             self.refuse(
-                "users",
-                "a name of lower-case letters, digits, hyphens and underscores",
+                &format!("passwords, {name}"),
+                "one of one line, which is not empty",
             );
-            return None;
-        }
-        let null = &Value::Null;
-        let at = |keys: &[&str]| keys.iter().find_map(|key| map.get(key)).unwrap_or(null);
-        let home = if name == "root" {
-            String::from("/root")
         } else {
-            format!("/home/{name}")
-        };
-        let home = self.path(at(&["homedir"])).unwrap_or(home);
-        let hash = at(&["hashed_passwd", "passwd"]);
-        let locked = !matches!(at(&["lock_passwd", "lock-passwd"]), Value::Bool(false));
-        let mark = if locked { "!" } else { "" };
-        let hash = self.field(hash, "passwd").unwrap_or_default();
-        Some(Account {
-            name: String::from(name),
-            uid: at(&["uid"])
-                .to_text()
-                .and_then(|text| text.parse().ok())
-                .filter(|uid| (1..u32::MAX).contains(uid)),
-            gecos: self.field(at(&["gecos"]), "gecos").unwrap_or_default(),
-            home,
-            shell: self.path(at(&["shell"])).unwrap_or_default(),
-            password: match hash.as_str() {
-                "" => String::from("!"),
-                hash => format!("{mark}{hash}"),
-            },
-            groups: self.groups(at(&["groups"])),
-            sudo: self.lines(at(&["sudo"])),
-            keys: self.keys(at(&["ssh_authorized_keys", "ssh-authorized-keys"])),
-        })
+            found.push(Password {
+                name: String::from(name),
+                text: String::from(text),
+                is_hash,
+                expires,
+            });
+        }
     }
 
-    /// A field of passwd(5).
-    fn field(&mut self, value: &Value, place: &str) -> Option<String> {
-        let text = value.to_text()?;
-        let fits = !text.contains(|c: char| c == ':' || c.is_control());
-        if !fits {
-            self.refuse(
-                &format!("users, {place}"),
-                "text without colons and line feeds",
-            );
+    /// Each key once.
+    fn few_keys(&mut self, account: &mut Account) {
+        let mut known = BTreeSet::new();
+        account
+            .keys
+            .retain(|key| known.insert(key.as_str().to_string()));
+        if account.keys.len() > ACCOUNT_KEYS_MAX {
+            account.keys.truncate(ACCOUNT_KEYS_MAX);
+            let place = format!("users, {}, ssh_authorized_keys", account.name);
+            self.refuse(&place, &format!("{ACCOUNT_KEYS_MAX} keys at most"));
         }
-        Some(text).filter(|_| fits)
-    }
-
-    fn path(&mut self, value: &Value) -> Option<String> {
-        let path = self.field(value, "a path")?;
-        let fits = path.starts_with('/') && path.split('/').all(|part| part != "..");
-        if !fits {
-            self.refuse("users", "a path that begins with a slash");
-        }
-        Some(path).filter(|_| fits)
     }
 
     /// A list, or text with commas between; of a map its keys.
-    fn groups(&mut self, value: &Value) -> Vec<String> {
+    fn group_names(&mut self, value: &Value, place: &str) -> Vec<String> {
         let names: Vec<String> = match value {
-            Value::Text(text) => text
-                .split(',')
-                .map(|name| name.trim().to_string())
-                .collect(),
+            Value::Text(text) => text.split(',').map(String::from).collect(),
             Value::List(list) => list.iter().filter_map(Value::to_text).collect(),
             Value::Map(map) => map.texts().map(|(name, _)| name.to_string()).collect(),
             _ => Vec::new(),
         };
         let (kept, refused): (Vec<_>, Vec<_>) = names
-            .into_iter()
+            .iter()
+            .take(ACCOUNTS_MAX)
+            .map(|name| String::from(name.trim()))
             .filter(|name| !name.is_empty())
             .partition(|name| is_name(name));
         if !refused.is_empty() {
-            self.refuse("users, groups", "names of groups");
+            self.refuse(place, "names of groups");
         }
         kept
     }
 
-    fn lines(&mut self, value: &Value) -> Vec<String> {
-        let lines: Vec<String> = match value {
-            Value::Text(text) => alloc::vec![text.clone()],
-            Value::List(list) => list.iter().filter_map(Value::to_text).collect(),
-            _ => Vec::new(),
-        };
-        let (kept, refused): (Vec<_>, Vec<_>) = lines
-            .into_iter()
-            .filter(|line| !line.trim().is_empty())
-            .partition(|line| !line.chars().any(char::is_control));
-        if !refused.is_empty() {
-            self.refuse("users, sudo", "rules of one line each");
-        }
-        kept
-    }
-
-    fn keys(&mut self, value: &Value) -> Vec<SshKey> {
+    fn keys(&mut self, value: &Value, place: &str) -> Vec<SshKey> {
         let lines = key_lines(value);
         let keys: Vec<SshKey> = lines.iter().filter_map(|line| SshKey::new(line)).collect();
-        if keys.len() < lines.len() {
-            self.refuse("ssh_authorized_keys", "lines of an authorized_keys file");
+        let alone = !matches!(value, Value::Null | Value::List(_) | Value::Map(_));
+        if keys.len() < lines.len() || (alone && value.as_text().is_none()) {
+            self.refuse(place, "lines of an authorized_keys file");
         }
         keys
     }
 }
+
+/// Why a name of Launchpad's or GitHub's gives no keys.
+const IMPORT: &str = "keys are not fetched from elsewhere without cloud-init";
 
 /// ```text
 ///   hash = "$" ( "1" / "2a" / "2y" / "5" / "6" ) 2*( "$" 1*CHAR )
@@ -421,12 +371,16 @@ fn is_hash(text: &str) -> bool {
         && words.filter(|word| !word.is_empty()).count() >= 2
 }
 
+/// The name of an account or a group, as the tools of distributions allow it between them. A number is none: it would be
+/// somebody's.
+///
 /// ```text
-///   name = ( %x61-7A / "_" ) *31( %x61-7A / DIGIT / "_" / "-" )
+///   name = ( ALPHA / DIGIT / "_" ) *31( ALPHA / DIGIT / "_" / "-" / "." )           ; ASCII, not digits alone
 /// ```
 fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.len() <= NAME_BYTES_MAX
-        && text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && text.chars().all(plain)
+        && text.starts_with(first)
+        && text.chars().all(|c| first(c) || c == '-' || c == '.')
+        && !text.chars().all(|c| c.is_ascii_digit())
 }
