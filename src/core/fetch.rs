@@ -25,6 +25,7 @@ use crate::url::shown;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error, Warning};
 
+mod cards;
 pub mod schedule;
 pub mod service;
 pub mod tries;

@@ -6,6 +6,7 @@ mod accounts;
 mod cable;
 mod cables;
 mod calls;
+mod cards;
 #[path = "../cloud/mod.rs"]
 mod cloud;
 #[path = "../cloud/queues.rs"]

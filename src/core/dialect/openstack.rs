@@ -109,7 +109,7 @@ impl Answer {
 
     /// Makes the network configuration of the document.
     pub fn put_network(&mut self, cloud: &mut Cloud) {
-        let links = cloud.links();
+        let links = cloud.links_of(&self.network_data);
         let (document, warnings) = network::openstack::document(&self.network_data, &links);
         cloud.told(warnings);
         let document = document.map(|document| crate::yaml::write(&document).into_bytes());

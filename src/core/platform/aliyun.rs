@@ -43,7 +43,8 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
     service.take_token(cloud, &TOKEN)?;
     let (tree, mut documents) = ec2::read_whole(cloud, &mut service, "/2016-01-01/")?;
-    let network = network::ec2::leased(&tree, &cloud.links());
+    let links = cloud.links_of(tree.get("network").unwrap_or(&Value::Null));
+    let network = network::ec2::leased(&tree, &links);
     documents.put(Document::NetworkConfig, cloud.network_config(network));
     let told = Told {
         hostname: tree.get("hostname").and_then(Value::to_text),

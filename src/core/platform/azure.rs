@@ -199,7 +199,8 @@ fn keys(set: Node) -> Vec<Value> {
 
 fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> Told {
     let tree = Value::Map(imds);
-    let network = network::azure::config(&tree, &cloud.links());
+    let links = cloud.links_of(tree.at(&["network"]).unwrap_or(&Value::Null));
+    let network = network::azure::config(&tree, &links);
     let network = cloud.network_config(network);
     let user_data = user_data(cloud, &tree);
     let text = |path: &[&str]| {

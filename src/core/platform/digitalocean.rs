@@ -37,7 +37,8 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let serial = cloud.machine.dmi.get(Field::ProductSerial);
     let id = map.get("droplet_id").and_then(Value::to_text);
     let id = id.or(serial.map(String::from)).unwrap_or_default();
-    let network = network::digitalocean::config(&map.clone().into(), &cloud.links());
+    let links = cloud.links_of(map.get("interfaces").unwrap_or(&Value::Null));
+    let network = network::digitalocean::config(&map.clone().into(), &links);
     let network_config = cloud.network_config(network);
     let documents = vendor::documents(cloud, document, &map, ["user_data", "vendor_data"]);
     let source = Source::metadata(&service.base);

@@ -22,7 +22,7 @@ use crate::network::{self, Config};
 use crate::note::Note;
 use crate::outside::Network;
 use crate::rule::{Inquiry, Rule, Verdict};
-use crate::value::Map;
+use crate::value::{Map, Value};
 use crate::warning::Error;
 
 /// Amazon EC2 and its relatives.
@@ -241,7 +241,8 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
 
 /// The interfaces of the tree, as the original configures them: with routes of other tables only for netplan.
 fn put_network(cloud: &mut Cloud, told: &mut Told) {
-    let (config, warnings) = network::ec2::config(&told.meta_data, &cloud.links());
+    let links = cloud.links_of(told.meta_data.get("network").unwrap_or(&Value::Null));
+    let (config, warnings) = network::ec2::config(&told.meta_data, &links);
     let plain = config.clone().map(Config::without_tables);
     let differs = plain != config;
     let network = cloud.network_config((config, warnings));

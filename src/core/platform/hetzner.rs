@@ -64,7 +64,8 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         let expected = format!("{serial}, the serial number in firmware");
         return Err(cloud.broken("instance-id", &expected, crate::text::quote(&id)));
     }
-    let network = network::hetzner::document(&meta_data.clone().into(), &cloud.links());
+    let whole: Value = meta_data.clone().into();
+    let network = network::hetzner::document(&whole, &cloud.links_of(&whole));
     let network = cloud.network_document(network);
     let source = Source::metadata(&service.base);
     let vendor_data = vendor::field(cloud, &meta_data, "vendor_data");

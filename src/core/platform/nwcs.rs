@@ -33,7 +33,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let document = service.get(cloud, PATH)?;
     let map = cloud.json_map(PATH, &document)?;
     let network = map.get("network").filter(|network| !network.is_null());
-    let network = network.map(|network| physical::renamed(network, &cloud.links()));
+    let network = network.map(|network| physical::renamed(network, &cloud.links_of(network)));
     let (network, warnings) = network.unzip();
     let network = cloud.network_document((network, warnings.unwrap_or_default()));
     let documents = vendor::documents(cloud, document, &map, ["userdata", "vendordata"])

@@ -110,7 +110,8 @@ fn instance(cloud: &mut Cloud, place: &Place, document: Vec<u8>) -> Result<Insta
     let is_ours = |name: &Value| !SHELLS.iter().any(|other| name.as_text() == Some(other));
     let context = variables.into_iter();
     let context: Map = context.filter(|(name, _)| is_ours(name)).collect();
-    let (network, warnings) = network::opennebula::document(&context, &cloud.links());
+    let links = cloud.links_of(&context.clone().into());
+    let (network, warnings) = network::opennebula::document(&context, &links);
     cloud.told(warnings);
     let network = network.map(|network| crate::yaml::write(&network).into_bytes());
     let user_data = user_data(cloud, &context);

@@ -148,7 +148,7 @@ fn network_config(cloud: &mut Cloud, version: &Version, vnics: &[u8]) -> Option<
         }
     };
     let (mut config, warnings): (Option<Config>, _) =
-        network::oracle::config(&vnics, &cloud.links());
+        network::oracle::config(&vnics, &cloud.links_of(&vnics));
     let first = config
         .as_mut()
         .and_then(|config| config.devices.first_mut());

@@ -59,7 +59,7 @@ fn drive(cloud: &mut Cloud, volume: &Volume) -> Result<Told, Error> {
     let (Some(machine), Some(cards)) = (facts.get("vm"), facts.get("netadp")) else {
         return Err(cloud.broken(FACTS, "vm and netadp", "one without"));
     };
-    let network = network::rbxcloud::document(cards, &cloud.links());
+    let network = network::rbxcloud::document(cards, &cloud.links_of(cards));
     let network = cloud.network_document(network);
     let nobody = Value::Null;
     let user = facts.get("additionalMetadata").unwrap_or(&nobody);

@@ -65,8 +65,8 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         "ipv4"
     };
     meta_data.insert("net_in_use", family);
-    let network =
-        network::scaleway::config(&meta_data.clone().into(), &cloud.links(), leased(cloud));
+    let whole: Value = meta_data.clone().into();
+    let network = network::scaleway::config(&whole, &cloud.links_of(&whole), leased(cloud));
     let network = cloud.network_config(network);
     let told = told(source, meta_data);
     let documents = Documents::default()

@@ -33,7 +33,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let document = service.get(cloud, PATH)?;
     let map = cloud.json_map(PATH, &document)?;
     let network = map.get("network").unwrap_or(&Value::Null);
-    let network = upcloud::document(network, &cloud.links());
+    let network = upcloud::document(network, &cloud.links_of(network));
     let documents = vendor::documents(cloud, document, &map, ["user_data", "vendor_data"])
         .with(Document::NetworkConfig, cloud.network_document(network));
     let source = Source::metadata(&service.base);

@@ -62,8 +62,9 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
 /// The document at `cloud_interfaces`, with the names that the cards have here, in the tree too; where there is none it is made
 /// of `interfaces`.
 fn network_config(cloud: &mut Cloud, meta_data: &mut Map) -> Option<alloc::vec::Vec<u8>> {
-    let links = &cloud.links();
-    let (document, warnings) = match meta_data.get("cloud_interfaces") {
+    let told = meta_data.get("cloud_interfaces");
+    let links = &cloud.links_of(told.or(meta_data.get("interfaces")).unwrap_or(&Value::Null));
+    let (document, warnings) = match told {
         Some(document) => {
             let (document, warnings) = physical::renamed(document, links);
             (Some(document), warnings)

@@ -1,0 +1,135 @@
+//! Cards whose driver shows them after another one was already asked over.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use cloudseed_core::fetch::Cloud;
+use cloudseed_core::journal::Journal;
+use cloudseed_core::json;
+use cloudseed_core::machine::{Disk, Files, Kind, Machine};
+use cloudseed_core::net::Net;
+use cloudseed_core::outside::Clock;
+use cloudseed_core::platform::searched;
+use cloudseed_core::settings::Settings;
+
+use crate::cable::{Cable, Plug};
+use crate::sys::world::World;
+use crate::tree::Tree;
+
+const NET: &str = "/sys/class/net";
+/// What is told of two cards, in the words of several clouds: behind keys, as keys, and with nothing between the digits.
+const TOLD: [&str; 4] = [
+    r#"{"interfaces": {"macs": {"02:00:00:00:00:01": {}, "02:00:00:00:00:02": {"device-number": 1}}}}"#,
+    r#"[{"mac": "02:00:00:00:00:01"}, {"mac": "02:00:00:00:00:02", "type": "private"}]"#,
+    r#"{"interface": [{"macAddress": "020000000001"}, {"macAddress": "020000000002"}]}"#,
+    r#"{"links": [{"ethernet_mac_address": "02:00:00:00:00:01"}, {"id": "x", "ethernet_mac_address": "02-00-00-00-00-02"}]}"#,
+];
+
+/// A machine with two cards, the second of which is seen after so many looks, and udev busy for so many.
+struct Late {
+    tree: Tree,
+    looks: Cell<u32>,
+    seen_after: u32,
+    busy_for: u32,
+}
+
+impl Late {
+    fn new(seen_after: u32, busy_for: u32) -> Late {
+        let tree = Tree::new(&[
+            ("/sys/class/net/eth0/address", "02:00:00:00:00:01"),
+            ("/sys/class/net/eth0/ifindex", "2"),
+            ("/sys/class/net/eth0/type", "1"),
+            ("/sys/class/net/eth1/address", "02:00:00:00:00:02"),
+            ("/sys/class/net/eth1/ifindex", "3"),
+            ("/sys/class/net/eth1/type", "1"),
+        ]);
+        Late {
+            tree,
+            looks: Cell::new(0),
+            seen_after,
+            busy_for,
+        }
+    }
+}
+
+impl Files for Late {
+    fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        self.tree.read(path, bytes_max)
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        let mut names = self.tree.list(path);
+        if path == NET {
+            let looks = self.looks.replace(self.looks.get() + 1);
+            names.truncate(if looks < self.seen_after { 1 } else { 2 });
+        }
+        names
+    }
+
+    fn kind(&self, path: &str) -> Option<Kind> {
+        let is_busy = path == "/run/udev/queue" && self.looks.get() < self.busy_for;
+        is_busy.then_some(Kind::File)
+    }
+
+    fn disk(&self, _: &str) -> Option<Box<dyn Disk>> {
+        None
+    }
+
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        None
+    }
+
+    fn architecture(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn modified(&self, _: &str) -> Option<Duration> {
+        None
+    }
+}
+
+/// How many cards are seen, after how long, and whether the log says for which one was waited.
+fn seen(files: &Late, told: &str) -> (usize, Duration, bool) {
+    let machine = Machine::read(files);
+    files.looks.set(0);
+    let settings = Settings::read(&machine, searched());
+    let journal = Journal::new();
+    let cable = Cable::new(vec![Plug::Nothing], 7);
+    let mut world = World::new(Net::new(cable, Vec::new(), 7), journal.clone());
+    let most = Duration::from_secs(60);
+    let mut cloud = Cloud::new("test", &machine, &settings, &mut world, &journal, most);
+    let links = cloud.links_of(&json::read(told.as_bytes()).unwrap());
+    let lines = journal.lines();
+    let said = |line: &str| line.contains("waiting for the card 02:00:00:00:00:02");
+    let said = lines.iter().any(|line| said(&line.text));
+    (links.len(), world.now(), said)
+}
+
+#[test]
+fn a_card_that_is_told_of_is_waited_for() {
+    let millis = Duration::from_millis;
+    for told in TOLD {
+        assert_eq!(seen(&Late::new(0, 0), told), (2, millis(0), false));
+        assert_eq!(seen(&Late::new(5, 0), told), (2, millis(100), true));
+        assert_eq!(seen(&Late::new(200, 300), told), (2, millis(4000), true));
+        // One that never comes: for a second, or for ten while udev says that it may.
+        assert_eq!(seen(&Late::new(999, 0), told), (1, millis(1000), true));
+        assert_eq!(seen(&Late::new(999, 999), told), (1, millis(10_000), true));
+    }
+}
+
+#[test]
+fn what_names_no_other_card_is_not_waited_for() {
+    for told in [
+        "{}",
+        r#"[{"mac": "02:00:00:00:00:01", "id": "a1b2c3d4e5f6"}]"#,
+        r#"{"links": [{"ethernet_mac_address": "02:00:00:00:00:01", "vlan_mac_address": "02:00:00:00:00:07"}]}"#,
+        r#"{"mac": "not-an-address-no", "macs": {"02:00:00:00:00:0": 1}}"#,
+    ] {
+        assert_eq!(seen(&Late::new(999, 999), told), (1, Duration::ZERO, false));
+    }
+}
