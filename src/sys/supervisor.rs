@@ -158,8 +158,7 @@ impl Teller {
 }
 
 /// Runs `work` in a process of its own, and gives what it hands over, or what is left of it. Where there can be no second
-/// process it is done in this one.
-/// `records`: it will write a record of frames. `doors`: where the TPM is, if the work may
+/// process it is done in this one. `records`: it will write a record of frames. `doors`: where the TPM is, if the work may
 /// extend a PCR. `heard` gets what it hands over meanwhile.
 pub fn run(
     started: Started,
@@ -191,19 +190,7 @@ pub fn run(
         ignore(&REQUESTS);
         unblock(&mask);
         settle(supervisor);
-        root::remember();
-        let belts = sandbox::enter(records);
-        #[cfg(debug_assertions)]
-        sandbox::planted();
-        let mut teller = Teller {
-            socket: Some(theirs),
-            doors,
-            sandbox: belts.names(),
-        };
-        let handed = work(&mut teller);
-        teller.tell(DONE, handed);
-        // SAFETY: ends this process and nothing else.
-        unsafe { libc::_exit(0) };
+        confined(records, doors, theirs, work);
     }
     drop(theirs);
     let mut worker = Worker {
@@ -222,6 +209,28 @@ pub fn run(
         Ok(handed) => handed,
         Err(cut) => handed::cut_off(worker.so_far, &cut.error(status)),
     }
+}
+
+/// The worker's life, from the sandbox to its end.
+fn confined(
+    records: bool,
+    doors: Option<Doors>,
+    supervisor: UnixStream,
+    work: impl FnOnce(&mut Teller) -> Handed,
+) -> ! {
+    root::remember();
+    let belts = sandbox::enter(records);
+    #[cfg(debug_assertions)]
+    sandbox::planted();
+    let mut teller = Teller {
+        socket: Some(supervisor),
+        doors,
+        sandbox: belts.names(),
+    };
+    let handed = work(&mut teller);
+    teller.tell(DONE, handed);
+    // SAFETY: ends this process and nothing else.
+    unsafe { libc::_exit(0) }
 }
 
 /// The worker's own beginning: it goes with its supervisor, is the first to go where memory is short, and leaves no image of

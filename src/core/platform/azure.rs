@@ -125,6 +125,19 @@ struct Environment {
     no_passwords: Option<bool>,
 }
 
+impl Environment {
+    /// What the service's profile of the system says, and where it says nothing, what is here.
+    fn under(self, profile: impl Fn(&str) -> Option<String>) -> Environment {
+        let no_passwords = profile("disablePasswordAuthentication").map(|word| word == "true");
+        Environment {
+            hostname: profile("computerName").or(self.hostname),
+            user: profile("adminUsername").or(self.user),
+            no_passwords: no_passwords.or(self.no_passwords),
+            ..self
+        }
+    }
+}
+
 /// The environment of the seed directory, or of the first disc that has one.
 fn environment(cloud: &mut Cloud) -> Option<(Source, Environment)> {
     let seen = core::mem::take(&mut cloud.evidence.seen);
@@ -208,28 +221,20 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> T
             .and_then(Value::to_text)
             .filter(|text| !text.is_empty())
     };
-    let profile = |key: &str| text(&["compute", "osProfile", key]);
-    let source = Source {
-        kind: "imds",
-        place: String::from(METADATA),
-    };
-    let (source, environment) = found.unwrap_or((source, Environment::default()));
-    let environment = Environment {
-        hostname: profile("computerName").or(environment.hostname),
-        user: profile("adminUsername").or(environment.user),
-        no_passwords: profile("disablePasswordAuthentication")
-            .map(|word| word == "true")
-            .or(environment.no_passwords),
-        ..environment
-    };
+    let (source, environment) = found.unwrap_or_else(|| {
+        let source = Source {
+            kind: "imds",
+            place: String::from(METADATA),
+        };
+        (source, Environment::default())
+    });
+    let environment = environment.under(|key| text(&["compute", "osProfile", key]));
     let config = config(cloud, &environment);
     let id = instance_id(cloud.machine);
+    let hostname = environment.hostname.clone().unwrap_or_default();
     let mut meta_data = Map::from_iter([
         ("instance-id", Value::from(id.clone())),
-        (
-            "local-hostname",
-            environment.hostname.clone().unwrap_or_default().into(),
-        ),
+        ("local-hostname", hostname.into()),
     ]);
     let random = cloud.machine.files.read(RANDOM, RANDOM_BYTES_MAX);
     if let Some(random) = random {

@@ -405,6 +405,11 @@ fn expanded(url: &str, dmi: &Dmi) -> String {
     })
 }
 
+/// What a seed says by a key, as text.
+fn said(meta_data: &Map, key: &str) -> Option<String> {
+    meta_data.get(key).and_then(Value::to_text)
+}
+
 fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     let Gathered {
         mut meta_data,
@@ -412,64 +417,72 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         sources,
         ..
     } = gathered;
-    let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
-    let unable = |place: &str, found: &str| {
-        let step = format!("fetch {}", cloud.name);
-        Error::new(Blame::Unable, step, place, "a seed", found)
+    let Some(first) = sources.first() else {
+        return Err(no_seed(cloud));
     };
-    if sources.is_empty() {
-        let none = unable("volumes, command line, firmware", "none that is complete");
-        let broken = |what| Error {
-            blame: Blame::Broken,
-            what,
-        };
-        if cloud.warnings.is_empty() {
-            return Err(none);
-        }
-        return Err(broken(cloud.warnings.remove(0)));
+    if said(&meta_data, "dsmode").as_deref() == Some("disabled") {
+        return Err(unable(cloud, "dsmode", "disabled by the seed itself"));
     }
-    if text("dsmode").as_deref() == Some("disabled") {
-        return Err(unable("dsmode", "disabled by the seed itself"));
-    }
-    if let Some(text) = text("network-interfaces")
+    if let Some(text) = said(&meta_data, "network-interfaces")
         && documents.get(Document::NetworkConfig).is_none()
     {
         let network = network::interfaces::config(&text);
         documents.put(Document::NetworkConfig, cloud.network_config(network));
     }
-    let kind = match sources.first() {
-        Some(first) if first.starts_with("/dev") => "config-disk",
-        _ => "seed-dir",
-    };
     let source = Source {
-        kind,
+        kind: if first.starts_with("/dev") {
+            "config-disk"
+        } else {
+            "seed-dir"
+        },
         place: sources.join(","),
     };
-    let seedfrom = text("seedfrom").map(|url| shown(&url).to_string());
-    let is_kept = |id: &String| InstanceId::new(id).is_some();
-    if text("instance-id").filter(is_kept).is_none() {
-        let none = |said: &&Value| {
-            said.is_null() || said.as_text().is_some_and(|text| text.trim().is_empty())
-        };
-        if let Some(said) = meta_data.get("instance-id").filter(|said| !none(said)) {
-            let expected = format!("a line of at most {} bytes", InstanceId::BYTES_MAX);
-            let found = format!("{} (the seed has a name made of its content)", said.kind());
-            cloud.warn("instance-id", &expected, found);
-        }
-        meta_data.insert("instance-id", derived(&documents));
-    }
+    name(cloud, &mut meta_data, &documents);
     if !meta_data.contains("dsmode") {
         meta_data.insert("dsmode", DsMode::Net.as_str());
     }
-    if let Some(url) = seedfrom {
+    if let Some(url) = said(&meta_data, "seedfrom") {
         // Everybody may read the tree.
-        meta_data.insert("seedfrom", url);
+        meta_data.insert("seedfrom", shown(&url).to_string());
     }
     let told = Told {
         documents,
         ..Told::by_meta_data("unknown", source, meta_data)
     };
     Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+}
+
+fn unable(cloud: &Cloud, place: &str, found: &str) -> Error {
+    let step = format!("fetch {}", cloud.name);
+    Error::new(Blame::Unable, step, place, "a seed", found)
+}
+
+/// Why there is no seed: the first thing that was wrong, if anything was.
+fn no_seed(cloud: &mut Cloud) -> Error {
+    if cloud.warnings.is_empty() {
+        let places = "volumes, command line, firmware";
+        return unable(cloud, places, "none that is complete");
+    }
+    Error {
+        blame: Blame::Broken,
+        what: cloud.warnings.remove(0),
+    }
+}
+
+/// Gives a seed without a usable instance-id one that is made of its content; one that says something unusable is told.
+fn name(cloud: &mut Cloud, meta_data: &mut Map, documents: &Documents) {
+    let id = said(meta_data, "instance-id");
+    if id.is_some_and(|id| InstanceId::new(&id).is_some()) {
+        return;
+    }
+    let is_blank = |said: &Value| said.as_text().is_some_and(|text| text.trim().is_empty());
+    let unusable = meta_data.get("instance-id");
+    if let Some(said) = unusable.filter(|said| !said.is_null() && !is_blank(said)) {
+        let expected = format!("a line of at most {} bytes", InstanceId::BYTES_MAX);
+        let found = format!("{} (the seed has a name made of its content)", said.kind());
+        cloud.warn("instance-id", &expected, found);
+    }
+    meta_data.insert("instance-id", derived(documents));
 }
 
 /// An identifier that changes when a document does.
