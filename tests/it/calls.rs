@@ -108,15 +108,16 @@ fn whatever_a_boot_asks_for_is_on_the_list() {
     let mut calls = BTreeMap::new();
     said.split("0 next\n")
         .for_each(|record| sandboxed(record, &mut calls));
-    let source =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sys/sandbox.rs"));
+    let source = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sys/sandbox/seccomp.rs"),
+    );
     let source = source.unwrap();
     let mut known = named(
         &source,
         "/// What boots ask for with any",
         "/// ioctl(2) of",
     );
-    known.extend(named(&source, "fn filter(", "fn load("));
+    known.extend(named(&source, "fn calls(", "/// All numbers"));
     let never = named(
         &source,
         "/// What no boot asks for",
