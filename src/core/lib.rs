@@ -66,6 +66,7 @@ pub mod machine;
 pub mod network;
 
 pub mod outside;
+
 pub mod tpm;
 
 pub mod net;
