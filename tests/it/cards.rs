@@ -31,6 +31,7 @@ struct Late {
     looks: Cell<u32>,
     seen_after: u32,
     busy_for: u32,
+    has_udev: bool,
 }
 
 impl Late {
@@ -48,6 +49,7 @@ impl Late {
             looks: Cell::new(0),
             seen_after,
             busy_for,
+            has_udev: true,
         }
     }
 }
@@ -67,8 +69,11 @@ impl Files for Late {
     }
 
     fn kind(&self, path: &str) -> Option<Kind> {
-        let is_busy = path == "/run/udev/queue" && self.looks.get() < self.busy_for;
-        is_busy.then_some(Kind::File)
+        match path {
+            "/run/udev" if self.has_udev => Some(Kind::Directory),
+            "/run/udev/queue" if self.looks.get() < self.busy_for => Some(Kind::File),
+            _ => None,
+        }
     }
 
     fn disk(&self, _: &str) -> Option<Box<dyn Disk>> {
@@ -116,9 +121,14 @@ fn a_card_that_is_told_of_is_waited_for() {
         assert_eq!(seen(&Late::new(0, 0), told), (2, millis(0), false));
         assert_eq!(seen(&Late::new(5, 0), told), (2, millis(100), true));
         assert_eq!(seen(&Late::new(200, 300), told), (2, millis(4000), true));
-        // One that never comes: for a second, or for ten while udev says that it may.
-        assert_eq!(seen(&Late::new(999, 0), told), (1, millis(1000), true));
+        // One that never comes: for half a second, or for ten while udev says that it may.
+        assert_eq!(seen(&Late::new(999, 0), told), (1, millis(500), true));
         assert_eq!(seen(&Late::new(999, 999), told), (1, millis(10_000), true));
+        let without_udev = Late {
+            has_udev: false,
+            ..Late::new(5, 0)
+        };
+        assert_eq!(seen(&without_udev, told), (1, Duration::ZERO, false));
     }
 }
 

@@ -12,9 +12,11 @@ use crate::value::Value;
 
 /// How long a card that is named may take to come once udev has nothing left to do. One that the cloud has and this machine has
 /// not delays each boot by it.
-const CARD_MAX: Duration = Duration::from_secs(1);
+const CARD_MAX: Duration = Duration::from_millis(500);
 /// The same while udev still loads drivers, or says what they have found.
 const DRIVER_MAX: Duration = Duration::from_secs(10);
+/// Where udev is. Without it nobody loads drivers meanwhile.
+const UDEV: &str = "/run/udev";
 /// Where udev shows that it is busy.
 const BUSY: &str = "/run/udev/queue";
 /// How long between two looks.
@@ -24,8 +26,12 @@ const LENGTHS: (usize, usize) = (17, 12);
 
 impl Cloud<'_> {
     /// The interfaces, once those are there whose hardware addresses stand in what was told. One that does not come is waited
-    /// for at most one second, while udev is busy ten, and never longer than half of the time that is left.
+    /// for at most half a second, while udev is busy ten, and never longer than half of the time that is left; where no udev is,
+    /// not at all.
     pub fn links_of(&mut self, told: &Value) -> Vec<Link> {
+        if self.machine.files.kind(UDEV).is_none() {
+            return self.links();
+        }
         let mut named = Vec::new();
         gather(told, false, &mut named);
         let begun = self.outside.now();
