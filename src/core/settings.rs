@@ -254,6 +254,38 @@ mod tests {
     }
 
     #[test]
+    fn words_of_the_command_line_that_do_nothing_are_told_of() {
+        for (line, found) in [
+            ("ds=nocloud;h=web ds2=x", ""),
+            ("ds=nocloud-net;s=http://x/", ""),
+            ("ds=NoCloud ci.ds=", ""),
+            ("ds=ec2;x=y", ""),
+            ("ds=none", ""),
+            ("ds=NoCloud;h=web", "\"…\""),
+            ("ds=ec3", "\"…\" (did you mean Ec2?)"),
+            ("ci.datasource=Hetzer", "\"…\" (did you mean Hetzner?)"),
+            ("ds=no-cloud;h=web", "\"…\" (did you mean NoCloud?)"),
+            ("ds=nocloud,h=web", "\"…\""),
+            ("ds=nocloud\\;h=web", "\"…\" (did you mean NoCloud?)"),
+            ("cloud-init=enabled", ""),
+            ("cloud-init=off", "\"…\""),
+            ("cloudseed=off", "\"…\""),
+            ("cloudseed", "\"…\""),
+        ] {
+            let warnings = with_command_line(line).warnings;
+            let told = warnings.iter().map(|warning| warning.to_string());
+            let told: Vec<String> = told.collect();
+            assert_eq!(
+                told.len(),
+                usize::from(!found.is_empty()),
+                "{line}: {told:?}"
+            );
+            let text = format!("but found {found}");
+            assert!(told.iter().all(|told| told.ends_with(&text)), "{told:?}");
+        }
+    }
+
+    #[test]
     fn the_list_is_read_as_yaml_whatever_its_style() {
         for text in [
             "datasource_list: [ NoCloud, \"Ec2\", 'None' ]\n",

@@ -6,10 +6,12 @@ use alloc::vec::Vec;
 
 use super::cloud_init::Document;
 use super::policy::Policy;
+use super::sources::same;
 use super::{Settings, array, document, is_name, names, scalar, unquote};
 use crate::machine::cmdline::Cmdline;
 use crate::machine::{Kind, Machine};
 use crate::note::Note;
+use crate::text::{mistyped, quote};
 use crate::value::Value;
 use crate::warning::Warning;
 
@@ -31,6 +33,10 @@ pub(super) fn read(machine: &Machine, settings: &mut Settings, documents: &[Docu
         .or_else(|| file.last("datasource"))
         .filter(|name| is_name(name));
     settings.warnings.extend(quoted(&machine.cmdline));
+    settings
+        .warnings
+        .extend(strange(&machine.cmdline, settings));
+    settings.warnings.extend(undecided(&machine.cmdline));
     read_list(settings, &machine.cmdline, documents);
     read_strict_id(settings, &machine.cmdline, &file, documents);
 }
@@ -58,6 +64,42 @@ fn quoted(cmdline: &Cmdline) -> Option<Warning> {
         expected,
         found,
     ))
+}
+
+/// A datasource on the command line that nobody knows, and NoCloud in other letters than those with which its arguments count.
+fn strange(cmdline: &Cmdline, settings: &Settings) -> Option<Warning> {
+    let word = cmdline.words().rev().find_map(datasource)?;
+    if word.contains(['"', '\'']) {
+        return None;
+    }
+    let name = cut(word);
+    let is_nocloud = same("NoCloud", &name) || same("nocloud-net", &name);
+    let has_arguments = word.len() > name.len();
+    let expected = if is_nocloud {
+        let counts = !has_arguments || matches!(&*name, "nocloud" | "nocloud-net");
+        Some("ds=nocloud in small letters, or what is behind it does not count").filter(|_| !counts)
+    } else {
+        let known = settings.list.iter().map(String::as_str).chain(["None"]);
+        let is_known = known.into_iter().any(|known| same(known, &name));
+        Some("the name of a datasource").filter(|_| !is_known && !name.is_empty())
+    };
+    let found = if is_nocloud {
+        quote(&name)
+    } else {
+        let known = settings.list.iter().map(String::as_str);
+        mistyped(&name, &mut known.chain(["nocloud"]))
+    };
+    let place = "kernel command line, ds=";
+    expected.map(|expected| Warning::new("settings", place, expected, found))
+}
+
+/// A word that was meant to turn cloud-init off, or on, and does neither.
+fn undecided(cmdline: &Cmdline) -> Option<Warning> {
+    let mut words = cmdline.words();
+    let value = words.find_map(|word| word.strip_prefix("cloud-init="))?;
+    let is_known = matches!(value, "enabled" | "disabled");
+    let place = "kernel command line, cloud-init=";
+    (!is_known).then(|| Warning::new("settings", place, "enabled or disabled", quote(value)))
 }
 
 fn read_list(settings: &mut Settings, cmdline: &Cmdline, documents: &[Document]) {
@@ -170,10 +212,13 @@ fn cut(value: &str) -> String {
 
 /// The datasource the command line names; of all spellings the last word counts, even if empty.
 fn named(line: &Cmdline) -> Option<String> {
-    line.words().rev().find_map(|word| {
-        let (key, value) = word.split_once('=')?;
-        matches!(key, "ds" | "ci.ds" | "ci.datasource").then(|| cut(value))
-    })
+    line.words().rev().find_map(datasource).map(cut)
+}
+
+/// What one word says of a datasource, its arguments with it.
+fn datasource(word: &str) -> Option<&str> {
+    let (key, value) = word.split_once('=')?;
+    matches!(key, "ds" | "ci.ds" | "ci.datasource").then_some(value)
 }
 
 /// The list in the configuration that the command line carries (`cc:…end_cc`). Where that is no YAML, as the original takes

@@ -390,7 +390,11 @@ fn fw_cfg<'a>(machine: &'a Machine) -> impl Iterator<Item = Said> + 'a {
 
 fn command_line<'a>(machine: &'a Machine) -> impl Iterator<Item = Said> + 'a {
     let ours = machine.cmdline.parameters().filter_map(|(key, value)| {
-        let key = key.strip_prefix(PREFIX)?;
+        // A key without its dot is one that nobody has.
+        let key = key.strip_prefix(PREFIX).or_else(|| {
+            let is_bare = Some(key) == PREFIX.strip_suffix('.');
+            is_bare.then_some(key)
+        })?;
         Some(word(key, value.unwrap_or_default(), Origin::CommandLine))
     });
     ours.take(WORDS_MAX)
