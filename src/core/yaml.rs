@@ -53,6 +53,20 @@ pub fn read_within(document: &[u8], budget: &Budget) -> Result<Value, SyntaxErro
     read_text(document, budget).map(|(value, _)| value)
 }
 
+/// Longest document in which what PyYAML refuses is looked for on the way, in bytes: more than a cloud hands out.
+const STRICT_BYTES_MAX: usize = 1 << 20;
+
+/// The same, and the first place, if there is one, for which PyYAML refuses the document.
+pub fn read_doubtful(
+    document: &[u8],
+    budget: &Budget,
+) -> Result<(Value, Option<SyntaxError>), SyntaxError> {
+    let (value, text) = read_text(document, budget)?;
+    let is_short = text.len() <= STRICT_BYTES_MAX;
+    let refused = is_short.then(|| strict::refused(&text)).flatten();
+    Ok((value, refused))
+}
+
 /// What PyYAML, and with it stock cloud-init, refuses of a document that [`read`] takes, and keys that occur twice. Nothing of a
 /// document that [`read`] refuses.
 pub fn oddities(document: &[u8]) -> Vec<SyntaxError> {

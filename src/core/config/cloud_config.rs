@@ -49,7 +49,10 @@ pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>, budget: &Budge
     };
     for part in parts {
         let done = match part.content_type {
-            PartType::CloudConfig => merge_part(&mut merged.value, part, budget),
+            PartType::CloudConfig => {
+                let warnings = &mut merged.warnings;
+                merge_part(&mut merged.value, part, budget, warnings)
+            }
             PartType::ConfigPatch => patch_part(&mut merged.value, part, budget),
             _ => continue,
         };
@@ -64,9 +67,21 @@ pub fn merge_parts<'a>(parts: impl IntoIterator<Item = &'a Part>, budget: &Budge
     merged
 }
 
-fn merge_part(value: &mut Value, part: &Part, budget: &Budget) -> Result<(), Warning> {
-    let body = yaml::read_within(&part.content, budget)
+/// Says, too, what stock cloud-init, which reads the part once more where there is one, will drop it for.
+fn merge_part(
+    value: &mut Value,
+    part: &Part,
+    budget: &Budget,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Warning> {
+    let (body, refused) = yaml::read_doubtful(&part.content, budget)
         .map_err(|error| error.warning(STEP, place(part)))?;
+    if let Some(mut error) = refused {
+        if !error.expected.contains("stock cloud-init") {
+            error.expected += " (stock cloud-init drops the part)";
+        }
+        warnings.push(error.warning(STEP, place(part)));
+    }
     let mut body = match body {
         Value::Map(body) => body,
         Value::Null => return Err(warning(part, "a map", "nothing but comments")),

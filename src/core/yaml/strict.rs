@@ -29,6 +29,8 @@ pub const ODDITIES_MAX: usize = 32;
 
 /// What is expected where a tab is.
 const TAB: &str = "a space instead of a tab, which stock cloud-init refuses";
+/// What is expected where a key occurs a second time, which PyYAML does not refuse.
+const ONCE: &str = "each key once";
 
 /// How far behind the beginning of a key its colon may be, in characters (YAML 1.1, section 9.2).
 const KEY_CHARACTERS_MAX: usize = 1024;
@@ -54,6 +56,12 @@ pub(super) fn oddities(text: &str) -> Vec<SyntaxError> {
         }
     }
     reader.found
+}
+
+/// The first of them for which PyYAML drops the whole text.
+pub(super) fn refused(text: &str) -> Option<SyntaxError> {
+    let mut all = oddities(text).into_iter();
+    all.find(|oddity| oddity.expected != ONCE)
 }
 
 /// A place in a text: characters from its beginning, line and column from 1.
@@ -241,7 +249,7 @@ impl Reader<'_> {
             && keys.insert(key, true).is_some()
         {
             let found = format!("{} once more", quote(text));
-            self.flaw(start, "each key once", Some(found));
+            self.flaw(start, ONCE, Some(found));
         }
     }
 
