@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::value::Value;
+use crate::value::{Map, Value};
 use crate::warning::Warning;
 
 pub mod azure;
@@ -63,6 +63,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Name servers and search domains that belong to no device.
     pub dns: Dns,
+    /// Sections that netplan alone has words for, as they came.
+    pub others: Map,
 }
 
 /// The words in which a configuration is written for cloud-init.
@@ -88,10 +90,12 @@ impl Config {
             devices: Vec::new(),
             routes: Vec::new(),
             dns: Dns::default(),
+            others: Map::new(),
         }
     }
 
-    /// Reads a document of version 1 or 2, with or without `network:` around it. `None` if it is neither, with a warning,
+    /// Reads a document of version 1 or 2, with or without `network:` around it; one without a version, but with sections of
+    /// version 2, is of that, as netplan takes it. `None` if it is neither, with a warning,
     /// and if it says `config: disabled`, without one.
     pub fn read(document: &Value) -> (Option<Config>, Vec<Warning>) {
         let document = document.get("network").unwrap_or(document);
@@ -100,8 +104,11 @@ impl Config {
         let entries = document.get("config").unwrap_or(&Value::Null);
         let config = match (document.as_map(), version.as_deref()) {
             _ if entries.as_text() == Some("disabled") => None,
-            (Some(map), Some("2")) => Some(version2::read(&mut reader, map)),
-            (Some(_), Some("1")) => Some(version1::read(&mut reader, entries)),
+            (Some(map), Some("2" | "2.0")) => Some(version2::read(&mut reader, map)),
+            (Some(map), None) if version2::has_sections(map) => {
+                Some(version2::read(&mut reader, map))
+            }
+            (Some(_), Some("1" | "1.0")) => Some(version1::read(&mut reader, entries)),
             (Some(_), _) => {
                 let found = document.get("version").unwrap_or(&Value::Null);
                 reader.refuse("version 1 or 2", found);
@@ -181,6 +188,8 @@ pub struct Device {
     pub wake_on_lan: Option<bool>,
     /// Whether it is brought up by hand alone.
     pub manual: bool,
+    /// Keys that netplan alone has words for, as they came.
+    pub others: Map,
 }
 
 impl Device {

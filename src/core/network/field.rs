@@ -265,7 +265,7 @@ impl Reader {
         }
     }
 
-    /// Reads words: one text with blanks between, or a list of texts. An address may be the key of a map of one.
+    /// Reads words: one text with blanks or commas between, or a list of texts. An address may be the key of a map of one.
     pub(super) fn each<T>(
         &mut self,
         value: &Value,
@@ -279,7 +279,8 @@ impl Reader {
                 self.refuse(expected, element);
                 continue;
             };
-            for word in text.split_ascii_whitespace() {
+            let words = text.split(|c: char| c == ',' || c.is_ascii_whitespace());
+            for word in words.filter(|word| !word.is_empty()) {
                 match parse(word) {
                     Some(parsed) => self.push(to, Some(parsed)),
                     None => self.refuse(expected, &word.into()),

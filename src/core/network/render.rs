@@ -44,6 +44,9 @@ pub struct Renderer {
     render: fn(&mut Files, Config),
 }
 
+/// The one that has words for all of version 2.
+const NETPLAN: &str = "netplan";
+
 /// The renderers that there are, each by its name.
 pub static RENDERERS: [Renderer; 4] = [
     Renderer {
@@ -52,7 +55,7 @@ pub static RENDERERS: [Renderer; 4] = [
         render: ifupdown::render,
     },
     Renderer {
-        name: "netplan",
+        name: NETPLAN,
         can_hold: true,
         render: netplan,
     },
@@ -82,8 +85,22 @@ impl Renderer {
             warnings: Vec::new(),
         };
         let config = settle::settle(&mut files, config);
+        if self.name != NETPLAN {
+            others(&mut files, &config);
+        }
         (self.render)(&mut files, config);
         files.warnings
+    }
+}
+
+/// Tells what netplan alone has words for; which program is to read the rest is its affair, too.
+fn others(files: &mut Files, config: &Config) {
+    let of_devices = config.devices.iter();
+    let of_devices = of_devices.map(|device| (device.name.as_str(), &device.others));
+    for (place, others) in of_devices.chain([("network", &config.others)]) {
+        for (key, _) in others.texts().filter(|(key, _)| *key != "renderer") {
+            files.warn(place, "what this renderer has words for", key);
+        }
     }
 }
 
@@ -119,12 +136,31 @@ fn netplan(files: &mut Files, mut config: Config) {
     for device in &mut config.devices {
         agree(files, device);
     }
-    let document = config.write();
+    let others = core::mem::take(&mut config.others);
+    let of_device = |device: &mut Device| {
+        let section = version2::section(&device.kind);
+        (
+            section,
+            device.name.clone(),
+            core::mem::take(&mut device.others),
+        )
+    };
+    let of_devices: Vec<_> = config.devices.iter_mut().map(of_device).collect();
+    let mut document = config.write();
+    for (section, name, others) in of_devices {
+        let devices = document
+            .as_map_mut()
+            .and_then(|map| map.get_mut(&section.into()));
+        let devices = devices.and_then(Value::as_map_mut);
+        let device = devices.and_then(|map| map.get_mut(&name.as_str().into()));
+        if let Some(device) = device.and_then(Value::as_map_mut) {
+            device.extend(others);
+        }
+    }
     let mut text = String::from("network:\n    version: 2\n");
-    for section in version2::SECTIONS {
-        let Some(devices) = document.get(section) else {
-            continue;
-        };
+    let known = version2::SECTIONS.iter();
+    let known = known.filter_map(|section| Some((*section, document.get(section)?)));
+    for (section, devices) in known.chain(others.texts()) {
         let section = Map::from_iter([(section, devices.clone())]);
         for line in yaml::write(&section.into()).lines() {
             text.extend(["    ", line, "\n"]);

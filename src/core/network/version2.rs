@@ -9,6 +9,34 @@ use crate::value::{Map, Value};
 /// The sections, each behind those whose devices it speaks of.
 pub(super) const SECTIONS: [&str; 4] = ["ethernets", "bonds", "bridges", "vlans"];
 
+/// Sections of devices that are not spoken of here, and what else netplan has beside them.
+#[rustfmt::skip]
+const OTHER_SECTIONS: [&str; 9] = [
+    "renderer", "dummy-devices", "modems", "nm-devices", "openvswitch", "tunnels", "virtual-ethernets", "vrfs", "wifis",
+];
+/// What netplan has for a device and is not spoken of here.
+#[rustfmt::skip]
+const OTHER_KEYS: &[&str] = &[
+    "renderer", "auth", "delay-virtual-functions-rebind", "dhcp-identifier", "embedded-switch-mode", "emit-lldp",
+    "generic-receive-offload", "generic-segmentation-offload", "hairpin", "ignore-carrier", "infiniband-mode", "ipv6-address-generation",
+    "ipv6-address-token", "ipv6-privacy", "large-receive-offload", "link", "link-local", "neigh-suppress", "networkmanager",
+    "openvswitch", "optional-addresses", "port-mac-learning", "receive-checksum-offload", "tcp-segmentation-offload",
+    "tcp6-segmentation-offload", "transmit-checksum-offload", "virtual-function-count",
+];
+
+/// Whether a document has a section of devices.
+pub(super) fn has_sections(document: &Map) -> bool {
+    SECTIONS.iter().any(|section| document.contains(section))
+}
+
+/// Those of the keys that stand in a map.
+fn others(map: &Map, keys: &[&str]) -> Map {
+    let there = map
+        .texts()
+        .filter(|(key, value)| keys.contains(key) && !value.is_null());
+    there.map(|(key, value)| (key, value.clone())).collect()
+}
+
 /// What stands in a section.
 fn kind(section: &str) -> DeviceKind {
     match section {
@@ -20,7 +48,7 @@ fn kind(section: &str) -> DeviceKind {
 }
 
 /// The section of a device.
-fn section(kind: &DeviceKind) -> &'static str {
+pub(super) fn section(kind: &DeviceKind) -> &'static str {
     match kind {
         DeviceKind::Card => "ethernets",
         DeviceKind::Bond(_) => "bonds",
@@ -90,10 +118,9 @@ fn overrides(key: &'static str, overrides: &mut Overrides, pass: &mut Pass) {
 pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
     let mut config = Config::new(Dialect::Version2);
     let [cards, bonds, bridges, vlans] = SECTIONS;
-    let known = [
-        cards, bonds, bridges, vlans, "version", "renderer", "config",
-    ];
-    reader.known(document, &known);
+    let known = [cards, bonds, bridges, vlans, "version", "config"];
+    reader.known(document, &[&known[..], &OTHER_SECTIONS].concat());
+    config.others = others(document, &OTHER_SECTIONS);
     for section in SECTIONS {
         let Some(devices) = document.get(section).filter(|value| !value.is_null()) else {
             continue;
@@ -128,8 +155,15 @@ fn read_device(
     match told {
         Value::Null => {}
         Value::Map(told) => {
-            let also = ["gateway4", "gateway6", "activation-mode", "renderer"];
+            let also = ["gateway4", "gateway6", "activation-mode"];
+            let keys = OTHER_KEYS.iter().copied().filter(|key| {
+                let is_spoken_of = *key == "link" && matches!(device.kind, DeviceKind::Vlan(..));
+                !is_spoken_of
+            });
+            let keys: Vec<&'static str> = keys.collect();
+            let also = [&also[..], &keys].concat();
             reader.fields(told, &also, &mut |pass| fields(&mut device, pass));
+            device.others = others(told, &keys);
             gateways(reader, told, &mut device.routes);
             let mode = told.get("activation-mode").and_then(Value::as_text);
             device.manual = mode == Some("manual");

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::Files;
+use super::{Files, NETPLAN};
 use crate::network::{
     Config, Device, DeviceKind, Dns, NETWORK_DEVICES_MAX, NETWORK_ELEMENTS_MAX, Name,
 };
@@ -72,6 +72,14 @@ fn is_plain(letter: u8) -> bool {
 fn name_members(files: &mut Files, config: &mut Config) {
     let names = |device: &Device| (device.label().clone(), device.name.clone());
     let mut known: Vec<(Name, Name)> = config.devices.iter().map(names).collect();
+    if files.renderer == NETPLAN {
+        // What netplan alone knows of is described there.
+        let others = config.others.iter();
+        let ids = others.filter_map(|(_, section)| section.as_map());
+        let ids = ids.flat_map(|section| section.texts());
+        let ids = ids.filter_map(|(id, _)| Name::interface(id));
+        known.extend(ids.map(|id| (id.clone(), id)));
+    }
     let described = known.len();
     let mut taken: Vec<Name> = Vec::new();
     let mut find = |name: &mut Name, as_member: bool| {
