@@ -6,9 +6,10 @@ and always the same way.
 """
 
 import base64
-import gzip
 import json
 import random
+
+import packing
 
 CASES = []
 
@@ -30,7 +31,7 @@ def b64(text):
 
 
 def packed(text):
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    return base64.b64encode(packing.packed(text.encode())).decode()
 
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI%s user@host"
@@ -147,7 +148,7 @@ USER = {
     "config": CONFIG,
     "carriage returns": CONFIG.replace("\n", "\r\n"),
     "script": "#!/bin/sh\necho hello\n",
-    "gzip": binary(gzip.compress(CONFIG.encode(), mtime=0)),
+    "gzip": binary(packing.packed(CONFIG.encode())),
     "base64": b64(CONFIG),
     "binary": binary(bytes(range(256))),
     "no line feed": "#cloud-config\na: b",

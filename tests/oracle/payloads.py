@@ -7,11 +7,12 @@ decides is drawn anew, and all of it may be right: names, keys, user-data, vendo
 """
 
 import base64
-import gzip
 import json
 import os
 import random
 import sys
+
+import packing
 
 CLOUD, SEED, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
@@ -41,11 +42,11 @@ TEXTS = {
     "much": b"#!/bin/sh\n" + b"# line\n" * 2500, "JSON": b'{"packages": ["hello"]}', "ignition": b'{"ignition": {"version": "3.3.0"}}',
     "an archive": b"#cloud-config-archive\n- type: text/x-shellscript\n  content: |\n    #!/bin/sh\n", "a word of base 64": b"abcdefgh", "a number": b"1234",
     "base 64": base64.b64encode(SCRIPT), "base 64 in lines": base64.encodebytes(CONFIG * 3), "base 64 of base 64": base64.b64encode(base64.b64encode(SCRIPT)),
-    "base 64 of gzip": base64.b64encode(gzip.compress(CONFIG, mtime=0)), "base 64 without padding": base64.b64encode(SCRIPT + b"x").rstrip(b"="),
+    "base 64 of gzip": base64.b64encode(packing.packed(CONFIG)), "base 64 without padding": base64.b64encode(SCRIPT + b"x").rstrip(b"="),
     "base 64 and a line feed": base64.b64encode(CONFIG) + b"\n",
 }
 BYTES = dict(TEXTS, **{
-    "gzip": gzip.compress(CONFIG, mtime=0), "gzip of MIME": gzip.compress(MIME, mtime=0), "binary": bytes(range(256)), "latin 1": b"#cloud-config\nx: M\xfcller\n",
+    "gzip": packing.packed(CONFIG), "gzip of MIME": packing.packed(MIME), "binary": bytes(range(256)), "latin 1": b"#cloud-config\nx: M\xfcller\n",
 })
 drawn = []
 

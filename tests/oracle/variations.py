@@ -7,11 +7,12 @@ gone; what is served twice has a line for each place, of which only the first ha
 """
 
 import base64
-import gzip
 import json
 import os
 import random
 import sys
+
+import packing
 
 CLOUD, SEED, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
@@ -36,7 +37,7 @@ KINDS = {
     ],
     "user vendor data startup script": [
         SCRIPT, CONFIG, CONFIG.replace("\n", "\r\n"), base64.b64encode(SCRIPT.encode()).decode(),
-        base64.b64encode(gzip.compress(SCRIPT.encode(), mtime=0)).decode(), base64.b64encode(b"\xff\xfe\x00binary").decode(),
+        base64.b64encode(packing.packed(SCRIPT.encode())).decode(), base64.b64encode(b"\xff\xfe\x00binary").decode(),
         base64.encodebytes(SCRIPT.encode() * 9).decode(), base64.b64encode(SCRIPT.encode()).decode().rstrip("="), "YWJj", "abcd", "not base64!",
         "\ufeff" + SCRIPT, {"cloud-init": CONFIG}, {"cloud-init": [CONFIG, SCRIPT]}, {"cloud-init": {"a": 1}}, {"other": CONFIG},
         [CONFIG, SCRIPT], [CONFIG, None], [[CONFIG]], "\u00fcber", "#include http://x/\n",
@@ -118,9 +119,9 @@ def of_text(document, path):
 
 def of_body(document):
     yield "gone", None
-    yield "packed", gzip.compress(document, mtime=0)
+    yield "packed", packing.packed(document)
     yield "base 64", base64.b64encode(document)
-    yield "packed in base 64", base64.b64encode(gzip.compress(document, mtime=0))
+    yield "packed in base 64", base64.b64encode(packing.packed(document))
     yield "with line feeds of DOS", document.replace(b"\n", b"\r\n")
     yield "with a mark of the byte order", b"\xef\xbb\xbf" + document
     yield "twice", document + document
