@@ -153,18 +153,24 @@ make_home() {
     chown -R "$uid:$gid" "$root$home"
 }
 
-# Puts account $2 into group $1: a new file in the place of the old one, so that nobody finds half of it.
+# Puts account $2 into group $1, and into its shadow, where there is one.
 join_group() {
-    look_up "$etc/passwd" "$2" && look_up "$etc/group" "$1" || return 1
-    case ",${line##*:}," in *,"$2",*) return 0 ;; esac
-    cp -p "$etc/group" "$etc/group.cloudseed" || return 1
+    look_up "$etc/passwd" "$2" && look_up "$etc/group" "$1" && join_line "$etc/group" "$1" "$2" || return 1
+    ! look_up "$etc/gshadow" "$1" || join_line "$etc/gshadow" "$1" "$2"
+}
+
+# Adds account $3 to the line of group $2 that was found in file $1: a new file in the place of the old one, so that nobody
+# finds half of it.
+join_line() {
+    case ",${line##*:}," in *,"$3",*) return 0 ;; esac
+    cp -p "$1" "$1.cloudseed" || return 1
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
-        "$1":*:) line=$line$2 ;;
-        "$1":*) line=$line,$2 ;;
+        "$2":*:) line=$line$3 ;;
+        "$2":*) line=$line,$3 ;;
         esac
         printf '%s\n' "$line"
-    done <"$etc/group" >"$etc/group.cloudseed" && mv "$etc/group.cloudseed" "$etc/group"
+    done <"$1" >"$1.cloudseed" && mv "$1.cloudseed" "$1"
 }
 
 # Adds the key $2 to those of account $1. A link is not followed: it may be the user's own.
