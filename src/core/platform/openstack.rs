@@ -140,7 +140,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let ec2 = ec2_tree(cloud, &mut service);
     let source = Source::metadata(&service.base);
     let told = answer.told("openstack", source, ec2.into());
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// False as cloud-init's configuration may say it.
@@ -149,9 +149,9 @@ fn is_false(value: &Value) -> bool {
     matches!(&*text, "false" | "off" | "no" | "0")
 }
 
-/// The documents of the newest version that is known.
+/// The documents of the newest version that is known; of the latest, where the list of versions is not to be had.
 fn documents(cloud: &mut Cloud, service: &mut Service) -> Result<Answer, Error> {
-    let listing = service.get(cloud, VERSIONS)?;
+    let listing = service.get_or_warn(cloud, VERSIONS).unwrap_or_default();
     let listing = String::from_utf8_lossy(&listing);
     let version = openstack::version(listing.lines().map(str::trim));
     let paths = FILES.map(|name| format!("{VERSIONS}/{version}/{name}"));
