@@ -15,7 +15,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::instance::{Instance, InstanceId, Told};
 use crate::journal::Journal;
+use crate::machine::smbios::Field;
 use crate::machine::{self, Link, Machine};
 use crate::network::Config;
 use crate::outside::{Endpoint, Network, Outside};
@@ -92,6 +94,26 @@ impl<'a> Cloud<'a> {
     /// The interfaces that there are now: the drivers of some may have come after the facts of the machine were read.
     pub fn links(&self) -> Vec<Link> {
         machine::links(self.machine.files)
+    }
+
+    /// What the cloud told, as an instance. Where it told some of it, but no identifier that is one, the firmware's stands for
+    /// that: the board's asset tag, where it is one of Ec2's, else the number of the machine. For the original all such
+    /// machines are one, and its copies run nothing anew.
+    pub fn instance(&mut self, mut told: Told) -> Result<Instance, Error> {
+        let id = told.instance_id.as_deref().unwrap_or_default();
+        if InstanceId::new(id).is_none() && told.says_something() {
+            let dmi = &self.machine.dmi;
+            let tag = dmi.get(Field::BoardAssetTag);
+            let tag = tag.filter(|tag| tag.starts_with("i-")).map(String::from);
+            let number = || dmi.get(Field::ProductUuid).map(str::to_ascii_lowercase);
+            let id = tag.or_else(number);
+            if let Some(id) = id.filter(|id| InstanceId::new(id).is_some()) {
+                let found = "none (the firmware's stands for it)";
+                self.warn("instance-id", "text of one line", found.to_string());
+                told.instance_id = Some(id);
+            }
+        }
+        Instance::new(self.name, told, &mut self.warnings)
     }
 
     /// A line for the log.

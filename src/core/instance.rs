@@ -351,6 +351,17 @@ pub struct Told {
 }
 
 impl Told {
+    /// Whether there is anything of it that somebody would miss.
+    pub fn says_something(&self) -> bool {
+        let kinds = [Document::UserData, Document::VendorData];
+        let has = |kind: &Document| {
+            self.documents
+                .get(*kind)
+                .is_some_and(|bytes| !bytes.is_empty())
+        };
+        kinds.iter().any(has) || self.hostname.is_some() || !key_lines(&self.public_keys).is_empty()
+    }
+
     /// What stands under the keys that mean the same on most clouds; `cloud_name` counts where the meta-data have none.
     pub fn by_meta_data(cloud_name: &str, source: Source, meta_data: Map) -> Told {
         let text = |key: &str| meta_data.get(key).and_then(Value::to_text);

@@ -59,7 +59,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
             local(serial)
         }
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// What firmware alone tells.

@@ -52,5 +52,5 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents,
         ..Told::by_meta_data("aliyun", Source::metadata(&service.base), tree)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }

@@ -130,7 +130,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents: Documents::default().with(Document::UserData, Some(document)),
         ..Told::by_meta_data("altcloud", Source { kind, place }, meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The user-data of a volume, without surrounding space.

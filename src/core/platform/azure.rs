@@ -91,7 +91,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         Err(error) => return Err(error),
     };
     let told = told(cloud, environment, imds);
-    let instance = Instance::new(PLATFORM.name, told, &mut cloud.warnings)?;
+    let instance = cloud.instance(told)?;
     if cloud.settings.report_ready
         && let Err(error) = report_ready(cloud)
     {

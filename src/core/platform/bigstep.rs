@@ -55,5 +55,5 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents,
         ..Told::by_meta_data("bigstep", Source::metadata(&place), meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }

@@ -49,5 +49,5 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         instance_id: told.instance_id.clone().or(id),
         ..told
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }

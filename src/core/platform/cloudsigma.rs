@@ -62,7 +62,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
             place: String::from(path),
         },
     )?;
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// Opens the line, and asks for everything.

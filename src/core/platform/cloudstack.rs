@@ -63,7 +63,7 @@ fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents: seed.documents,
         ..Told::by_meta_data("cloudstack", source, seed.meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
@@ -87,7 +87,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         hostname: told.hostname.clone().map(|name| full(cloud, name)),
         ..told
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The router by its name, unless we know it otherwise before the name is known.

@@ -261,5 +261,5 @@ fn instance(cloud: &mut Cloud, drive: Drive) -> Result<Instance, Error> {
     if let Some(keys) = keys {
         told.public_keys = keys;
     }
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }

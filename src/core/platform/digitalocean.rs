@@ -48,7 +48,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         beside: Map::from_iter([("metadata", public(&map))]),
         ..Told::by_meta_data("digitalocean", source, meta_data(&map, &id))
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// All that the service tells, but the documents in it: everybody may read the tree.

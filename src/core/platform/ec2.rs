@@ -199,7 +199,7 @@ fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents: seed.documents,
         ..ec2::told(relative.name(), source, seed.meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
@@ -236,7 +236,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
         let zone = identity.availability_zone.as_deref().map(String::from);
         told.availability_zone = zone.or(told.availability_zone);
     }
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The interfaces of the tree, as the original configures them: with routes of other tables only for netplan.

@@ -45,5 +45,5 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         config: password::config(cloud, HOST, PASSWORD),
         ..Told::by_meta_data("exoscale", source, trees.take(0))
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }

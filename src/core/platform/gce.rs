@@ -73,7 +73,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     };
     let mut told = told(cloud, tree);
     told.documents.put(Document::MetaData, document);
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// As much of the tree as the original asks for.

@@ -72,7 +72,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut told = told(source, meta_data, document, user_data);
     told.documents.put(Document::VendorData, vendor_data);
     told.documents.put(Document::NetworkConfig, network);
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// What the documents tell: of the meta-data as much as the original keeps, under its names, and beside it all of them but the

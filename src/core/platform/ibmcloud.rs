@@ -86,7 +86,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         place: format!("/dev/{}", volume.name),
     };
     let told = told(answer, source);
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn told(answer: Answer, source: Source) -> Told {

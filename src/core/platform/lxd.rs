@@ -135,7 +135,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         ]),
         ..Told::by_meta_data("lxd", source, meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn path(name: &str) -> String {

@@ -93,7 +93,7 @@ fn instance(cloud: &mut Cloud, service: &mut Service, url: &str) -> Result<Insta
             .with(Document::VendorData, vendor_data),
         ..Told::by_meta_data("maas", source, meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn vendor_data_of(cloud: &mut Cloud, document: &[u8]) -> Option<Vec<u8>> {

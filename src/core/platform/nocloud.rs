@@ -449,7 +449,7 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         documents,
         ..Told::by_meta_data("unknown", source, meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn unable(cloud: &Cloud, place: &str, found: &str) -> Error {

@@ -43,7 +43,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents,
         ..Told::by_meta_data("nwcs", source, meta_data(&map))
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// What of the document the original keeps, under its names.

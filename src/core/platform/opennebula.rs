@@ -126,7 +126,7 @@ fn instance(cloud: &mut Cloud, place: &Place, document: Vec<u8>) -> Result<Insta
             .with(Document::NetworkConfig, network),
         ..Told::by_meta_data("opennebula", source, meta_data(context))
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn text<'a>(context: &'a Map, names: &[&str]) -> Option<&'a str> {

@@ -73,7 +73,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut told = told(cloud, source, tree);
     told.documents.put(Document::MetaData, Some(document));
     told.documents.put(Document::NetworkConfig, network);
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The instance, by the newest version that the service serves.

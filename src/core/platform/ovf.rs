@@ -207,7 +207,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents: taken.documents,
         ..Told::by_meta_data("ovf", Source { kind: "ovf", place }, taken.meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The environment: of the seed directory, of the hypervisor, of the disc that showed it or any other.

@@ -38,7 +38,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
             match drive(cloud, volume) {
                 Ok(told) => {
                     cloud.warnings.extend(failed.map(|error: Error| error.what));
-                    return Instance::new(PLATFORM.name, told, &mut cloud.warnings);
+                    return cloud.instance(told);
                 }
                 Err(error) => {
                     let before = failed.replace(error);

@@ -75,7 +75,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         .with(Document::VendorData, vendor_data)
         .with(Document::NetworkConfig, network);
     let told = Told { documents, ..told };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The address that a DHCP server gave us.

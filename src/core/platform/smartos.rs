@@ -213,7 +213,7 @@ fn read(
         documents.put(Document::VendorData, scripts(&meta_data));
     }
     let told = told(cloud, meta_data, documents, source);
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 fn text(bytes: Vec<u8>, trims: bool) -> Value {

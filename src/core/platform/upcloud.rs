@@ -42,7 +42,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         documents,
         ..Told::by_meta_data("upcloud", source, meta_data(&map, uuid))
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The meta-data under the names that the original gives them, and with what it puts where nothing is said.

@@ -263,7 +263,7 @@ fn instance(
             .with(Document::NetworkConfig, network),
         ..Told::by_meta_data("vmware", source, meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// Most keys that the meta-data may have cleared.

@@ -56,7 +56,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         launch_index: None,
         ..Told::by_meta_data("vultr", source, meta_data)
     };
-    Instance::new(PLATFORM.name, told, &mut cloud.warnings)
+    cloud.instance(told)
 }
 
 /// The document at `cloud_interfaces`, with the names that the cards have here, in the tree too; where there is none it is made
