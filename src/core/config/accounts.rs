@@ -28,6 +28,15 @@ pub const ACCOUNTS_MAX: usize = 256;
 const RULE: &str = "ALL=(ALL) NOPASSWD:ALL";
 /// Most keys of one account.
 pub const ACCOUNT_KEYS_MAX: usize = 1024;
+/// Keys of cloud-config that are read here or elsewhere, or that nobody misses where they do nothing.
+#[rustfmt::skip]
+const DONE: &[&str] = &[
+    "allow_public_ssh_keys", "chpasswd", "datasource", "datasource_list", "final_message", "fqdn", "groups", "hostname", "merge_how",
+    "merge_type", "output", "password", "preserve_hostname", "reporting", "ssh_authorized_keys", "ssh_import_id", "ssh_pwauth",
+    "system_info", "user", "users", "vendor_data", "vendor_data2",
+];
+/// Most other keys that are named.
+const UNDONE_MAX: usize = 32;
 /// Longest name of an account or a group, in bytes, as useradd allows it.
 const NAME_BYTES_MAX: usize = 32;
 
@@ -147,6 +156,7 @@ impl Accounts {
             reader.few_keys(account);
         }
         accounts.retain(|account| account.name != "root" || !account.is_idle());
+        reader.note_the_undone();
         let accounts = Accounts {
             hostname,
             groups,
@@ -201,6 +211,28 @@ impl<'a> Reader<'a> {
     /// Says what is not done, but would be by cloud-init.
     fn note(&mut self, place: &str, what: &str) {
         self.notes.push(format!("{place}: {what}"));
+    }
+
+    /// Names what of cloud-config only cloud-init does: packages, files, commands.
+    fn note_the_undone(&mut self) {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let mut undone: Vec<&str> = Vec::new();
+        for (key, _) in self.configs.iter().flat_map(|config| config.texts()) {
+            let is_new = !DONE.contains(&key) && !undone.contains(&key);
+            if is_new && key.len() <= NAME_BYTES_MAX && key.chars().all(is_plain) {
+                undone.push(key);
+            }
+            if undone.len() == UNDONE_MAX {
+                break;
+            }
+        }
+        if !undone.is_empty() {
+            let keys = undone.join(", ");
+            self.note(
+                "cloud-config",
+                &format!("nobody but cloud-init does this: {keys}"),
+            );
+        }
     }
 
     /// `hostname` outranks `fqdn`, and both outrank the cloud; with `preserve_hostname` it is the owner's affair.
