@@ -35,6 +35,8 @@ const DONE: &[&str] = &[
     "merge_type", "output", "password", "preserve_hostname", "reporting", "ssh_authorized_keys", "ssh_import_id", "ssh_pwauth",
     "system_info", "user", "users", "vendor_data", "vendor_data2",
 ];
+/// Most values that are told to be refused.
+const REFUSALS_MAX: usize = 64;
 /// Most other keys that are named.
 const UNDONE_MAX: usize = 32;
 /// Longest name of an account or a group, in bytes, as useradd allows it.
@@ -199,7 +201,11 @@ impl<'a> Reader<'a> {
         said.unwrap_or(&Value::Null)
     }
 
+    /// A list that holds nothing else leaves as many warnings as somebody reads.
     fn refuse(&mut self, place: &str, expected: &str) {
+        if self.warnings.len() >= REFUSALS_MAX {
+            return;
+        }
         let warning = warning(
             format!("cloud-config, {place}"),
             expected,

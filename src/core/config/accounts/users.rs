@@ -9,6 +9,7 @@
 //! `default`, and a map without a name, is the default user: the one that `user` names, else the platform's administrator, else root.
 //! What is said of a name more than once is taken together, the first of each key.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -85,7 +86,11 @@ impl Reader<'_> {
     /// The accounts that somebody speaks of, with all that is said of each. The owner is the first, where `users` does not name it.
     pub(super) fn users(&mut self, owner: &Owner) -> Vec<(String, Map)> {
         let mut users = Vec::new();
-        for (name, map) in self.listed().into_iter().take(ACCOUNTS_MAX) {
+        let listed = self.listed();
+        if listed.len() > ACCOUNTS_MAX {
+            self.refuse("users", &format!("{ACCOUNTS_MAX} accounts at most"));
+        }
+        for (name, map) in listed.into_iter().take(ACCOUNTS_MAX) {
             let name = if name == DEFAULT {
                 String::from(owner.name())
             } else {
