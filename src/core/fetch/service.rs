@@ -74,6 +74,9 @@ pub struct Question<'q> {
     pub local_ports: Option<(u16, u16)>,
     /// True if the document may be missing.
     pub optional: bool,
+    /// True if it has to be there, but the service may not know the machine yet: Nova, for one, has no document of a machine
+    /// before its port is bound. Then one that is missing is asked for a few times.
+    pub late: bool,
 }
 
 impl<'q> Question<'q> {
@@ -86,6 +89,7 @@ impl<'q> Question<'q> {
             body: &[],
             local_ports: None,
             optional: false,
+            late: false,
         }
     }
 
@@ -140,6 +144,15 @@ impl<'a> Service<'a> {
     /// A document that must be there.
     pub fn get(&mut self, cloud: &mut Cloud, path: &str) -> Result<Vec<u8>, Error> {
         self.body(cloud, &Question::new(Method::Get, path))
+    }
+
+    /// The document on which all depends, and nothing else can be asked for in its place ([`Question::late`]).
+    pub fn get_late(&mut self, cloud: &mut Cloud, path: &str) -> Result<Vec<u8>, Error> {
+        let question = Question {
+            late: true,
+            ..Question::new(Method::Get, path)
+        };
+        self.body(cloud, &question)
     }
 
     /// A document that may be missing.
@@ -241,6 +254,7 @@ impl<'a> Service<'a> {
             method: question.method,
             url: &url,
             optional: question.optional,
+            late: question.late,
             meaning: self.meaning,
         };
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {

@@ -21,6 +21,8 @@ pub struct Goal<'a> {
     pub url: &'a str,
     /// True if the document may be missing.
     pub optional: bool,
+    /// True if one that is missing may be there soon.
+    pub late: bool,
     /// What a status means.
     pub meaning: fn(u16) -> Meaning,
 }
@@ -82,7 +84,7 @@ pub fn usual(status: u16) -> Meaning {
 
 impl Goal<'_> {
     /// Tries until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
-    /// 429 and 5xx, and [`TRIES_MAX`] times what is not HTTP; every other status is final. `None` if the document is missing and may be.
+    /// 429 and 5xx, and [`TRIES_MAX`] times what is not HTTP, or is missing and may be late; every other status is final. `None` if the document is missing and may be.
     pub fn pursue(
         &self,
         outside: &mut dyn Outside,
@@ -113,6 +115,10 @@ impl Goal<'_> {
             let Some(pause) = pause.filter(|_| miss.may_mend(&mut few)) else {
                 return Err(self.denied(place, miss, schedule.spent(now)));
             };
+            if miss.again == Again::Few {
+                // What was sent ahead of the others asked somebody who was not ready.
+                outside.expect(&[]);
+            }
             let millis = pause.as_millis();
             journal.note(
                 now,
@@ -127,7 +133,13 @@ impl Goal<'_> {
         match (self.meaning)(response.status) {
             Meaning::Document => Ok(Ok(response)),
             Meaning::Missing if self.optional => Ok(Err(response.status)),
-            meaning => Err(Miss::answered(&response, meaning)),
+            meaning => {
+                let mut miss = Miss::answered(&response, meaning);
+                if self.late && meaning == Meaning::Missing {
+                    miss.again = Again::Few;
+                }
+                Err(miss)
+            }
         }
     }
 

@@ -85,6 +85,7 @@ impl Web<'_> {
             method: Method::Get,
             url,
             optional: true,
+            late: false,
             meaning: usual,
         };
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {

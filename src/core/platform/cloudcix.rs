@@ -31,7 +31,7 @@ const USER_DATA: &str = "/v1/userdata";
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
     service.expect(cloud, [META_DATA, USER_DATA].into_iter());
-    let document = service.get(cloud, META_DATA)?;
+    let document = service.get_late(cloud, META_DATA)?;
     let user_data = service.get_or_warn(cloud, USER_DATA);
     let meta_data = cloud.json_map(META_DATA, &document)?;
     let network = meta_data

@@ -41,7 +41,7 @@ const USER_DATA: &str = "/hetzner/v1/userdata";
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
     service.expect(cloud, [META_DATA, NETWORKS, USER_DATA].into_iter());
-    let document = service.get(cloud, META_DATA)?;
+    let document = service.get_late(cloud, META_DATA)?;
     let networks = service.get_or_warn(cloud, NETWORKS);
     let user_data = service.get_or_warn(cloud, USER_DATA);
     let mut meta_data = match crate::yaml::read(&document) {

@@ -30,7 +30,7 @@ const PATH: &str = "/api/v1/metadata";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
-    let document = service.get(cloud, PATH)?;
+    let document = service.get_late(cloud, PATH)?;
     let map = cloud.json_map(PATH, &document)?;
     let network = map.get("network").filter(|network| !network.is_null());
     let network = network.map(|network| physical::renamed(network, &cloud.links_of(network)));

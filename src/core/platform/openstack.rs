@@ -157,7 +157,7 @@ fn documents(cloud: &mut Cloud, service: &mut Service) -> Result<Answer, Error> 
     let paths = FILES.map(|name| format!("{VERSIONS}/{version}/{name}"));
     service.expect(cloud, paths.iter().map(String::as_str));
     let [meta_data, others @ ..] = &paths;
-    let meta_data = service.get(cloud, meta_data)?;
+    let meta_data = service.get_late(cloud, meta_data)?;
     let mut optional = |path: &String| service.get_or_warn(cloud, path);
     let [user_data, vendor_data, vendor_data2, network_data] = others;
     let files = [

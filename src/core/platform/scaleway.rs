@@ -47,7 +47,7 @@ const KEY_TAG: &str = "AUTHORIZED_KEY=";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
-    let document = service.get(cloud, CONFIGURATION)?;
+    let document = service.get_late(cloud, CONFIGURATION)?;
     let mut meta_data = cloud.json_map(CONFIGURATION, &document)?;
     let mut privileged = |cloud: &mut Cloud, path| {
         let question = Question {

@@ -30,7 +30,7 @@ const PATH: &str = "/metadata/v1.json";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
-    let document = service.get(cloud, PATH)?;
+    let document = service.get_late(cloud, PATH)?;
     let map = cloud.json_map(PATH, &document)?;
     let network = map.get("network").unwrap_or(&Value::Null);
     let network = upcloud::document(network, &cloud.links_of(network));

@@ -42,6 +42,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
     let question = Question {
         headers: HEADERS,
+        late: true,
         ..Question::new(Method::Get, PATH)
     };
     let document = service.body(cloud, &question)?;
