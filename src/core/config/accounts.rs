@@ -329,9 +329,9 @@ impl<'a> Reader<'a> {
     ) {
         let is_random = kind.map_or(matches!(text, "R" | "RANDOM"), |kind| kind == "RANDOM");
         let is_hash = kind.map_or_else(|| is_hash(text), |kind| kind == "hash");
-        let plain = !text.is_empty()
-            && !text.contains(char::is_control)
-            && !(is_hash && text.contains(':'));
+        // In a line of shadow(5) a colon would begin the next field.
+        let is_wrong = |c: char| c.is_control() || is_hash && c == ':';
+        let plain = !text.is_empty() && !text.contains(is_wrong);
         if !is_name(name) {
             self.refuse("passwords", "the name of an account");
         } else if is_random {

@@ -62,7 +62,7 @@ impl Rules {
         let mut prefix: Vec<String> = texts("prefix", rules.get("prefix"))?;
         prefix.truncate(PREFIX_WORDS_MAX);
         Ok(Rules {
-            enabled: rules.get("enabled").is_none_or(is_true),
+            enabled: rules.get("enabled").is_none_or(is_on),
             disabled_handlers: texts("disabled_handlers", rules.get("disabled_handlers"))?
                 .iter()
                 .map(|name| PartType::new(name))
@@ -93,13 +93,13 @@ impl Rules {
 }
 
 /// True, or text that says so.
-fn is_true(value: &Value) -> bool {
+fn is_on(value: &Value) -> bool {
     value.as_flag() == Some(true)
 }
 
 /// False if what the system's configuration says under `allow_userdata` forbids user-data.
 pub fn allows_user_data(word: Option<&Value>) -> bool {
-    word.is_none_or(is_true)
+    word.is_none_or(is_on)
 }
 
 /// Marks the parts that the owner does not want, and takes over the prefix of vendor scripts.

@@ -36,9 +36,9 @@ impl Reader<'_> {
             password: new_password(hash, is_locked),
             lock: Some(is_locked).filter(|_| name != "root" || map.contains("lock_passwd")),
             group: self.group(at("primary_group"), &place("primary_group")),
-            shares_group: is_true(at("no_user_group")),
-            is_system: is_true(at("system")),
-            is_homeless: is_true(at("no_create_home")) || is_true(at("system")),
+            shares_group: is_truthy(at("no_user_group")),
+            is_system: is_truthy(at("system")),
+            is_homeless: is_truthy(at("no_create_home")) || is_truthy(at("system")),
             inactive: self.days(at("inactive"), &place("inactive")),
             expires: self.days(at("expiredate"), &place("expiredate")),
             groups: self.group_names(at("groups"), &place("groups")),
@@ -59,7 +59,7 @@ impl Reader<'_> {
             ("selinux_user", "no user of SELinux is set"),
         ];
         for (key, what) in rest {
-            if map.get(key).is_some_and(is_true) {
+            if map.get(key).is_some_and(is_truthy) {
                 self.note(&format!("{name}, {key}"), what);
             }
         }
@@ -210,7 +210,7 @@ fn home(name: &str) -> String {
 
 /// An account is locked unless somebody says that it is not.
 fn is_locked(map: &Map) -> bool {
-    map.get("lock_passwd").is_none_or(is_true)
+    map.get("lock_passwd").is_none_or(is_truthy)
 }
 
 /// Field 2 of shadow(5): what is not said nobody knows, what is empty everybody does.
@@ -223,7 +223,7 @@ fn new_password(hash: Option<String>, is_locked: bool) -> String {
 }
 
 /// Whether Python takes it for true.
-fn is_true(value: &Value) -> bool {
+fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) | Value::Int(0) => false,
         Value::Text(text) => !text.is_empty(),
