@@ -4,8 +4,10 @@
 //! `FETCH_PATH=FOLDER cargo test --test it fetching` asks the cloud-init whose modules are in FOLDER once more, of the roots that `ROOT`
 //! names, with the same simulated services; `UPDATE=1` beside it keeps the answers. Without FOLDER nothing is asked, and what was
 //! kept is compared: a new root is compared once somebody has asked. With FOLDER, `VARIATIONS=100 cargo test --test it variations`
-//! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses, and draws
-//! as many payloads that users may have there, or `PAYLOADS`; without, those few are compared that are kept in `tests/fetching/variations`.
+//! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses, or in `all`
+//! ways that there are, and draws as many payloads that users may have there, or `PAYLOADS`; `VARIATION` is a pattern of those that are
+//! tried. Without FOLDER those few are compared that are kept in `tests/fetching/variations`. `UPDATE=1` adds to these one for each row
+//! of the table that none of them needs yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -14,6 +16,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -56,14 +60,23 @@ const FIELDS: [&str; 15] = [
 const LONGEST: u64 = 1 << 24;
 
 /// The service of one root.
-struct Simulated {
+pub struct Simulated {
     settings: Settings,
     service: Service,
     has_first_page: bool,
+    is_socket: bool,
 }
 
 impl Simulated {
-    fn new(cloud: &Path) -> Simulated {
+    /// What answers at a socket, whatever the host is called.
+    pub fn at_socket(folder: &Path) -> Simulated {
+        Simulated {
+            is_socket: true,
+            ..Simulated::new(folder)
+        }
+    }
+
+    pub fn new(cloud: &Path) -> Simulated {
         let folder = Folder::new(cloud).unwrap();
         let mut settings = Settings::default();
         let text = folder.settings();
@@ -74,6 +87,7 @@ impl Simulated {
             settings,
             service,
             has_first_page,
+            is_socket: false,
         }
     }
 
@@ -93,7 +107,7 @@ impl Simulated {
     }
 
     /// The answer to what the original asks.
-    fn answer(&mut self, asked: &Value) -> Value {
+    pub fn answer(&mut self, asked: &Value) -> Value {
         let text = |key: &str| asked.get(key).and_then(Value::as_text);
         if let Some(name) = text("name") {
             let addresses = self.addresses(name).into_iter();
@@ -108,7 +122,7 @@ impl Simulated {
             self.settings.listen.contains(&at)
         };
         let error = |what: &str| Value::from(Map::from_iter([("error", what)]));
-        if !self.addresses(url.host()).into_iter().any(listens) {
+        if !self.is_socket && !self.addresses(url.host()).into_iter().any(listens) {
             return error("refused");
         }
         let request = request(asked, &url);
@@ -528,9 +542,10 @@ fn variations(name: &str, path: &Path, script: &str) -> Vec<Variation> {
     let word = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.into());
     let fixture = Fixture::new(name);
     let seed = word("VARIATIONS_SEED", "1") + name;
-    let count = match (script, env::var("PAYLOADS")) {
-        (PAYLOADS, Ok(count)) => count,
-        _ => word("VARIATIONS", VARIATIONS),
+    let count = match (script, word("VARIATIONS", VARIATIONS)) {
+        (PAYLOADS, count) if count == "all" => word("PAYLOADS", "0"),
+        (PAYLOADS, count) => word("PAYLOADS", &count),
+        (_, count) => count,
     };
     let out = python(script, path)
         .env("MACHINE", fixture.machine())
@@ -578,9 +593,13 @@ fn refusals(booted: &Booted) -> usize {
     warnings.unwrap_or_default().len() + usize::from(no_id)
 }
 
+/// A row of the table: a pattern, and the field.
+type Row = (String, String);
+
 /// What came of one variation.
 enum Outcome {
-    Same,
+    /// But for what these rows explain.
+    Same(BTreeSet<Row>),
     /// The original makes nothing of it.
     GaveUp,
     Differs(Vec<String>),
@@ -592,12 +611,23 @@ struct Subject {
     platform: String,
     /// How many values its boot refuses as it is.
     usual: usize,
-    deviations: BTreeSet<(String, String)>,
+    deviations: BTreeSet<Row>,
     /// Those of variations: a pattern of what was done, and the field.
-    of_variations: Vec<(String, String)>,
+    of_variations: Vec<Row>,
 }
 
 impl Subject {
+    fn new(name: &str) -> Subject {
+        let booted = booted(name);
+        Subject {
+            platform: found(&booted).unwrap().0,
+            usual: refusals(&booted),
+            deviations: deviations("root"),
+            of_variations: deviations("variation"),
+            name: name.into(),
+        }
+    }
+
     /// Boots a variation, and compares it with the kept answer or with what the oracle says now; gives that, too.
     fn outcome(&self, case: &Variation, theirs: Theirs) -> (Outcome, Value) {
         let fixture = Fixture::new(&self.name);
@@ -619,7 +649,10 @@ impl Subject {
 
     fn compare(&self, what: &str, booted: &Booted, theirs: &Value) -> Outcome {
         let id = theirs.get("instance-id").and_then(Value::to_text);
-        let no_id = id.is_none_or(|id| id.is_empty() || id == "iid-datasource");
+        // One root's has none whatever is answered.
+        let row = (self.name.clone(), String::from("instance-id"));
+        let constant = |id: &String| id == "iid-datasource" && !self.deviations.contains(&row);
+        let no_id = id.is_none_or(|id| id.is_empty() || constant(&id));
         if theirs.get("error").is_some() || no_id {
             return Outcome::GaveUp;
         }
@@ -632,19 +665,22 @@ impl Subject {
             let rows = [field, "all"].map(|field| (self.name.clone(), String::from(field)));
             let known = rows.iter().any(|row| self.deviations.contains(row));
             let told = field == "all" || is_told(field, theirs.get(field));
-            let case = format!("{}: {what}", self.name);
-            let mut rows = self.of_variations.iter();
-            let explained = rows.any(|row| row.1 == field && matches(&row.0, &case));
-            told && !known && !explained && (!refused || field == "keys")
+            told && !known && (!refused || field == "keys")
         };
-        let differ = differ.into_iter().filter(|(field, _)| counts(field));
-        let name = &self.name;
-        let lines: Vec<String> = differ
-            .map(|(field, how)| format!("{name}: {what}: {field}:\n  {how}"))
-            .collect();
-        lines.iter().for_each(|line| println!("{line}"));
+        let case = format!("{}: {what}", self.name);
+        let (mut used, mut lines) = (BTreeSet::new(), Vec::new());
+        for (field, how) in differ.into_iter().filter(|(field, _)| counts(field)) {
+            let explains = |row: &&Row| row.1 == field && matches(&row.0, &case);
+            match self.of_variations.iter().find(explains) {
+                Some(row) => drop(used.insert(row.clone())),
+                None => lines.push(format!("{case}: {field}:\n  {how}")),
+            }
+            if env::var_os("FETCH_SHOW").is_some() {
+                println!("{case}: {field}:\n  {how}");
+            }
+        }
         if lines.is_empty() {
-            Outcome::Same
+            Outcome::Same(used)
         } else {
             Outcome::Differs(lines)
         }
@@ -696,57 +732,129 @@ fn to_keep(case: &Variation, theirs: Value) -> Value {
     Map::from_iter(case).into()
 }
 
+/// The variations of a root, with the original's answers if they are kept.
+fn cases(name: &str, path: Option<&Path>) -> Vec<(Variation, Option<Value>)> {
+    let folder = manifest("tests/fetching");
+    match path {
+        Some(path) if folder.join(format!("{name}.json")).exists() => {
+            let cases = [CHANGES, PAYLOADS].map(|script| variations(name, path, script));
+            let pattern = env::var("VARIATION").unwrap_or_else(|_| String::from("*"));
+            let cases = cases.into_iter().flatten();
+            let cases = cases.filter(|case| matches(&pattern, &format!("{name}: {}", case.what)));
+            cases.map(|case| (case, None)).collect()
+        }
+        _ => kept(&kept_file(name)),
+    }
+}
+
+fn kept_file(name: &str) -> PathBuf {
+    manifest("tests/fetching").join(format!("variations/{name}.json"))
+}
+
+/// What comes of each of the cases, with the original's answer; on every processor, each with an original of its own.
+fn outcomes(
+    subject: &Subject,
+    cases: &[(Variation, Option<Value>)],
+    path: Option<&Path>,
+) -> Vec<(Outcome, Value)> {
+    let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut oracle = path.map(Oracle::start);
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((case, theirs)) = cases.get(number) else {
+                        break;
+                    };
+                    let theirs = match (theirs, &mut oracle) {
+                        (Some(theirs), _) => Theirs::Kept(theirs.clone()),
+                        (None, Some(oracle)) => Theirs::Asked(oracle),
+                        (None, None) => unreachable!("who asks has an oracle"),
+                    };
+                    let outcome = subject.outcome(case, theirs);
+                    outcomes.lock().unwrap().insert(number, outcome);
+                }
+            });
+        }
+    });
+    outcomes.into_inner().unwrap().into_values().collect()
+}
+
+/// Keeps, beside what is kept of a root, one variation for each row that neither those nor others, in `used`, need.
+fn keep(
+    subject: &Subject,
+    cases: &[(Variation, Option<Value>)],
+    found: Vec<(Outcome, Value)>,
+    used: &BTreeSet<Row>,
+) {
+    let file = kept_file(&subject.name);
+    let old = kept(&file);
+    let (mut used, mut all) = (used.clone(), Vec::new());
+    for ((case, _), (outcome, theirs)) in old.iter().zip(outcomes(subject, &old, None)) {
+        if let Outcome::Same(rows) = outcome {
+            used.extend(rows);
+            all.push(to_keep(case, theirs));
+        }
+    }
+    for ((case, _), (outcome, theirs)) in cases.iter().zip(found) {
+        if let Outcome::Same(rows) = outcome
+            && !rows.is_subset(&used)
+        {
+            used.extend(rows);
+            all.push(to_keep(case, theirs));
+        }
+    }
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, json::write(&Value::List(all)) + "\n").unwrap();
+}
+
 #[test]
 fn variations_are_read_as_the_original_reads_them() {
     let path = env::var_os("FETCH_PATH").map(PathBuf::from);
-    let mut oracle = path.as_deref().map(Oracle::start);
     let (mut wrong, mut tried, mut gave_up) = (Vec::new(), 0, 0);
+    let mut used: BTreeSet<Row> = BTreeSet::new();
     for name in chosen() {
-        let folder = manifest("tests/fetching");
-        let file = folder.join(format!("variations/{name}.json"));
-        let cases = match &path {
-            Some(path) if folder.join(format!("{name}.json")).exists() => {
-                let cases = [CHANGES, PAYLOADS].map(|script| variations(&name, path, script));
-                let cases = cases.into_iter().flatten();
-                cases.map(|case| (case, None)).collect()
-            }
-            _ => kept(&file),
-        };
+        let cases = cases(&name, path.as_deref());
         if cases.is_empty() {
             continue;
         }
-        let booted = booted(&name);
-        let subject = Subject {
-            platform: found(&booted).unwrap().0,
-            usual: refusals(&booted),
-            deviations: deviations("root"),
-            of_variations: deviations("variation"),
-            name,
-        };
-        let mut keep = Vec::new();
-        for (case, theirs) in cases {
-            let theirs = match (theirs, &mut oracle) {
-                (Some(theirs), _) => Theirs::Kept(theirs),
-                (None, Some(oracle)) => Theirs::Asked(oracle),
-                (None, None) => unreachable!("who asks has an oracle"),
-            };
-            tried += 1;
-            match subject.outcome(&case, theirs) {
-                (Outcome::Same, theirs) => keep.push(to_keep(&case, theirs)),
-                (Outcome::GaveUp, _) => gave_up += 1,
-                (Outcome::Differs(lines), _) => wrong.extend(lines),
+        let subject = Subject::new(&name);
+        let outcomes = outcomes(&subject, &cases, path.as_deref());
+        tried += cases.len();
+        let mut of_root = BTreeSet::new();
+        for (outcome, _) in &outcomes {
+            match outcome {
+                Outcome::Same(rows) => of_root.extend(rows.iter().cloned()),
+                Outcome::GaveUp => gave_up += 1,
+                Outcome::Differs(lines) => wrong.extend(lines.iter().cloned()),
             }
         }
         if path.is_some() && updating() {
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(&file, json::write(&Value::List(keep)) + "\n").unwrap();
+            keep(&subject, &cases, outcomes, &used);
         }
+        used.extend(of_root);
+    }
+    let rows: BTreeSet<Row> = deviations("variation");
+    let unused = rows.difference(&used);
+    let unused = unused.map(|row| format!("{row:?}: a row that explains nothing"));
+    let whole = env::var_os("ROOT").is_none() && (path.is_none() || every());
+    match whole {
+        true => wrong.extend(unused),
+        false => unused.for_each(|row| println!("{row} here")),
     }
     let count = wrong.len();
     assert!(tried > 0 || env::var_os("ROOT").is_some());
+    println!("{tried} variations; the original gives up {gave_up} of them");
     assert!(
         wrong.is_empty(),
         "{}\n{count} differences in {tried} variations; the original gives up {gave_up} of them",
         wrong.join("\n")
     );
+}
+
+/// True if every variation is asked for.
+fn every() -> bool {
+    env::var("VARIATIONS").is_ok_and(|count| count == "all")
 }

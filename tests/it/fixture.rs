@@ -35,14 +35,20 @@ pub fn chosen() -> Vec<String> {
     names
 }
 
-/// True if `name` is what the pattern says, in which `*` stands for anything.
+/// True if `name` is what the pattern says, in which `*` stands for anything, and `?` for one character.
 pub fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == name,
-        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+    let mut letters = pattern.chars();
+    match letters.next() {
+        None => name.is_empty(),
+        Some('*') => {
             let mut ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-            ends.any(|at| matches(rest, &name[at..]))
-        }),
+            ends.any(|at| matches(letters.as_str(), &name[at..]))
+        }
+        Some(letter) => {
+            let mut rest = name.chars();
+            let is_same = |found| letter == '?' || letter == found;
+            rest.next().is_some_and(is_same) && matches(letters.as_str(), rest.as_str())
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 """What a cloud may answer instead of what it answered: each document of a simulated service, changed in one place.
 
-    variations.py CLOUD SEED COUNT     CLOUD is the folder of a simulated service; at most COUNT of its variations, by SEED
+    variations.py CLOUD SEED COUNT     CLOUD is the folder of a simulated service; at most COUNT of its variations, by SEED, or `all`
 
 A line has the `file` in the folder, what was done to it in words (`what`), and its `body` in base 64, or null where the document is
 gone; what is served twice has a line for each place, of which only the first has a `what`. A seed always gives the same lines. tests/it/fetching.rs is the other end.
@@ -14,7 +14,7 @@ import sys
 
 import packing
 
-CLOUD, SEED, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
+CLOUD, SEED, COUNT = sys.argv[1:4]
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGHNLQGfVT4dZeTgCw8r5QeVpzkFf4xQyTdh0qpxaiCZ"
 RSA = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC7"
@@ -197,12 +197,15 @@ def main():
     random.seed(SEED)
     by_file = []
     for path in files():
-        found = list(of_file(path))
+        found = list(dict(of_file(path)).items())
         random.shuffle(found)
         by_file.append((os.path.relpath(path, CLOUD), found))
     # A document with many places counts more than a small one, but not by as much.
     weights = [len(found) ** 0.5 for _, found in by_file]
-    taken = random.choices(range(len(by_file)), weights, k=COUNT) if by_file else []
+    if COUNT == "all":
+        taken = [place for place, (_, found) in enumerate(by_file) for _ in found]
+    else:
+        taken = random.choices(range(len(by_file)), weights, k=int(COUNT)) if by_file else []
     for place in sorted(taken):
         name, found = by_file[place]
         if not found:
