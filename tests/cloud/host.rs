@@ -19,6 +19,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use base64::Engine;
@@ -69,14 +70,15 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn listen(folder: &Path, path: &Path) -> io::Result<()> {
     let listener = bound(path)?;
     let folder = folder.to_path_buf();
+    let service = Arc::new(Mutex::new(service(&folder)?));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let folder = folder.clone();
+            let (folder, service) = (folder.clone(), service.clone());
             thread::spawn(move || match fs::read_to_string(folder.join("rpci")) {
                 Ok(recorded) => rpci(stream, &recorded),
                 Err(_) => match folder.join("mdata") {
                     keys if keys.is_dir() => mdata(stream, &keys, false),
-                    _ => http(stream, &folder),
+                    _ => http(stream, &service),
                 },
             });
         }
@@ -90,20 +92,24 @@ fn bound(path: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
-/// Answers requests of one connection from a folder.
-fn http(mut stream: impl Read + Write, folder: &Path) -> io::Result<()> {
+/// The service of a folder.
+fn service(folder: &Path) -> io::Result<Service> {
     let folder = Folder::new(folder).map_err(io::Error::other)?;
     let mut settings = Settings::default();
     settings
         .add(&folder.settings().unwrap_or_default())
         .map_err(io::Error::other)?;
-    let mut service = Service::new(folder, &settings);
+    Ok(Service::new(folder, &settings))
+}
+
+/// Answers requests of one connection.
+fn http(mut stream: impl Read + Write, service: &Mutex<Service>) -> io::Result<()> {
     let (mut input, mut chunk) = (Vec::new(), [0; 4096]);
     loop {
         let reply = match Request::parse(&input) {
             Parsed::Whole(request, length) => {
                 input.drain(..length);
-                service.answer(&request)
+                service.lock().unwrap().answer(&request)
             }
             Parsed::Garbage => Some(Reply::to_garbage()),
             Parsed::Part => match stream.read(&mut chunk)? {

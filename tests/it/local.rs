@@ -1,4 +1,4 @@
-//! Datasources that need no network against the original: `tests/oracle/local_cases.py` makes machines, many of each, and
+//! Datasources that need no network, or only that of a seed, against the original: `tests/oracle/local_cases.py` makes machines, many of each, and
 //! `tests/local` holds what cloud-init 26.2 makes of them. A boot of ours has to say the same of every one, but for what the last
 //! table of `tests/roots/DEVIATIONS.md` explains.
 //!
@@ -23,7 +23,7 @@ use cloudseed_core::json;
 use cloudseed_core::value::{Map, Value};
 
 use crate::differential::manifest;
-use crate::fetching::{deviations, differences, found};
+use crate::fetching::{Simulated, deviations, differences, found};
 use crate::fixture::{Fixture, files_below, matches, updating};
 use crate::network::python;
 use crate::roots::boot_of;
@@ -45,6 +45,9 @@ const FIELDS: [&str; 12] = [
 ];
 /// Of so many machines an ordinary run looks at one.
 const STRIDE: usize = 8;
+
+/// What answers at LXD's socket.
+const LXD_SOCKET: &str = "ports/sockets/dev/lxd/sock";
 
 /// One machine.
 struct Case(Value);
@@ -69,6 +72,8 @@ impl Case {
         put(folder, "base", self.text("base").as_bytes());
         files(folder, "machine", &self.map("machine"));
         files(folder, "ports/serial/ttyS1", &self.map("keys"));
+        files(folder, LXD_SOCKET, &self.map("socket"));
+        files(folder, "cloud", &self.map("cloud"));
         let variables = self.map("variables");
         if !variables.is_empty() {
             let virt = match self.text("base") {
@@ -114,8 +119,16 @@ impl Case {
             ("volumes", Value::List(volumes.collect())),
             ("variables", self.map("variables").into()),
             ("keys", self.map("keys").into()),
+            ("serves", Value::Bool(self.service(folder).is_some())),
         ];
         Map::from_iter(question).into()
+    }
+
+    /// Who answers the machine over HTTP, if somebody does.
+    fn service(&self, folder: &Path) -> Option<Simulated> {
+        let there = |below: &str| Some(folder.join(below)).filter(|folder| folder.is_dir());
+        let socket = there(LXD_SOCKET).map(|folder| Simulated::at_socket(&folder));
+        socket.or_else(|| Some(Simulated::new(&there("cloud")?)))
     }
 }
 
@@ -185,17 +198,21 @@ fn asked(path: &Path, cases: &[Case]) -> BTreeMap<String, Value> {
     for case in cases {
         let folder = Folder::new();
         let fixture = case.lay(&folder.0);
-        writeln!(
-            questions,
-            "{}",
-            json::write(&case.question(&folder.0, &fixture))
-        )
-        .unwrap();
-        let answer = answers.next().unwrap().unwrap();
-        known.insert(
-            String::from(case.text("name")),
-            json::read(answer.as_bytes()).unwrap(),
-        );
+        let mut service = case.service(&folder.0);
+        let mut told = case.question(&folder.0, &fixture);
+        let answer = loop {
+            writeln!(questions, "{}", json::write(&told)).unwrap();
+            let line = answers.next().unwrap().unwrap();
+            let line = json::read(line.as_bytes()).unwrap();
+            if let Some(result) = line.get("result") {
+                break result.clone();
+            }
+            let refused = || Map::from_iter([("error", "refused")]).into();
+            told = service
+                .as_mut()
+                .map_or_else(refused, |service| service.answer(&line));
+        };
+        known.insert(String::from(case.text("name")), answer);
     }
     drop(questions);
     assert!(oracle.wait().unwrap().success());
@@ -242,7 +259,7 @@ fn kept() -> BTreeMap<String, Value> {
 fn compared(case: &Case, theirs: &Value) -> Vec<(&'static str, String)> {
     let folder = Folder::new();
     let fixture = case.lay(&folder.0);
-    let (booted, ..) = boot_of(&fixture, None, "");
+    let (booted, ..) = boot_of(&fixture, fixture.cloud().as_deref(), "");
     let error = theirs.get("error").and_then(Value::as_text);
     match (found(&booted), error) {
         (None, Some(_)) => Vec::new(),

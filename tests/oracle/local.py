@@ -1,6 +1,6 @@
-"""Datasources of cloud-init that need no network, on machines that are data: what the original makes of each.
+"""Datasources of cloud-init that need no network, or that of a seed, on machines that are data: what the original makes of each.
 
-    local.py SCRATCH     a line with a machine in, a line with what is made of it out, until the input ends
+    local.py SCRATCH     a line with a machine in, a line with the `result` that is made of it out, until the input ends
 
 cloud-init and its modules are found by PYTHONPATH. A machine has
 
@@ -9,6 +9,8 @@ cloud-init and its modules are found by PYTHONPATH. A machine has
     volumes     a list; each has name, kind, label, uuid, and a folder with what is on it
     variables   what the hypervisor keeps for its guest
     keys        what the host at the other end of the serial line answers
+    serves      true if somebody answers over HTTP: a server of seeds, or the host at LXD's socket; the requests are lines as service.py
+                has them
 
 Nothing is mounted and no program runs but the shell that the original has parse `context.sh`. tests/it/local.rs is the other end.
 """
@@ -22,10 +24,11 @@ import re
 import sys
 from types import SimpleNamespace
 
+import service  # Before others take the time from where it is replaced.
 import machine
 from cloudinit import dmi, importer, subp, url_helper, util
 
-volumes, variables, keys = [], {}, {}
+volumes, variables, keys, serves = [], {}, {}, False
 # The machine by a name that does not begin with /dev, of which datasources make something.
 root = os.path.join(sys.argv[1], "machine")
 
@@ -182,6 +185,8 @@ def module(platform):
         client = found.JoyentMetadataSerialClient
         client.exists = lambda self: True
         found.fcntl = SimpleNamespace(lockf=lambda *_: None, LOCK_EX=0)
+    if platform == "LXD":
+        found.DataSourceLXD.ds_detect = staticmethod(lambda: serves)
     if platform == "RbxCloud":
         found.ETC_HOSTS = below("etc/hosts")
     return found
@@ -195,7 +200,8 @@ def moved(path):
 
 
 def result(asked):
-    global volumes, variables, keys
+    global volumes, variables, keys, serves
+    serves = asked["serves"]
     if os.path.lexists(root):
         os.remove(root)
     os.symlink(asked["root"], root)
@@ -204,6 +210,7 @@ def result(asked):
         del os.environ[name]
     os.environ.update({name: value for name, value in variables.items() if name.startswith("VMX_")})
     machine.take(root, sys.argv[1], {})
+    service.requests_of[0] = 0
     try:
         return machine.found(module(asked["platform"]), asked["platform"])
     except Exception as error:
@@ -219,7 +226,7 @@ def main():
         answer = json.dumps(result(json.loads(line)), default=lambda _: None)
         for volume in volumes:
             answer = answer.replace(volume["folder"], device(volume))
-        print(answer.replace(root + "/", "/"), flush=True)
+        print('{"result": %s}' % answer.replace(root + "/", "/"), flush=True)
 
 
 main()

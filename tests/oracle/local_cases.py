@@ -1,7 +1,7 @@
 """Machines whose datasource needs no network, many of each: a line of JSON for one, for tests/it/local.rs.
 
 A machine has a name, a platform, the base that it is like, files, volumes with files, variables of the hypervisor, keys of the serial
-line. What is not text is `{"base64": …}`. The variations are those that people make, and mistakes of every kind; chance combines them,
+line, documents at LXD's `socket`, and the `cloud` of a server of seeds. What is not text is `{"base64": …}`. The variations are those that people make, and mistakes of every kind; chance combines them,
 and always the same way.
 """
 
@@ -336,6 +336,149 @@ def nocloud(rng):
             lines = ["instance-id: %s\nlocal-hostname: %s\npublic-keys: %s\n" % (some(VALUES, rng), some(VALUES, rng), some(KEYS, rng))]
         files = seed(lines[0], some(USER, rng), some(USER, rng), some(NETWORK, rng))
         nocloud_seed("chance %d" % number, files)
+
+
+# --- NoCloud from a server of seeds
+
+
+def sound(rng):
+    """Meta-data, and tables of documents and of network configurations, none of which ends the original by itself."""
+    names = [rng.choice(["i-0abc", '"quoted"', '"12"', "web.example.com", "192.0.2.7", "WEB-01.Example.COM"]) for _ in range(2)]
+    keys = some({name: text for name, text in KEYS.items() if name not in ("number", "map of maps", "list with others")}, rng)
+    data = {name: text for name, text in USER.items() if name not in ("binary", "gzip")}
+    networks = {name: text for name, text in NETWORK.items() if text and "version" in text and name != "broken"}
+    return "instance-id: %s\nlocal-hostname: %s\npublic-keys: %s\n" % (*names, keys), data, networks
+
+
+WEB = "lease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2.3\nlisten 10.0.2.4 10.0.2.4:8080\nname seed.example.com 10.0.2.4\n"
+SITE = "http://seed.example.com"
+SERVED = seed("instance-id: served\nlocal-hostname: of-web\na: b\n", "#cloud-config\n# web\n", "#cloud-config\n# web too\n", "version: 2\nethernets: {eth0: {dhcp4: true}}\n")
+
+
+def web(name, documents, line="ds=nocloud;s=%s/seed/" % SITE, place="seed/", conf="", machine=(), **what):
+    served = {"GET/%s%s" % (place, file): content for file, content in without_none(documents).items()}
+    case("NoCloud", "web: " + name, cloud={"cloud.conf": WEB + conf, **served}, machine={"proc/cmdline": line, **dict(machine)}, **what)
+
+
+def nocloud_web(rng):
+    places = {
+        "a folder": ("/seed/", "seed/"), "a folder without slash": ("/seed", "seed/"), "the first folder": ("/", ""), "no folder": ("", ""),
+        "a port": (":8080/seed/", "seed/"), "a place for names": ("/of/%s", "of/"), "a place before an ending": ("/of/%s?a=b", "of/"),
+        "a query": ("/seed/?file=", "seed/"), "a query without slash": ("/seed?file=", "seed/"), "a query with a place": ("/seed?file=%s", "seed/"),
+        "firmware": ("/__dmi.system-serial-number__/", "SERIAL/"), "two slashes": ("//seed/", "seed/"), "a fragment": ("/seed/#x", "seed/"),
+        "nothing there": ("/nowhere/", "seed/"), "dots": ("/a/../seed/", "seed/"), "a port that is none": (":http/seed/", "seed/"),
+    }
+    firmware = {"sys/class/dmi/id/product_serial": "SERIAL"}
+    for name, (path, place) in places.items():
+        for word in ["nocloud", "nocloud-net"]:
+            web("%s at %s" % (word, name), SERVED, "ro ds=%s;s=%s%s quiet" % (word, SITE, path), place, machine=firmware)
+        config = json.dumps({"datasource": {"NoCloud": {"seedfrom": SITE + path}}})
+        web("seedfrom at " + name, SERVED, "ro", place, machine={**firmware, "etc/cloud/cloud.cfg.d/90_x.cfg": config})
+    for name, rest in {"instance-id": ";i=line", "host name": ";h=web.example.com", "both": ";i=line;h=web", "other keys": ";i=line;c=d", "dsmode local": ";dsmode=local",
+                       "dsmode net": ";dsmode=net", "disabled": ";dsmode=disabled", "dsmode nonsense": ";dsmode=x"}.items():
+        for word in ["nocloud", "nocloud-net"]:
+            web("%s with %s" % (word, name), SERVED, "ds=%s%s;s=%s/seed/" % (word, rest, SITE))
+        serial = {"sys/class/dmi/id/product_serial": "ds=nocloud%s;s=%s/seed/" % (rest, SITE)}
+        web("serial number with " + name, SERVED, "ro", machine=serial)
+    for address in ["http://10.0.2.4/seed/", "http://10.0.2.4:80/seed/", "HTTP://seed.example.com/seed/", "http://SEED.example.com/seed/", "http://nowhere.example.com/seed/",
+                    "http://10.0.2.4:81/seed/", "ftp://seed.example.com/seed/", "http:/seed/", "http://", "seed.example.com/seed/"]:
+        web("seed of " + address, SERVED, "ds=nocloud;s=" + address)
+    # What is served, and what is not.
+    for name, text in DOCUMENTS.items():
+        web("meta-data is " + name, {**SERVED, "meta-data": text})
+    for name, text in VALUES.items():
+        web("instance-id is " + name, {**SERVED, "meta-data": "instance-id: %s\nlocal-hostname: %s\n" % (text, text)})
+    for name, text in KEYS.items():
+        web("public-keys are " + name, {**SERVED, "meta-data": "instance-id: i\npublic-keys: %s\n" % text})
+    for name, text in USER.items():
+        web("user-data is " + name, {**SERVED, "user-data": text})
+        web("vendor-data is " + name, {**SERVED, "vendor-data": text})
+    for name, text in NETWORK.items():
+        web("network-config is " + name, {**SERVED, "network-config": text})
+    for file in SERVED:
+        for status in [204, 301, 401, 403, 404, 410, 429, 500, 503]:
+            web("%s answers %d" % (file, status), SERVED, conf="answer GET /seed/%s %d\n" % (file, status))
+        web("%s is elsewhere" % file, {**SERVED, "other-" + file: SERVED[file]}, conf="answer GET /seed/%s 302 location /seed/other-%s\n" % (file, file))
+        web("%s is busy once" % file, SERVED, conf="answer GET /seed/%s 503 times 1\n" % file)
+        web("%s alone" % file, {file: SERVED[file]})
+    # A seed elsewhere that names the server.
+    pointer = "instance-id: pointer\nlocal-hostname: of-pointer\nseedfrom: %s/seed/\n" % SITE
+    half = seed(pointer, "#cloud-config\n# pointer\n", "#cloud-config\n# pointer too\n")
+    for name, documents in {"all": SERVED, "half": {"user-data": "x"}, "nothing": {}}.items():
+        for line in ["ro", "ds=nocloud;i=line", "ds=nocloud-net;i=line", "ds=nocloud;s=/seed/"]:
+            web("a disc that names it, %s, %s" % (name, line), documents, line, volumes=[volume(without_none(half), "cidata")])
+            placed = {"%s/%s" % (SEED, file): text for file, text in without_none(half).items()}
+            web("a directory that names it, %s, %s" % (name, line), documents, line, machine=placed)
+    both = [volume(without_none(seed("instance-id: disc\nc: d\n", "#cloud-config\n# disc\n")), "cidata")]
+    web("and a disc", SERVED, volumes=both)
+    web("and a disc, nothing served", {}, volumes=both)
+    for name, setting in {"inline": {"user-data": CONFIG, "meta-data": {"instance-id": "config"}}, "no label": {"fs_label": None}, "dsmode": {"dsmode": "local"}}.items():
+        config = json.dumps({"datasource": {"NoCloud": {"seedfrom": SITE + "/seed/", **setting}}})
+        web("seedfrom and %s" % name, SERVED, "ro", machine={"etc/cloud/cloud.cfg.d/90_x.cfg": config}, volumes=both)
+        web("seedfrom and %s, and a command line" % name, SERVED, "ds=nocloud;i=line", machine={"etc/cloud/cloud.cfg.d/90_x.cfg": config}, volumes=both)
+    for number in range(60):
+        meta, data, networks = sound(rng)
+        web("chance %d" % number, seed(meta, some(data, rng), some(data, rng), some(networks, rng)))
+
+
+# --- LXD
+
+
+def lxd(rng):
+    devices = {"eth0": {"name": "eth0", "nictype": "bridged", "parent": "lxdbr0", "type": "nic"}, "root": {"path": "/", "pool": "default", "type": "disk"}}
+    told = "#cloud-config\ninstance-id: 5c4f0d2e\nlocal-hostname: web\n"
+
+    def at_socket(name, meta_data=told, devices=devices, routes=None, conf="", network=NETWORK["version 2"], **config):
+        if not any("network_config" in key for key in config):
+            config["cloud_init__network_config"] = network
+        config = {key.replace("__", ".").replace("_", "-"): value for key, value in without_none(config).items()}
+        served = {"GET/1.0/config/" + key: value for key, value in config.items()}
+        served["GET/1.0/config/_"] = json.dumps(["/1.0/config/" + key for key in config]) if routes is None else routes
+        served.update(without_none({"GET/1.0/meta-data": meta_data, "GET/1.0/devices": devices if devices is None or isinstance(devices, str) else json.dumps(devices)}))
+        if conf:
+            served["cloud.conf"] = conf
+        case("LXD", name, "no-firmware", machine={"env": "SYSTEMD_VIRTUALIZATION=container:lxc\n"}, socket=served)
+
+    at_socket("nothing configured", network=None)
+    for name, text in DOCUMENTS.items():
+        at_socket("meta-data is " + name, text)
+        at_socket("user.meta-data is " + name, user__meta_data=text)
+    for name, text in VALUES.items():
+        at_socket("instance-id is " + name, "instance-id: %s\nlocal-hostname: web\n" % text)
+        at_socket("local-hostname is " + name, "instance-id: i\nlocal-hostname: %s\n" % text)
+        at_socket("user.meta-data: instance-id is " + name, user__meta_data="instance-id: %s\nlocal-hostname: %s\n" % (text, text))
+    for name, text in KEYS.items():
+        at_socket("public-keys are " + name, told + "public-keys: %s\n" % text)
+        at_socket("user.meta-data: public-keys are " + name, user__meta_data="public-keys: %s\n" % text)
+    for key in ["cloud_init", "user"]:
+        for name, text in USER.items():
+            at_socket("%s.user-data is %s" % (key, name), **{key + "__user_data": text})
+            at_socket("%s.vendor-data is %s" % (key, name), **{key + "__vendor_data": text})
+        for name, text in NETWORK.items():
+            at_socket("%s.network-config is %s" % (key, name), **{key + "__network_config": text})
+    for kind in ["user_data", "vendor_data", "network_config"]:
+        mine, yours = ("version: 2\nethernets: {eth0: {mtu: %d}}\n" % mtu if kind == "network_config" else "#cloud-config\n# %d\n" % mtu for mtu in (1400, 1500))
+        for name, first in {"full": mine, "empty": "", "gone": None}.items():
+            at_socket("both keys of %s, the first %s" % (kind, name), **{"cloud_init__" + kind: first, "user__" + kind: yours})
+    at_socket("other keys", user__role="web", user__x_y="1", image__os="debian", cloud_init__ssh_keys__mine="root:" + ONE)
+    for name, value in {"gone": None, "empty": "", "an empty map": {}, "null": "null", "a list": "[]", "a text": '"x"', "broken": "{", "no nic": {"root": devices["root"]},
+                        "no type": {"eth0": {}}, "another name": {"nic0": {**devices["eth0"], "name": "net0"}}, "several": {**devices, "eth1": devices["eth0"]}}.items():
+        at_socket("devices are " + name, devices=value, network=None)
+    for name, routes in {"empty": "", "null": "null", "a map": '{"/1.0/config/user.user-data": 1}', "a text": '"/1.0/config/user.user-data"', "broken": "[", "others": '["/1.0/config/user.user-data", 7]',
+                         "another version": '["/2.0/config/user.user-data"]', "a folder deeper": '["/1.0/config/a/user.user-data"]', "twice": '["/1.0/config/user.user-data", "/1.0/config/user.user-data"]',
+                         "an address": '["http://lxd/1.0/config/user.user-data"]', "relative": '["user.user-data"]'}.items():
+        at_socket("routes are " + name, routes=routes, user__user_data=CONFIG)
+    for path in ["/1.0/meta-data", "/1.0/config", "/1.0/devices", "/1.0/config/user.user-data"]:
+        for status in [204, 401, 403, 404, 500, 503]:
+            at_socket("%s answers %d" % (path, status), conf="answer GET %s %d\n" % (path, status), user__user_data=CONFIG)
+        at_socket("%s is busy once" % path, conf="answer GET %s 500 times 1\n" % path, user__user_data=CONFIG)
+    for number in range(60):
+        meta, data, networks = sound(rng)
+        own = {name: DOCUMENTS[name] for name in ("json", "carriage returns", "other names", "nested", "launch index", "cloud name", "placement")}
+        config = {key: some(table, rng) for key, table in [
+            ("user__meta_data", own), ("cloud_init__user_data", data), ("user__user_data", data), ("cloud_init__vendor_data", data), ("user__vendor_data", data),
+            ("cloud_init__network_config", networks), ("user__network_config", networks)] if rng.random() < 0.4}
+        at_socket("chance %d" % number, meta, **config)
 
 
 # --- OpenStack's drives
@@ -825,7 +968,7 @@ def cloudsigma(rng):
         server("context is %r" % text, text)
 
 
-for make in [nocloud, configdrive, ibmcloud, opennebula, ovf, vmware, altcloud, smartos, rbxcloud, cloudsigma]:
+for make in [nocloud, nocloud_web, lxd, configdrive, ibmcloud, opennebula, ovf, vmware, altcloud, smartos, rbxcloud, cloudsigma]:
     make(random.Random(make.__name__))
 names = [made["name"] for made in CASES]
 assert len(names) == len(set(names)), [name for name in names if names.count(name) > 1]

@@ -179,6 +179,9 @@ def found(module, platform):
         source.get_instance_id()
     # As it is when it is written down: reading the network configuration may still change it.
     meta_data = attempt(lambda: tree.get("meta_data") or tree.get("meta-data") or source.metadata)
+    if isinstance(meta_data, str):
+        # LXD's as it came.
+        meta_data = attempt(lambda: source.metadata)
     known = source.get_hostname(metadata_only=True)
     known = known.hostname and not known.is_default
     return {

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::RESPONSE_BYTES_MAX;
 use super::schedule::Schedule;
-use super::tries::{Goal, Miss, usual};
+use super::tries::{Goal, Meaning, Miss, usual};
 use crate::bytes::Bytes;
 use crate::journal::Journal;
 use crate::machine::Files;
@@ -86,7 +86,7 @@ impl Web<'_> {
             url,
             optional: true,
             late: false,
-            meaning: usual,
+            meaning,
         };
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {
             let request = Request::new(Method::Get, url, RESPONSE_BYTES_MAX, timeout);
@@ -97,6 +97,14 @@ impl Web<'_> {
             Ok(response) => Ok(response.map(|response| response.body)),
             Err(denied) => Err(denied.error),
         }
+    }
+}
+
+/// What a status means to whoever names a document: one that is there and empty (204) is no missing one.
+fn meaning(status: u16) -> Meaning {
+    match status {
+        204 => Meaning::Document,
+        _ => usual(status),
     }
 }
 
