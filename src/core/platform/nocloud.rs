@@ -26,6 +26,7 @@ use crate::settings::{Settings, own};
 use crate::url::shown;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
+use crate::yaml;
 
 /// NoCloud. Its sources are one way, because they are read together.
 pub static PLATFORM: Platform = Platform {
@@ -410,6 +411,23 @@ fn said(meta_data: &Map, key: &str) -> Option<String> {
     meta_data.get(key).and_then(Value::to_text)
 }
 
+/// Says of a network configuration that nobody will understand, on whichever root, while the boot can be seen.
+fn look_at_network(cloud: &mut Cloud, documents: &Documents) {
+    let Some(document) = documents.get(Document::NetworkConfig) else {
+        return;
+    };
+    match yaml::read(document) {
+        Ok(Value::Null) => {}
+        Ok(value) => {
+            let (config, warnings) = network::Config::read(&value);
+            if config.is_none() {
+                cloud.warnings.extend(warnings);
+            }
+        }
+        Err(error) => cloud.warn("network-config", "a YAML document", error),
+    }
+}
+
 fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     let Gathered {
         mut meta_data,
@@ -429,6 +447,7 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         let network = network::interfaces::config(&text);
         documents.put(Document::NetworkConfig, cloud.network_config(network));
     }
+    look_at_network(cloud, &documents);
     let source = Source {
         kind: if first.starts_with("/dev") {
             "config-disk"

@@ -93,7 +93,13 @@ fn instance<'v>(
     match ask(cloud, &NEW) {
         Ok(document) if !document.is_empty() => Ok((&NEW, document)),
         Err(error) if error.blame != Blame::Broken => Err(error),
-        _ => Ok((&OLD, ask(cloud, &OLD)?)),
+        other => {
+            // A service without the newer version says 404.
+            let refused = other.err().map(|error| error.what);
+            let refused = refused.filter(|what| !what.found.starts_with("404"));
+            cloud.warnings.extend(refused);
+            Ok((&OLD, ask(cloud, &OLD)?))
+        }
     }
 }
 
