@@ -6,7 +6,7 @@
 //! kept is compared: a new root is compared once somebody has asked. With FOLDER, `VARIATIONS=100 cargo test --test it variations`
 //! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses, or in `all`
 //! ways that there are, and draws as many payloads that users may have there, or `PAYLOADS`; `VARIATION` is a pattern of those that are
-//! tried. Without FOLDER those few are compared that are kept in `tests/fetching/variations`. `UPDATE=1` adds to these one for each row
+//! tried, and `FETCH_SHOW=1` tells explained differences, too. Without FOLDER those few are compared that are kept in `tests/fetching/variations`. `UPDATE=1` adds to these one for each row
 //! of the table that none of them needs yet.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -653,7 +653,12 @@ impl Subject {
         let row = (self.name.clone(), String::from("instance-id"));
         let constant = |id: &String| id == "iid-datasource" && !self.deviations.contains(&row);
         let no_id = id.is_none_or(|id| id.is_empty() || constant(&id));
+        let shows = env::var_os("FETCH_SHOW").is_some();
         if theirs.get("error").is_some() || no_id {
+            if shows {
+                let error = theirs.get("error").map(json::write);
+                println!("{}: {what}: gives up: {error:?}", self.name);
+            }
             return Outcome::GaveUp;
         }
         let differ = match found(booted).filter(|(which, _)| *which == self.platform) {
@@ -675,7 +680,7 @@ impl Subject {
                 Some(row) => drop(used.insert(row.clone())),
                 None => lines.push(format!("{case}: {field}:\n  {how}")),
             }
-            if env::var_os("FETCH_SHOW").is_some() {
+            if shows {
                 println!("{case}: {field}:\n  {how}");
             }
         }
