@@ -607,7 +607,14 @@ fn line(ending: &Ending, warnings: &[Warning], now: Duration) -> String {
         }
         Ending::Named(name) => format!("named: {name} (known, but not read here; {millis:.1} ms)"),
         Ending::Failed(error) => format!("failed: {error}"),
-        Ending::None => format!("none: no platform, no volume, no argument ({millis:.1} ms)"),
+        Ending::None => {
+            let mut text = format!("none: no platform, no volume, no argument ({millis:.1} ms)");
+            if let Some(first) = warnings.first() {
+                // It may well be why: a name that was mistyped.
+                text += &format!("; {first}");
+            }
+            text
+        }
         Ending::Disabled => format!("disabled ({millis:.1} ms)"),
     }
 }

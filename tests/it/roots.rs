@@ -318,6 +318,17 @@ fn check(name: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_mistyped_name_is_told_where_nothing_was_found() {
+    let fixture = Fixture::new("none");
+    let cmdline = fixture.machine().join("proc/cmdline");
+    fs::write(cmdline, "root=/dev/vda1 ds=ec3\n").unwrap();
+    let (booted, _, _) = boot_of(&fixture, None, "");
+    let line = &booted.line;
+    assert!(line.starts_with("none: "), "{line}");
+    assert!(line.ends_with("(did you mean Ec2?)"), "{line}");
+}
+
+#[test]
 fn every_root_boots_as_expected() {
     let wrong = Mutex::new(Vec::new());
     let names = chosen();
