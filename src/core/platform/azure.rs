@@ -119,6 +119,8 @@ struct Environment {
     hostname: Option<String>,
     custom_data: Option<Vec<u8>>,
     keys: Vec<Value>,
+    /// Keys of which it has but the fingerprint.
+    fingerprints: usize,
     user: Option<String>,
     password: Option<String>,
     /// Whether passwords are not taken for SSH.
@@ -185,6 +187,7 @@ fn read_environment(
             hostname: text("HostName"),
             custom_data: custom_data.filter(|document| !document.is_empty()),
             keys: keys(set),
+            fingerprints: fingerprints(set),
             user: text("UserName"),
             password: text("UserPassword").filter(|password| password != REDACTED),
             no_passwords: text("DisableSshPasswordAuthentication")
@@ -200,14 +203,23 @@ fn read_environment(
     None
 }
 
-/// Keys as they stand there. Where one has only its fingerprint, the wireserver has it in a certificate for whoever has made
-/// one, which is the part of cloud-init in the real root.
+/// Keys as they stand there.
 fn keys(set: Node) -> Vec<Value> {
+    let keys = listed(set).filter_map(|key| xml::text(key, &["Value"]));
+    keys.map(Value::from).collect()
+}
+
+/// How many keys have only a fingerprint: the wireserver has them in certificates for whoever has made one, which is the part of
+/// cloud-init in the real root.
+fn fingerprints(set: Node) -> usize {
+    let has = |key: &Node, name: &str| xml::text(*key, &[name]).is_some();
+    let bare = listed(set).filter(|key| has(key, "Fingerprint") && !has(key, "Value"));
+    bare.count()
+}
+
+fn listed<'a, 'i>(set: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
     let list = xml::at(set, &["SSH", "PublicKeys"]);
-    let keys = list.into_iter().flat_map(|list| list.children());
-    keys.filter_map(|key| xml::text(key, &["Value"]))
-        .map(Value::from)
-        .collect()
+    list.into_iter().flat_map(|list| list.children())
 }
 
 fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> Told {
@@ -240,7 +252,16 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> T
     if let Some(random) = random {
         meta_data.insert("random_seed", STANDARD.encode(random));
     }
-    let keys = service_keys(&tree).unwrap_or(environment.keys);
+    let keys = service_keys(&tree).unwrap_or_else(|| {
+        if environment.fingerprints > 0 {
+            let lost = environment.fingerprints;
+            let found = format!(
+                "{lost} of which only the fingerprint is told (their certificates are left to cloud-init in the real root)"
+            );
+            cloud.warn("SSH/PublicKeys", "keys", found);
+        }
+        environment.keys
+    });
     let (region, zone) = (
         text(&["compute", "location"]),
         text(&["compute", "platformFaultDomain"]),
