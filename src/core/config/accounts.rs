@@ -250,12 +250,12 @@ impl<'a> Reader<'a> {
         let mut said = said.filter_map(|key| self.said(key).to_text());
         let configured = said.find_map(|text| {
             let (name, fits) = Hostname::read(&text);
-            name.map(|name| (name, fits))
+            Some((name?, fits))
         });
-        if configured.as_ref().is_some_and(|(_, fits)| !fits) {
+        let (configured, fits) = configured.unzip();
+        if fits == Some(false) {
             self.note("hostname", "is none as it stands, and was mended");
         }
-        let configured = configured.map(|(name, _)| name);
         let name = configured.as_ref().or(instance.hostname.as_ref())?;
         let label = name.as_str().split('.').next().unwrap_or_default();
         Some(String::from(label)).filter(|label| !label.is_empty())

@@ -84,7 +84,8 @@ pub fn usual(status: u16) -> Meaning {
 
 impl Goal<'_> {
     /// Tries until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
-    /// 429 and 5xx, and [`TRIES_MAX`] times what is not HTTP, or is missing and may be late; every other status is final. `None` if the document is missing and may be.
+    /// 429 and 5xx, and [`TRIES_MAX`] times what is not HTTP, or is missing and may be late; every other status is final. `None`
+    /// if the document is missing and may be.
     pub fn pursue(
         &self,
         outside: &mut dyn Outside,

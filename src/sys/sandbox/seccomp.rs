@@ -244,14 +244,13 @@ type Code = Vec<libc::sock_filter>;
 
 /// The filter of the process of this number: what is not named is refused.
 fn filter(process: u32) -> Code {
-    let numbers: Vec<(u32, Code)> = spans(calls(process));
     let mut program = vec![
         load(ARCH_AT),
         jump(libc::BPF_JEQ, ARCH, 1, 0),
         answer(END),
         load(NUMBER_AT),
     ];
-    program.extend(tree(&numbers));
+    program.extend(tree(&spans(calls(process))));
     program
 }
 
