@@ -96,51 +96,48 @@ struct Boot {
 }
 
 fn main() -> ExitCode {
-    let command = match std::env::args_os().len() {
-        1 if in_initramfs() => Some(Command::Boot(Boot {
-            root: PathBuf::from("/"),
-            platform: None,
-            strict: false,
-            pcap: None,
-            trace: false,
-        })),
-        _ => match words::read::<Arguments>() {
-            Arguments { version: true, .. } => return tell(Ok(version())),
-            arguments => arguments.command,
-        },
-    };
-    let Some(command) = command else {
-        return tell(Err(help()));
-    };
-    match command {
-        Command::Boot(boot) => boot.run(),
-        Command::Identify(identify) => identify.run(),
-        Command::Fetch(fetch) => {
-            let booted = rehearsed(&fetch.root, fetch.platform);
-            let shown = booted
-                .instance
-                .as_ref()
-                .map(|instance| fetch.shown(instance));
-            tell(shown.ok_or(booted.line))
+    if std::env::args_os().len() == 1 && in_initramfs() {
+        return Boot::of_initramfs().run();
+    }
+    match words::read::<Arguments>() {
+        Arguments { version: true, .. } => tell(Ok(version())),
+        Arguments { command: None, .. } => tell(Err(help())),
+        Arguments {
+            command: Some(command),
+            ..
+        } => command.run(),
+    }
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        match self {
+            Command::Boot(boot) => boot.run(),
+            Command::Identify(identify) => identify.run(),
+            Command::Fetch(fetch) => {
+                let booted = rehearsed(&fetch.root, fetch.platform);
+                let instance = booted.instance.as_ref().ok_or(booted.line);
+                tell(instance.map(|instance| fetch.shown(instance)))
+            }
+            Command::Plan(plan) => {
+                let booted = rehearsed(&plan.root, plan.platform);
+                eprintln!("{}", booted.line);
+                tell(plan.shown(&booted.plan))
+            }
+            Command::Handover(handover) => handover.run(),
+            Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
+            #[cfg(feature = "tools")]
+            Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
+            #[cfg(feature = "tools")]
+            Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
+            #[cfg(feature = "tools")]
+            Command::Platforms(platforms) => tell(platforms.shown()),
+            Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
+            #[cfg(feature = "tools")]
+            Command::Report(report) => tell(report.shown()),
+            Command::Status(status) => status.run(),
+            Command::Clean(clean) => clean.run(),
         }
-        Command::Plan(plan) => {
-            let booted = rehearsed(&plan.root, plan.platform);
-            eprintln!("{}", booted.line);
-            tell(plan.shown(&booted.plan))
-        }
-        Command::Handover(handover) => handover.run(),
-        Command::Decode(decode) => with_web(|web| decode.run(web, &mut stdout())),
-        #[cfg(feature = "tools")]
-        Command::Check(check) => with_web(|web| check.run(web, &mut stdout())),
-        #[cfg(feature = "tools")]
-        Command::MakeMime(make_mime) => ended(make_mime.run(&mut stdout())),
-        #[cfg(feature = "tools")]
-        Command::Platforms(platforms) => tell(platforms.shown()),
-        Command::Query(query) => tell(query.answer(&Root::new(&query.root), &mut Jinja)),
-        #[cfg(feature = "tools")]
-        Command::Report(report) => tell(report.shown()),
-        Command::Status(status) => status.run(),
-        Command::Clean(clean) => clean.run(),
     }
 }
 
@@ -214,11 +211,11 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 
 /// A boot that writes nothing, for people, in one process.
 fn rehearsed(root: &Path, platform: Option<&'static Platform>) -> Booted {
-    worked(root, platform, Watch::default(), Started::now(), None)
+    booted(root, platform, Watch::default(), Started::now(), None)
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
-fn worked(
+fn booted(
     root: &Path,
     platform: Option<&'static Platform>,
     watch: Watch,
@@ -238,32 +235,66 @@ fn worked(
         platform,
         plan_bytes: root.plan_bytes(),
     };
-    let templates = &mut Jinja;
-    let outside = &mut *outside;
-    match parent {
-        None => boot::boot(&machine, outside, &journal, templates, options),
-        Some(parent) => boot::boot_telling(&machine, outside, &journal, templates, options, parent),
-    }
+    boot::boot(
+        &machine,
+        &mut *outside,
+        &journal,
+        &mut Jinja,
+        options,
+        parent,
+    )
 }
 
 impl Boot {
+    /// What the initramfs means by the program's name alone.
+    fn of_initramfs() -> Boot {
+        Boot {
+            root: PathBuf::from("/"),
+            platform: None,
+            strict: false,
+            pcap: None,
+            trace: false,
+        }
+    }
+
     /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
     /// unless the caller asked to be strict.
     fn run(self) -> ExitCode {
         let started = Started::now();
         let root = Root::new(&self.root);
+        // The mark stays until all is written.
         let underway = Underway::begin(&root, boot::first_limit(&root));
-        let told = &mut |handed: &Handed| {
-            if let Some(underway) = &underway {
+        let handed = self.supervised(started, &root, underway.as_ref());
+        let written = root.carry_out(&handed.plan);
+        match &written {
+            Ok(warnings) => {
+                let weight = if handed.well {
+                    Weight::Notice
+                } else {
+                    Weight::Alarm
+                };
+                console::say(&root, weight, &amend::line(handed.line, warnings));
+            }
+            Err(error) => console::say(&root, Weight::Alarm, &format!("failed: {error}")),
+        }
+        if self.strict && (written.is_err() || !handed.well) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+
+    /// What the boot comes to, in a process of its own. Whoever waits for it is told how long it may take, and what it waits for.
+    fn supervised(&self, started: Started, root: &Root, underway: Option<&Underway>) -> Handed {
+        let on_progress = &mut |handed: &Handed| {
+            if let Some(underway) = underway {
                 underway.expect(boot::limit(handed.deadline), &handed.waits);
             }
         };
-        let watch = Watch::new(self.pcap, self.trace);
+        let watch = Watch::new(self.pcap.clone(), self.trace);
         let doors = Some(Doors::new(root.clone(), started));
-        let Handed {
-            plan, line, well, ..
-        } = supervisor::run(started, watch.is_wanted(), doors, told, |teller| {
-            let booted = worked(&self.root, self.platform, watch, started, Some(teller));
+        supervisor::run(started, watch.is_wanted(), doors, on_progress, |teller| {
+            let booted = booted(&self.root, self.platform, watch, started, Some(teller));
             Handed {
                 plan: booted.plan,
                 line: booted.line,
@@ -271,19 +302,6 @@ impl Boot {
                 well: booted.well,
                 deadline: Duration::MAX,
             }
-        });
-        let written = root.carry_out(&plan);
-        match &written {
-            Ok(warnings) => {
-                let weight = if well { Weight::Notice } else { Weight::Alarm };
-                console::say(&root, weight, &amend::line(line, warnings));
-            }
-            Err(error) => console::say(&root, Weight::Alarm, &format!("failed: {error}")),
-        }
-        if self.strict && (written.is_err() || !well) {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        }
+        })
     }
 }

@@ -46,29 +46,18 @@ use handed::Handed;
 use measure::{Measurer, Measuring};
 use once::{Kept, Once};
 
-/// What part of the plan may be documents of `#include-once`.
-const KEPT_SHARE: usize = 8;
-/// How far behind a metadata service's clock the machine's may be without a word about it.
-const BEHIND_MAX: Duration = Duration::from_secs(60);
-
+/// Longest time that a whole boot may take where nobody says otherwise, in seconds.
+pub const BOOT_SECONDS_MAX: u64 = 90;
 /// Longest time that the configuration behind `cloud-config-url=` may take, in seconds.
 pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
-
 /// Most warnings that are told of a boot.
 pub const WARNINGS_MAX: usize = 512;
 /// How long after its deadline a boot may still be writing: who waits for it then gives up.
 const WRITING_SECONDS_MAX: u64 = 10;
-/// How long a boot may take in all, as far as that can be told before anything is read.
-pub fn first_limit(files: &dyn Files) -> Duration {
-    let said = own::deadline(&Cmdline::read(files, false));
-    limit(said.unwrap_or(Duration::from_secs(BOOT_SECONDS_MAX)))
-}
-
-/// How long a boot with this deadline may take in all: one that somebody has stopped is waited for so long, and no longer. Any
-/// other ends by itself.
-pub fn limit(deadline: Duration) -> Duration {
-    deadline.saturating_add(Duration::from_secs(WRITING_SECONDS_MAX))
-}
+/// How far behind a metadata service's clock the machine's may be without a word about it.
+const BEHIND_MAX: Duration = Duration::from_secs(60);
+/// What part of the plan may be documents of `#include-once`.
+const KEPT_SHARE: usize = 8;
 
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
@@ -78,9 +67,6 @@ pub struct Options {
     /// Most bytes that the plan may have, where there is less room for it than [`PLAN_BYTES_MAX`].
     pub plan_bytes: Option<usize>,
 }
-
-/// The longest that a whole boot may take where nobody says otherwise, in seconds.
-pub const BOOT_SECONDS_MAX: u64 = 90;
 
 /// The process that started a boot, and carries out what comes of it.
 pub trait Parent {
@@ -105,47 +91,31 @@ pub struct Booted {
     pub well: bool,
 }
 
-/// One boot of a machine that was probed since the program started.
-pub struct Boot<'a> {
-    machine: &'a Machine<'a>,
-    settings: Settings,
-    outside: &'a mut dyn Outside,
-    journal: &'a Journal,
-    templates: &'a mut dyn Templates,
-    options: Options,
-    warnings: Vec<Warning>,
-    timings: Vec<Timing>,
-    kept: Kept,
-    measurer: Measurer<'a>,
-    budget: Budget,
-    /// How large the plan may be.
-    plan_bytes: usize,
-    /// When the whole boot is to be over, on the outside's clock.
-    deadline: Duration,
-}
-
-/// Boots: all the verbs, one after the other.
+/// Boots: all the verbs, one after the other. A parent is handed what there would be if it ended here: once the owner's word is
+/// known, and once there is an instance.
 pub fn boot(
     machine: &Machine,
     outside: &mut dyn Outside,
     journal: &Journal,
     templates: &mut dyn Templates,
     options: Options,
+    parent: Option<&mut dyn Parent>,
 ) -> Booted {
-    Boot::new(machine, outside, journal, templates, options, None).run()
+    // A parent may be taken for one that lives shorter; an option of one, without a look into it, may not.
+    let parent = parent.map(|parent| parent as &mut dyn Parent);
+    Boot::new(machine, outside, journal, templates, options, parent).run()
 }
 
-/// Boots for a parent, which is handed what there would be if it ended here: once the owner's word is known, and once there is
-/// an instance.
-pub fn boot_telling(
-    machine: &Machine,
-    outside: &mut dyn Outside,
-    journal: &Journal,
-    templates: &mut dyn Templates,
-    options: Options,
-    parent: &mut dyn Parent,
-) -> Booted {
-    Boot::new(machine, outside, journal, templates, options, Some(parent)).run()
+/// How long a boot may take in all, as far as that can be told before anything is read.
+pub fn first_limit(files: &dyn Files) -> Duration {
+    let said = own::deadline(&Cmdline::read(files, false));
+    limit(said.unwrap_or(Duration::from_secs(BOOT_SECONDS_MAX)))
+}
+
+/// How long a boot with this deadline may take in all: one that somebody has stopped is waited for so long, and no longer. Any
+/// other ends by itself.
+pub fn limit(deadline: Duration) -> Duration {
+    deadline.saturating_add(Duration::from_secs(WRITING_SECONDS_MAX))
 }
 
 /// What is written of a boot that came to nothing, and the line for the console.
@@ -171,6 +141,25 @@ pub fn failed(error: &Error) -> Handed {
         well: false,
         deadline: Duration::from_secs(BOOT_SECONDS_MAX),
     }
+}
+
+/// One boot of a machine that was probed since the program started.
+pub struct Boot<'a> {
+    machine: &'a Machine<'a>,
+    settings: Settings,
+    outside: &'a mut dyn Outside,
+    journal: &'a Journal,
+    templates: &'a mut dyn Templates,
+    options: Options,
+    warnings: Vec<Warning>,
+    timings: Vec<Timing>,
+    kept: Kept,
+    measurer: Measurer<'a>,
+    budget: Budget,
+    /// How large the plan may be.
+    plan_bytes: usize,
+    /// When the whole boot is to be over, on the outside's clock.
+    deadline: Duration,
 }
 
 impl<'a> Boot<'a> {
@@ -213,48 +202,44 @@ impl<'a> Boot<'a> {
     fn run(mut self) -> Booted {
         self.configure_by_url();
         let identified = self.timed("identify", Boot::identify);
-        let (end, place) = ("the boot to come to its end", "boot");
-        let cut = Error::new(Blame::Unable, "boot", place, end, "an end before");
-        let waits = asked(&identified);
-        self.tell(Ending::Failed(&cut), &identified, waits);
+        self.tell_that_it_asks(&identified);
         let mut fetched = self.timed("fetch", |boot| boot.fetch(&identified));
         self.measurer.end();
         if let Fetched::Instance(instance) = &mut fetched {
-            let (machine, settings) = (self.machine, &self.settings);
-            let whose = network::choose(machine, settings, instance, &mut self.warnings);
-            if let Some(whose) = whose {
-                self.note(format_args!(
-                    "fetch: the network configuration is that of {whose}"
-                ));
-            }
+            self.choose_network(instance);
         }
-        let meant = if let Fetched::Instance(instance) = &fetched {
-            Some(self.meaning(instance, &identified))
-        } else {
-            None
-        };
-        let ending = match (&fetched, &meant) {
-            (Fetched::Instance(instance), Some((data, config))) => Ending::Found(Found {
-                instance,
-                data,
-                config,
-            }),
-            (Fetched::Named(name), _) => Ending::Named(name),
-            (Fetched::Failed(error), _) => Ending::Failed(error),
-            _ if identified.answer == Answer::Disabled => Ending::Disabled,
-            _ => Ending::None,
-        };
-        let (plan, line) = self.compile(ending, &identified);
-        let well = !matches!(fetched, Fetched::Failed(_));
-        let instance = match fetched {
-            Fetched::Instance(instance) => Some(*instance),
+        let meaning = match &fetched {
+            Fetched::Instance(instance) => Some(self.meaning(instance, &identified)),
             _ => None,
         };
+        let ending = ending(&fetched, meaning.as_ref(), identified.answer);
+        let (plan, line) = self.compile(ending, &identified);
         Booted {
             plan,
             line,
-            instance,
-            well,
+            well: !matches!(fetched, Fetched::Failed(_)),
+            instance: match fetched {
+                Fetched::Instance(instance) => Some(*instance),
+                _ => None,
+            },
+        }
+    }
+
+    /// Tells the parent what it means if nothing more is heard: that the boot failed while it asked.
+    fn tell_that_it_asks(&mut self, identified: &Identification) {
+        let (end, place) = ("the boot to come to its end", "boot");
+        let cut = Error::new(Blame::Unable, "boot", place, end, "an end before");
+        self.tell(Ending::Failed(&cut), identified, asked(identified));
+    }
+
+    /// Whose word on the network counts.
+    fn choose_network(&mut self, instance: &mut Instance) {
+        let (machine, settings) = (self.machine, &self.settings);
+        let whose = network::choose(machine, settings, instance, &mut self.warnings);
+        if let Some(whose) = whose {
+            self.note(format_args!(
+                "fetch: the network configuration is that of {whose}"
+            ));
         }
     }
 
@@ -556,6 +541,25 @@ impl<'a> Boot<'a> {
             well: matches!(ending, Ending::Found(_)),
             deadline: self.deadline,
         }
+    }
+}
+
+/// How a boot ends that fetched this, by what it means and by what was identified.
+fn ending<'a>(
+    fetched: &'a Fetched,
+    meaning: Option<&'a (InstanceData, Config)>,
+    answer: Answer,
+) -> Ending<'a> {
+    match (fetched, meaning) {
+        (Fetched::Instance(instance), Some((data, config))) => Ending::Found(Found {
+            instance,
+            data,
+            config,
+        }),
+        (Fetched::Named(name), _) => Ending::Named(name),
+        (Fetched::Failed(error), _) => Ending::Failed(error),
+        _ if answer == Answer::Disabled => Ending::Disabled,
+        _ => Ending::None,
     }
 }
 

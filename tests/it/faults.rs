@@ -731,13 +731,13 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
     };
     let Booted {
         plan, line, well, ..
-    } = boot::boot_telling(
+    } = boot::boot(
         &machine,
         &mut world,
         &journal,
         &mut Jinja,
         options,
-        &mut listener,
+        Some(&mut listener),
     );
     let took = world.now();
     let whole = Handed {

@@ -99,7 +99,7 @@ fn boot_on(
     let world = World::new(Net::new(cable, nics, SEED), journal.clone());
     let mut world = world.with_ports(Box::new(Doors::new(root.clone(), started)));
     let options = Options::default();
-    let booted = boot::boot(machine, &mut world, &journal, &mut Jinja, options);
+    let booted = boot::boot(machine, &mut world, &journal, &mut Jinja, options, None);
     let events = events.map(|events| events.take()).unwrap_or_default();
     let events = events.into_iter().map(|event| event.what).collect();
     (booted, world.now(), events)

@@ -40,7 +40,7 @@ fn boot(root: &Path, user_data: &str, meta_data: &str) -> Booted {
         Started::now(),
     );
     let options = Options::default();
-    boot::boot(&machine, &mut *outside, &journal, &mut Jinja, options)
+    boot::boot(&machine, &mut *outside, &journal, &mut Jinja, options, None)
 }
 
 /// Where the planted secret shows to others than root.

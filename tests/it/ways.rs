@@ -94,6 +94,7 @@ fn found(tree: &Tree) -> (String, Option<Vec<u8>>) {
         &journal,
         &mut Jinja,
         Options::default(),
+        None,
     );
     let instance = booted.instance.as_ref();
     let user_data = instance.and_then(|instance| instance.documents.get(Document::UserData));
