@@ -63,6 +63,97 @@ const REQUESTS: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, l
 /// The signal that came, or zero.
 static ASKED: AtomicI32 = AtomicI32::new(0);
 
+/// Runs `work` in a process of its own, and gives what it hands over, or what is left of it. Where there can be no second
+/// process it is done in this one. `records`: it will write a record of frames. `doors`: where the TPM is, if the work may
+/// extend a PCR. `on_progress` gets what it hands over meanwhile.
+pub fn run(
+    started: Started,
+    records: bool,
+    doors: Option<Doors>,
+    on_progress: &mut dyn FnMut(&Handed),
+    work: impl FnOnce(&mut Teller) -> Handed,
+) -> Handed {
+    let Ok((ours, theirs)) = UnixStream::pair() else {
+        return work(&mut Teller::nobody(doors));
+    };
+    // A file that grows beyond a limit is an error like others, and no end.
+    ignore(&[libc::SIGXFSZ]);
+    let mask = block();
+    // SAFETY: no pointers. Who is left behind by the worker becomes a child of this process.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    // SAFETY: no pointers.
+    let supervisor = unsafe { libc::getpid() };
+    // SAFETY: the child is a copy of this thread alone; it takes no lock that another thread may hold, and leaves by `_exit`.
+    let pid = unsafe { heap::fork() };
+    if pid < 0 {
+        // Nobody would look at what they store.
+        handle(libc::SIG_DFL);
+        unblock(&mask);
+        return work(&mut Teller::nobody(doors));
+    }
+    if pid == 0 {
+        drop(ours);
+        ignore(&REQUESTS);
+        unblock(&mask);
+        settle(supervisor);
+        confined(records, doors, theirs, work);
+    }
+    drop(theirs);
+    let worker = Worker {
+        pid,
+        socket: ours,
+        started,
+        doors,
+        extensions: 0,
+        mask,
+        heard: Vec::new(),
+        so_far: None,
+    };
+    worker.outcome(on_progress)
+}
+
+/// The worker's own beginning: it goes with its supervisor, is the first to go where memory is short, and leaves no image of
+/// itself.
+fn settle(supervisor: libc::pid_t) {
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    // SAFETY: no pointers.
+    if unsafe { libc::getppid() } != supervisor {
+        // SAFETY: ends this process and nothing else.
+        unsafe { libc::_exit(1) };
+    }
+    // A kernel without it has others to end.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    let none = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel reads one `rlimit`, which lives until the call is over.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+}
+
+/// The worker's life, from the sandbox to its end.
+fn confined(
+    records: bool,
+    doors: Option<Doors>,
+    supervisor: UnixStream,
+    work: impl FnOnce(&mut Teller) -> Handed,
+) -> ! {
+    root::remember();
+    let belts = sandbox::enter(records);
+    #[cfg(debug_assertions)]
+    sandbox::planted();
+    let mut teller = Teller {
+        socket: Some(supervisor),
+        doors,
+        sandbox: belts.names(),
+    };
+    let handed = work(&mut teller);
+    teller.tell(DONE, handed);
+    // SAFETY: ends this process and nothing else.
+    unsafe { libc::_exit(0) }
+}
+
 /// The worker's way to its supervisor.
 #[derive(Debug)]
 pub struct Teller {
@@ -88,41 +179,6 @@ impl Parent for Teller {
                 .unwrap_or_else(|error| Err(format!("{error} from the supervisor"))),
         }
     }
-}
-
-/// What the supervisor says to an extension.
-fn asked_for(
-    socket: &mut UnixStream,
-    pcr: u8,
-    digest: &Digest,
-) -> io::Result<Result<Digest, String>> {
-    let question = [&[pcr], digest.as_slice()].concat();
-    socket.write_all(&message(EXTEND, &question))?;
-    let mut head = [0; HEAD_BYTES];
-    socket.read_exact(&mut head)?;
-    let [kind, length @ ..] = head;
-    let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
-    let mut answer = vec![0; length.min(CHUNK_BYTES)];
-    socket.read_exact(&mut answer)?;
-    Ok(match (kind, Digest::try_from(answer.as_slice())) {
-        (EXTENDED, Ok(value)) => Ok(value),
-        _ => Err(String::from_utf8_lossy(&answer).into_owned()),
-    })
-}
-
-/// A short message.
-fn message(kind: u8, content: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
-    [&[kind], length.to_le_bytes().as_slice(), content].concat()
-}
-
-/// Extends a PCR of the machine's TPM.
-fn extend(doors: &mut Doors, pcr: u8, digest: &Digest) -> Result<Digest, String> {
-    let most = Duration::from_secs(TPM_SECONDS_MAX);
-    let until = doors.passed().saturating_add(most);
-    let opened = doors.open(&Port::Tpm, most);
-    let mut tpm = opened.map_err(|failure| failure.found)?;
-    tpm::extend(&mut *tpm, pcr, digest, until)
 }
 
 impl Teller {
@@ -157,100 +213,39 @@ impl Teller {
     }
 }
 
-/// Runs `work` in a process of its own, and gives what it hands over, or what is left of it. Where there can be no second
-/// process it is done in this one. `records`: it will write a record of frames. `doors`: where the TPM is, if the work may
-/// extend a PCR. `heard` gets what it hands over meanwhile.
-pub fn run(
-    started: Started,
-    records: bool,
-    doors: Option<Doors>,
-    heard: &mut dyn FnMut(&Handed),
-    work: impl FnOnce(&mut Teller) -> Handed,
-) -> Handed {
-    let Ok((ours, theirs)) = UnixStream::pair() else {
-        return work(&mut Teller::nobody(doors));
-    };
-    // A file that grows beyond a limit is an error like others, and no end.
-    ignore(&[libc::SIGXFSZ]);
-    let mask = block();
-    // SAFETY: no pointers. Who is left behind by the worker becomes a child of this process.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
-    // SAFETY: no pointers.
-    let supervisor = unsafe { libc::getpid() };
-    // SAFETY: the child is a copy of this thread alone; it takes no lock that another thread may hold, and leaves by `_exit`.
-    let pid = unsafe { heap::fork() };
-    if pid < 0 {
-        // Nobody would look at what they store.
-        handle(libc::SIG_DFL);
-        unblock(&mask);
-        return work(&mut Teller::nobody(doors));
-    }
-    if pid == 0 {
-        drop(ours);
-        ignore(&REQUESTS);
-        unblock(&mask);
-        settle(supervisor);
-        confined(records, doors, theirs, work);
-    }
-    drop(theirs);
-    let mut worker = Worker {
-        pid,
-        socket: ours,
-        started,
-        doors,
-        extensions: 0,
-        mask,
-        heard: Vec::new(),
-        so_far: None,
-    };
-    let listened = worker.listen(heard);
-    let status = worker.end(listened.is_err());
-    match listened {
-        Ok(handed) => handed,
-        Err(cut) => handed::cut_off(worker.so_far, &cut.error(status)),
-    }
+/// What the supervisor says to an extension.
+fn asked_for(
+    socket: &mut UnixStream,
+    pcr: u8,
+    digest: &Digest,
+) -> io::Result<Result<Digest, String>> {
+    let question = [&[pcr], digest.as_slice()].concat();
+    socket.write_all(&message(EXTEND, &question))?;
+    let mut head = [0; HEAD_BYTES];
+    socket.read_exact(&mut head)?;
+    let [kind, length @ ..] = head;
+    let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+    let mut answer = vec![0; length.min(CHUNK_BYTES)];
+    socket.read_exact(&mut answer)?;
+    Ok(match (kind, Digest::try_from(answer.as_slice())) {
+        (EXTENDED, Ok(value)) => Ok(value),
+        _ => Err(String::from_utf8_lossy(&answer).into_owned()),
+    })
 }
 
-/// The worker's life, from the sandbox to its end.
-fn confined(
-    records: bool,
-    doors: Option<Doors>,
-    supervisor: UnixStream,
-    work: impl FnOnce(&mut Teller) -> Handed,
-) -> ! {
-    root::remember();
-    let belts = sandbox::enter(records);
-    #[cfg(debug_assertions)]
-    sandbox::planted();
-    let mut teller = Teller {
-        socket: Some(supervisor),
-        doors,
-        sandbox: belts.names(),
-    };
-    let handed = work(&mut teller);
-    teller.tell(DONE, handed);
-    // SAFETY: ends this process and nothing else.
-    unsafe { libc::_exit(0) }
+/// Extends a PCR of the machine's TPM.
+fn extend(doors: &mut Doors, pcr: u8, digest: &Digest) -> Result<Digest, String> {
+    let most = Duration::from_secs(TPM_SECONDS_MAX);
+    let until = doors.passed().saturating_add(most);
+    let opened = doors.open(&Port::Tpm, most);
+    let mut tpm = opened.map_err(|failure| failure.found)?;
+    tpm::extend(&mut *tpm, pcr, digest, until)
 }
 
-/// The worker's own beginning: it goes with its supervisor, is the first to go where memory is short, and leaves no image of
-/// itself.
-fn settle(supervisor: libc::pid_t) {
-    // SAFETY: no pointers.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    // SAFETY: no pointers.
-    if unsafe { libc::getppid() } != supervisor {
-        // SAFETY: ends this process and nothing else.
-        unsafe { libc::_exit(1) };
-    }
-    // A kernel without it has others to end.
-    let _ = fs::write("/proc/self/oom_score_adj", "1000");
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: the kernel reads one `rlimit`, which lives until the call is over.
-    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
+/// A short message.
+fn message(kind: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    [&[kind], length.to_le_bytes().as_slice(), content].concat()
 }
 
 /// Why a worker was not listened to to its end.
@@ -285,18 +280,31 @@ struct Worker {
     pid: libc::pid_t,
     socket: UnixStream,
     started: Started,
+    /// Where the TPM is, if it may be extended.
     doors: Option<Doors>,
-    /// How many there were.
+    /// How many extensions it has asked for.
     extensions: usize,
     /// The signals that are let through while there is nothing to do.
     mask: libc::sigset_t,
+    /// What it sent and nobody has taken for a message yet.
     heard: Vec<u8>,
+    /// What it handed over last.
     so_far: Option<Handed>,
 }
 
 impl Worker {
+    /// Waits for its end, and gives what it hands over, or what is left of it.
+    fn outcome(mut self, on_progress: &mut dyn FnMut(&Handed)) -> Handed {
+        let listened = self.listen(on_progress);
+        let status = self.end(listened.is_err());
+        match listened {
+            Ok(handed) => handed,
+            Err(cut) => handed::cut_off(self.so_far, &cut.error(status)),
+        }
+    }
+
     /// Listens until the plan is there.
-    fn listen(&mut self, heard: &mut dyn FnMut(&Handed)) -> Result<Handed, Cut> {
+    fn listen(&mut self, on_progress: &mut dyn FnMut(&Handed)) -> Result<Handed, Cut> {
         let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             while let Some((kind, message)) = self.message()? {
@@ -307,7 +315,7 @@ impl Worker {
                 let handed = Handed::read(&message).ok_or(Cut::Nonsense)?;
                 match kind {
                     SO_FAR => {
-                        heard(&handed);
+                        on_progress(&handed);
                         self.so_far = Some(handed);
                     }
                     DONE => return Ok(handed),
