@@ -37,32 +37,6 @@ const OURS_OLD: &str = "cloudseed.old";
 /// The list, in our directory, of what the plan puts into other directories: one path below /run a line.
 const ELSEWHERE: &str = "elsewhere";
 
-/// What could not be done, and where.
-struct Unplaced {
-    place: String,
-    error: io::Error,
-}
-
-impl Unplaced {
-    /// An error at `path` below /run.
-    fn at(path: &str) -> impl Fn(io::Error) -> Unplaced {
-        move |error| Unplaced {
-            place: String::from(path),
-            error,
-        }
-    }
-
-    /// True if there is no room left, or no more may be written.
-    fn is_full(&self) -> bool {
-        let code = self.error.raw_os_error();
-        matches!(code, Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG))
-    }
-
-    fn told(&self) -> Error {
-        unable(&self.place, "a new file", &self.error)
-    }
-}
-
 impl Root {
     /// Writes the files of `plan` below this root's /run; the warnings tell of files in other rooms than ours that could not
     /// be. A plan with files in `cloudseed/` replaces the earlier one's results, whole; one without (as `cloudseed identify`
@@ -198,6 +172,32 @@ impl Root {
                 error,
             )),
         }
+    }
+}
+
+/// What could not be done, and where.
+struct Unplaced {
+    place: String,
+    error: io::Error,
+}
+
+impl Unplaced {
+    /// An error at `path` below /run.
+    fn at(path: &str) -> impl Fn(io::Error) -> Unplaced {
+        move |error| Unplaced {
+            place: String::from(path),
+            error,
+        }
+    }
+
+    /// True if there is no room left, or no more may be written.
+    fn is_full(&self) -> bool {
+        let code = self.error.raw_os_error();
+        matches!(code, Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG))
+    }
+
+    fn told(&self) -> Error {
+        unable(&self.place, "a new file", &self.error)
     }
 }
 
