@@ -445,7 +445,9 @@ impl<'a> Boot<'a> {
     fn merge(&mut self, parts: Vec<Parts>) -> Config {
         let said = ["vendor_data", "vendor_data2"].into_iter();
         let said = said.filter_map(|key| Some((key, self.settings.configured(&[key])?.clone())));
-        let (config, warnings) = config::merge(parts, &said.collect::<Map>().into(), &self.budget);
+        let system = said.collect::<Map>().into();
+        let (mut config, warnings) = config::merge(parts, &system, &self.budget);
+        config.commanded = self.settings.commanded();
         self.warnings.extend(warnings);
         for numbered in &config.parts {
             if let Some(why) = numbered.forbidden {

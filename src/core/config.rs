@@ -23,7 +23,7 @@ use crate::budget::Budget;
 use crate::instance::Document;
 use crate::userdata::Part;
 use crate::userdata::part_type::PartType;
-use crate::value::Value;
+use crate::value::{Map, Value};
 use crate::warning::Warning;
 
 use cloud_config::Merged;
@@ -61,6 +61,8 @@ pub struct Config {
     pub parts: Vec<Numbered>,
     /// The cloud-config of each document that has any.
     pub cloud_configs: Vec<(Document, Merged)>,
+    /// What the kernel command line configures, weaker than any document.
+    pub commanded: Map,
     /// Boothooks and scripts, in the order in which they run.
     pub scripts: Vec<Script>,
     /// The command of which vendor scripts are arguments, a word each; empty for none.

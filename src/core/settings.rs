@@ -134,6 +134,12 @@ impl Settings {
         self.config.get(key)?.at(path)
     }
 
+    /// What the kernel command line says of it, by `cc:` or by the document of `cloud-config-url=`.
+    pub fn commanded(&self) -> Map {
+        let commanded = |piece: &&cloud_init::Document| piece.is_commanded();
+        cloud_init::merged(self.pieces.iter().filter(commanded))
+    }
+
     /// What cloud-init's configuration says of one datasource: its keys below `datasource: {NAME: …}`, where the name is
     /// spelt as cloud-init spells it.
     pub fn datasource(&self, name: &str) -> Option<&Map> {

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   meta-data: host name, public keys ──┐
-//!   cloud-config: hostname, user, users, ssh_authorized_keys, password, chpasswd, … ──┴─► Accounts
+//!   cloud-config, also of the command line: hostname, user, users, ssh_authorized_keys, password, chpasswd, … ──┴─► Accounts
 //! ```
 //!
 //! It is little of what cloud-config can say, and what a machine cannot be reached without. The keys mean what they mean to
-//! cloud-init; user-data outranks vendor-data, and this what the platform configures, key by key. Without cloud-init there is no
-//! default user of a distribution: keys and password of the machine are for the one that `user` names, else for root. What is refused costs itself, and a warning says so.
+//! cloud-init; user-data outranks vendor-data, this what the platform configures, and this what the kernel command line does, key by
+//! key. Without cloud-init there is no default user of a distribution: keys and password of the machine are for the one that `user`
+//! names, else for root. What is refused costs itself, and a warning says so.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -137,7 +138,7 @@ impl Accounts {
             ]
             .into_iter()
             .filter_map(|document| config.cloud_config(document)?.as_map())
-            .chain([&instance.config])
+            .chain([&instance.config, &config.commanded])
             .collect(),
             warnings: Vec::new(),
             notes: Vec::new(),

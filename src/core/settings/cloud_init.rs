@@ -38,6 +38,11 @@ impl Document {
     pub fn is_file(&self) -> bool {
         self.place != CC
     }
+
+    /// True for what the kernel command line says or names.
+    pub fn is_commanded(&self) -> bool {
+        self.place == CC || self.place == BY_URL
+    }
 }
 
 /// Reads every piece, weakest first. One that cannot be used costs that piece and a warning.
@@ -117,7 +122,7 @@ pub(super) fn insert(documents: &mut Vec<Document>, piece: Option<Document>) {
 }
 
 /// All pieces as one.
-pub(super) fn merged(documents: &[Document]) -> Map {
+pub(super) fn merged<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Map {
     let mut merged = Map::new();
     for document in documents {
         merge(&mut merged, document.map.clone());
