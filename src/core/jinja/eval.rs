@@ -36,32 +36,9 @@ impl Run<'_> {
             Expr::List(nodes) => Ok(Value::list(self.all(nodes)?)),
             Expr::Tuple(nodes) => Ok(Value::tuple(self.all(nodes)?)),
             Expr::Dict(pairs) => self.dict(pairs),
-            Expr::Attribute(of, name) => {
-                let value = self.eval(of)?;
-                match self.attribute(&value, name)? {
-                    Some(found) => Ok(found),
-                    None => Ok(not_there(node, value, Value::Text(name.clone()))),
-                }
-            }
-            Expr::Item(of, key) => {
-                let (value, key) = (self.eval(of)?, self.eval(key)?);
-                match self.item_or_method(&value, &key)? {
-                    Some(found) => Ok(found),
-                    None if matches!(key, Value::Slice(_)) => {
-                        fault(format!("a slice of {}", value.a_kind()))
-                    }
-                    None => Ok(not_there(node, value, key)),
-                }
-            }
-            Expr::Slice(bounds) => {
-                let mut values = [Value::None, Value::None, Value::None];
-                for (value, bound) in values.iter_mut().zip(&**bounds) {
-                    if let Some(bound) = bound {
-                        *value = self.eval(bound)?;
-                    }
-                }
-                Ok(Value::Slice(Rc::new(values)))
-            }
+            Expr::Attribute(of, name) => self.attribute_node(node, of, name),
+            Expr::Item(of, key) => self.item_node(node, of, key),
+            Expr::Slice(bounds) => self.slice_node(bounds),
             Expr::Not(node) => Ok(Value::Bool(!self.eval(node)?.is_true())),
             Expr::Sign(minus, node) => {
                 let value = self.eval(node)?;
@@ -80,23 +57,8 @@ impl Run<'_> {
                 _ => self.eval(&sides.1),
             },
             Expr::Compare(first, others) => self.comparisons(first, others),
-            Expr::Concat(nodes) => {
-                let mut text = String::new();
-                for node in nodes {
-                    let value = self.eval(node)?;
-                    show::write(&mut text, &value)?;
-                }
-                self.spend(text.len() / 64)?;
-                Ok(Value::Text(text.into()))
-            }
-            Expr::If(parts) => {
-                let (value, condition, otherwise) = &**parts;
-                match (self.eval(condition)?.is_true(), otherwise) {
-                    (true, _) => self.eval(value),
-                    (false, Some(otherwise)) => self.eval(otherwise),
-                    (false, None) => Ok(absent_as(Value::None, true)),
-                }
-            }
+            Expr::Concat(nodes) => self.concatenated(nodes),
+            Expr::If(parts) => self.if_node(parts),
             Expr::Call(call) => {
                 let function = self.eval(&call.function)?;
                 let args = self.arguments(&call.arguments)?;
@@ -104,6 +66,53 @@ impl Run<'_> {
             }
             Expr::Filter(named) => self.filter_node(named),
             Expr::Test(named) => self.test_node(named),
+        }
+    }
+
+    fn attribute_node(&mut self, node: &Node, of: &Node, name: &Rc<str>) -> Answer {
+        let value = self.eval(of)?;
+        match self.attribute(&value, name)? {
+            Some(found) => Ok(found),
+            None => Ok(not_there(node, value, Value::Text(name.clone()))),
+        }
+    }
+
+    fn item_node(&mut self, node: &Node, of: &Node, key: &Node) -> Answer {
+        let (value, key) = (self.eval(of)?, self.eval(key)?);
+        match self.item_or_method(&value, &key)? {
+            Some(found) => Ok(found),
+            None if matches!(key, Value::Slice(_)) => {
+                fault(format!("a slice of {}", value.a_kind()))
+            }
+            None => Ok(not_there(node, value, key)),
+        }
+    }
+
+    fn slice_node(&mut self, bounds: &[Option<Node>; 3]) -> Answer {
+        let mut values = [Value::None, Value::None, Value::None];
+        for (value, bound) in values.iter_mut().zip(bounds) {
+            if let Some(bound) = bound {
+                *value = self.eval(bound)?;
+            }
+        }
+        Ok(Value::Slice(Rc::new(values)))
+    }
+
+    fn concatenated(&mut self, nodes: &[Node]) -> Answer {
+        let mut text = String::new();
+        for node in nodes {
+            let value = self.eval(node)?;
+            show::write(&mut text, &value)?;
+        }
+        self.spend(text.len() / 64)?;
+        Ok(Value::Text(text.into()))
+    }
+
+    fn if_node(&mut self, (value, condition, otherwise): &(Node, Node, Option<Node>)) -> Answer {
+        match (self.eval(condition)?.is_true(), otherwise) {
+            (true, _) => self.eval(value),
+            (false, Some(otherwise)) => self.eval(otherwise),
+            (false, None) => Ok(absent_as(Value::None, true)),
         }
     }
 

@@ -78,18 +78,8 @@ fn write<'a>(
         named = Some(values.get(name)?);
         rest = behind;
     }
-    let mut spec = Spec::default();
-    while let Some(flag) = rest.chars().next().filter(|c| "#0- +".contains(*c)) {
-        rest = rest.get(1..).unwrap_or("");
-        match flag {
-            '#' => spec.alternate = true,
-            '0' => spec.zero = true,
-            '-' => spec.align = Some('<'),
-            '+' => spec.sign = '+',
-            _ if spec.sign != '+' => spec.sign = ' ',
-            _ => {}
-        }
-    }
+    let (mut spec, behind) = flags(rest);
+    rest = behind;
     let width = values.number(&mut rest)?.unwrap_or(0);
     if width < 0 {
         spec.align = Some('<');
@@ -115,6 +105,24 @@ fn write<'a>(
     };
     converted(out, kind, &mut spec, &value, is_html)?;
     Ok(rest)
+}
+
+/// The flags, and what is behind them.
+fn flags(directive: &str) -> (Spec, &str) {
+    let behind = directive.trim_start_matches(['#', '0', '-', ' ', '+']);
+    let flags = directive.strip_suffix(behind).unwrap_or_default();
+    let mut spec = Spec::default();
+    for flag in flags.chars() {
+        match flag {
+            '#' => spec.alternate = true,
+            '0' => spec.zero = true,
+            '-' => spec.align = Some('<'),
+            '+' => spec.sign = '+',
+            _ if spec.sign != '+' => spec.sign = ' ',
+            _ => {}
+        }
+    }
+    (spec, behind)
 }
 
 /// A name with brackets in it that are closed again, and what is behind it.
@@ -166,6 +174,7 @@ impl Values {
     }
 }
 
+/// Writes a value as `kind` has it.
 fn converted(
     out: &mut String,
     kind: char,
@@ -173,43 +182,17 @@ fn converted(
     value: &Value,
     is_html: bool,
 ) -> Answer<()> {
-    spec.zero &= spec.align.is_none();
+    spec.zero &= spec.align.is_none() && !matches!(kind, 's' | 'r' | 'a' | 'c');
     let body = match kind {
         's' | 'r' | 'a' => {
-            let text = match (kind, is_html) {
-                ('s', true) => escaped(value)?.to_string(),
-                ('s', false) => show::text(value)?,
-                ('r', _) => show::repr(value)?,
-                _ => ascii(&show::repr(value)?),
-            };
-            let kept = spec.precision.unwrap_or(usize::MAX);
-            spec.zero = false;
-            text.chars().take(kept).collect()
+            let text = text(kind, value, is_html)?;
+            text.chars()
+                .take(spec.precision.unwrap_or(usize::MAX))
+                .collect()
         }
-        'c' => {
-            spec.zero = false;
-            character(value)?
-        }
-        'd' | 'i' | 'u' | 'x' | 'X' | 'o' => {
-            let Some(int) = whole(kind, value) else {
-                return fault(format!("`%{kind}` with {}", value.a_kind()));
-            };
-            let kind = if matches!(kind, 'i' | 'u') { 'd' } else { kind };
-            let (sign, digits) = int_body(int, kind, spec);
-            let digits = match digits.split_once(['x', 'o']).filter(|_| spec.alternate) {
-                Some((_, bare)) => digits.replace(bare, &zeros(bare, spec)),
-                None => zeros(&digits, spec),
-            };
-            sign + &digits
-        }
-        'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
-            let Some(float) = value.as_float() else {
-                return fault(format!("`%{kind}` with {}", value.a_kind()));
-            };
-            let precision = spec.precision.unwrap_or(6);
-            let (sign, digits) = float_body(float, Some(kind), Some(precision), spec)?;
-            sign + &digits
-        }
+        'c' => character(value)?,
+        'd' | 'i' | 'u' | 'x' | 'X' | 'o' => integer(kind, value, spec)?,
+        'e' | 'E' | 'f' | 'F' | 'g' | 'G' => float(kind, value, spec)?,
         kind => return fault(format!("`%{kind}`, which is no `%` format")),
     };
     if spec.zero {
@@ -218,6 +201,37 @@ fn converted(
         out.push_str(&spec.padded(body, '>'))
     }
     Ok(())
+}
+
+fn text(kind: char, value: &Value, is_html: bool) -> Answer<String> {
+    match (kind, is_html) {
+        ('s', true) => Ok(escaped(value)?.to_string()),
+        ('s', false) => show::text(value),
+        ('r', _) => show::repr(value),
+        _ => Ok(ascii(&show::repr(value)?)),
+    }
+}
+
+fn integer(kind: char, value: &Value, spec: &Spec) -> Answer<String> {
+    let Some(int) = whole(kind, value) else {
+        return fault(format!("`%{kind}` with {}", value.a_kind()));
+    };
+    let kind = if matches!(kind, 'i' | 'u') { 'd' } else { kind };
+    let (sign, digits) = int_body(int, kind, spec);
+    let digits = match digits.split_once(['x', 'o']).filter(|_| spec.alternate) {
+        Some((_, bare)) => digits.replace(bare, &zeros(bare, spec)),
+        None => zeros(&digits, spec),
+    };
+    Ok(sign + &digits)
+}
+
+fn float(kind: char, value: &Value, spec: &Spec) -> Answer<String> {
+    let Some(float) = value.as_float() else {
+        return fault(format!("`%{kind}` with {}", value.a_kind()));
+    };
+    let precision = spec.precision.unwrap_or(6);
+    let (sign, digits) = float_body(float, Some(kind), Some(precision), spec)?;
+    Ok(sign + &digits)
 }
 
 /// As many digits as the precision says.

@@ -17,7 +17,7 @@ use super::functions::FUNCTIONS;
 use super::iter::Iter;
 use super::order::place;
 use super::show;
-use super::syntax::{EXTRAS, For, Macro, Node, Statement, Target};
+use super::syntax::{Body, EXTRAS, For, Macro, Node, Statement, Target};
 use super::table;
 use super::value::{Answer, Missing, Object, Value, View, drop_all, fault};
 use super::{Engine, Value as Variables};
@@ -83,6 +83,24 @@ struct State {
 }
 
 impl Loop {
+    fn new(source: Value, iter: Iter, again: Option<(Rc<For>, Rc<Scope>)>, depth: i128) -> Loop {
+        let state = State {
+            source,
+            iter,
+            index: -1,
+            length: None,
+            before: None,
+            current: None,
+            after: None,
+            changed: None,
+        };
+        Loop {
+            state: RefCell::new(state),
+            again,
+            depth,
+        }
+    }
+
     /// The number of the round, from 1.
     pub fn index(&self) -> i128 {
         self.state.try_borrow().map_or(0, |state| state.index + 1)
@@ -240,14 +258,7 @@ impl<'a> Run<'a> {
         match statement {
             Statement::Data(text) => self.write(text),
             Statement::Print(node) => self.print(node),
-            Statement::If(branches, otherwise) => {
-                for (condition, body) in branches {
-                    if self.eval(condition)?.is_true() {
-                        return self.body(body);
-                    }
-                }
-                self.body(otherwise)
-            }
+            Statement::If(branches, otherwise) => self.first_true(branches, otherwise),
             Statement::For(node) => {
                 let source = self.eval(&node.iter)?;
                 let scope = self.scope.clone();
@@ -258,9 +269,7 @@ impl<'a> Run<'a> {
                 self.assign(target, value)
             }
             Statement::SetBlock(target, filter, body) => {
-                let scope = self.scope.clone();
-                let text = self.captured(|run| run.within(&scope, |run| run.body(body)))?;
-                let value = self.filtered(text, filter.as_ref())?;
+                let value = self.captured_block(body, filter.as_ref())?;
                 self.assign(target, value)
             }
             Statement::With(targets, body) => self.with(targets, body),
@@ -275,9 +284,7 @@ impl<'a> Run<'a> {
                 self.show(&value)
             }
             Statement::FilterBlock(filter, body) => {
-                let scope = self.scope.clone();
-                let text = self.captured(|run| run.within(&scope, |run| run.body(body)))?;
-                match self.filtered(text, Some(filter))?.as_text() {
+                match self.captured_block(body, Some(filter))?.as_text() {
                     Some(text) => self.write(text),
                     None => fault("a filtered block that is no text any more"),
                 }
@@ -292,6 +299,22 @@ impl<'a> Run<'a> {
                 fault(format!("`{word}`, for which there is no other template"))
             }
         }
+    }
+
+    fn first_true(&mut self, branches: &[(Node, Body)], otherwise: &[Statement]) -> Answer<()> {
+        for (condition, body) in branches {
+            if self.eval(condition)?.is_true() {
+                return self.body(body);
+            }
+        }
+        self.body(otherwise)
+    }
+
+    /// What statements write in a scope of their own, filtered.
+    fn captured_block(&mut self, body: &[Statement], filter: Option<&Node>) -> Answer {
+        let scope = self.scope.clone();
+        let text = self.captured(|run| run.within(&scope, |run| run.body(body)))?;
+        self.filtered(text, filter)
     }
 
     fn print(&mut self, node: &Node) -> Answer<()> {
@@ -380,27 +403,18 @@ impl<'a> Run<'a> {
         scope: &Rc<Scope>,
         depth: i128,
     ) -> Answer<()> {
-        let mut iter = self.iter(&source)?;
-        let mut source = source;
-        if node.condition.is_some() {
-            iter = Iter::Where(Box::new((iter, node.clone(), scope.clone())));
-            source = Value::None;
-        }
-        let state = State {
-            source,
-            iter,
-            index: -1,
-            length: None,
-            before: None,
-            current: None,
-            after: None,
-            changed: None,
+        let iter = self.iter(&source)?;
+        let (source, iter) = match node.condition {
+            None => (source, iter),
+            // How many there will be is not known before.
+            Some(_) => {
+                let filtered = Box::new((iter, node.clone(), scope.clone()));
+                (Value::None, Iter::Where(filtered))
+            }
         };
-        let value = Rc::new(Object::Loop(Box::new(Loop {
-            state: RefCell::new(state),
-            again: node.recursive.then(|| (node.clone(), scope.clone())),
-            depth,
-        })));
+        let again = node.recursive.then(|| (node.clone(), scope.clone()));
+        let begun = Loop::new(source, iter, again, depth);
+        let value = Rc::new(Object::Loop(Box::new(begun)));
         let Object::Loop(state) = &*value else {
             return Ok(());
         };
