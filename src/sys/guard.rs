@@ -68,25 +68,27 @@ impl Before {
     }
 
     /// Undoes [`Before::set_up`], unless somebody else has taken the interface meanwhile: a program that outlives its initramfs
-    /// must not set down what the real root has set up. Nobody is left to tell of an error, and an interface that is gone
-    /// needs no restoring.
-    fn restore(&self) {
-        if self.was_up {
-            return;
-        }
-        let name = name(self.index).unwrap_or_default();
-        if self.is_taken(&name) {
-            return;
-        }
-        if let Ok(mut netlink) = Netlink::open() {
-            let _ = netlink.set_up(self.index, false);
-            if self.fresh {
-                let _ = netlink.make_fresh(self.index);
-            }
-        }
-        if let Some(value) = &self.held_off {
-            let _ = switch_to(&name, value);
-        }
+    /// must not set down what the real root has set up. An interface that is gone needs no restoring.
+    ///
+    /// # Errors
+    /// The first thing that could not be put back; the others are all the same.
+    pub fn restore(&self) -> io::Result<()> {
+        let Some(name) = name(self.index).filter(|name| !self.was_up && !self.is_taken(name))
+        else {
+            return Ok(());
+        };
+        let mut netlink = Netlink::open()?;
+        let down = netlink.set_up(self.index, false);
+        let fresh = if self.fresh {
+            netlink.make_fresh(self.index)
+        } else {
+            Ok(())
+        };
+        let switched = self
+            .held_off
+            .as_ref()
+            .map_or(Ok(()), |value| switch_to(&name, value));
+        down.and(fresh).and(switched)
     }
 
     /// Whether the interface is part of another, has an address or a route of the kernel's, which it never has from us, or its
@@ -154,7 +156,11 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         for before in &self.all {
-            before.restore();
+            if let Err(error) = before.restore() {
+                let name = name(before.index).unwrap_or_default();
+                // The journal is closed by now; nobody is left to tell if this fails.
+                let _ = writeln!(io::stderr(), "cloudseed: {name} is not as it was: {error}");
+            }
         }
         if let Some((pipe, pid)) = self.watcher.take() {
             let done = [1u8];
@@ -223,7 +229,8 @@ fn outlive(hear: &OwnedFd, all: &[Before]) -> ! {
     };
     if count == 0 {
         for before in all {
-            before.restore();
+            // Nobody is left to tell.
+            let _ = before.restore();
         }
     }
     // SAFETY: no pointers. Nothing of the first process is to be run at the end of this one.

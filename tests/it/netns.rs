@@ -18,8 +18,10 @@ use cloudseed_core::outside::{Again, At, Carrier, Method, Network, Outside, Requ
 use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
+use crate::sys::guard::Before;
 use crate::sys::kernel::KernelSockets;
 use crate::sys::link::{PacketSocket, PacketWires};
+use crate::sys::netlink::Netlink;
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::tls::Tls;
@@ -645,6 +647,35 @@ fn a_killed_program_leaves_no_trace_either() {
         }
     }
     panic!("{}", difference(&before, &after));
+}
+
+/// Who can no longer set an interface down says so.
+#[test]
+fn restoring_that_fails_is_an_error() {
+    // CAP_NET_ADMIN (capabilities(7)), and _LINUX_CAPABILITY_VERSION_3.
+    const ADMIN: u32 = 12;
+    const VERSION: u32 = 0x2008_0522;
+    let lab = Lab::bare();
+    let namespace = File::open(format!("/run/netns/{}", lab.near)).unwrap();
+    let nics = cloudseed_core::net::candidates(&[lab.link()]).0;
+    let restored = std::thread::spawn(move || {
+        // SAFETY: no pointers; the descriptor is open. This thread alone moves.
+        unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+        let mut netlink = Netlink::open().unwrap();
+        let before = Before::look(&mut netlink, &nics[0]).unwrap();
+        before.set_up(&mut netlink).unwrap();
+        let (mut header, mut sets) = ([VERSION, 0], [0u32; 6]);
+        // SAFETY: a header and two sets of ours, as long as the call demands, which outlive it; this thread alone is changed.
+        unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) };
+        sets[0] &= !(1 << ADMIN);
+        // SAFETY: as above.
+        unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) };
+        before.restore().map_err(|error| error.kind())
+    });
+    assert_eq!(
+        restored.join().unwrap(),
+        Err(std::io::ErrorKind::PermissionDenied)
+    );
 }
 
 /// Whoever runs the real root has taken an interface when it has an address there, IPv6 again, or is part of something.
