@@ -8,8 +8,11 @@ and always the same way.
 import base64
 import json
 import random
+import sys
 
-import packing
+sys.dont_write_bytecode = True  # Nothing is left in the sources.
+
+import packing  # noqa: E402
 
 CASES = []
 

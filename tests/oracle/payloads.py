@@ -12,7 +12,9 @@ import os
 import random
 import sys
 
-import packing
+sys.dont_write_bytecode = True  # Nothing is left in the sources.
+
+import packing  # noqa: E402
 
 CLOUD, SEED, COUNT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
