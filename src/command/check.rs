@@ -9,7 +9,8 @@ use cloudseed_core::budget::Budget;
 use cloudseed_core::config::{self, Parts};
 use cloudseed_core::instance::Document;
 use cloudseed_core::text::{printable, without_quotations};
-use cloudseed_core::userdata::{self, Flaw, Includes, advice};
+use cloudseed_core::userdata::advice::{self, Advice};
+use cloudseed_core::userdata::{self, Flaw, Includes, Part};
 use cloudseed_core::value::Value;
 
 use super::document::{Files, read};
@@ -61,45 +62,35 @@ pub fn report(
     let mut told = Vec::new();
     for part in &decoded.parts {
         let advice = advice::on_part(part);
-        writeln!(
-            out,
-            "{} {} {:?}",
-            part.number,
-            printable(part.content_type.as_str()),
-            part.filename
-        )?;
-        writeln!(out, "  {}", printable(&advice.does))?;
-        for Flaw { expected, found } in &advice.doubts {
-            writeln!(
-                out,
-                "  ! expected {}, but found {}",
-                printable(expected),
-                printable(found)
-            )?;
-        }
+        write_part(part, &advice, out)?;
         doubts += advice.doubts.len();
-        told.extend(
-            advice
-                .doubts
-                .iter()
-                .map(|flaw| without_quotations(&flaw.expected)),
-        );
+        let expected = advice.doubts.iter().map(|flaw| &flaw.expected);
+        told.extend(expected.map(|expected| without_quotations(expected)));
     }
-    let of_document = advice::on_document(document)
-        .into_iter()
-        .map(|flaw| flaw.at("user-data"));
+    let of_document = advice::on_document(document).into_iter();
+    let of_document = of_document.map(|flaw| flaw.at("user-data"));
     // What a boot would say when it decides what the parts mean, unless it is told of the part already.
     let parts = Parts {
         document: Document::UserData,
         parts: decoded.parts,
     };
     let (_, merged) = config::merge(Vec::from([parts]), &Value::Null, &budget);
-    let merged = merged
-        .into_iter()
-        .filter(|warning| !told.contains(&warning.expected));
+    let merged = merged.into_iter();
+    let merged = merged.filter(|warning| !told.contains(&warning.expected));
     for warning in of_document.chain(decoded.warnings).chain(merged) {
         writeln!(out, "! {}", printable(&warning.whole()))?;
         doubts += 1;
     }
     Ok(doubts)
+}
+
+fn write_part(part: &Part, advice: &Advice, out: &mut dyn Write) -> io::Result<()> {
+    let content_type = printable(part.content_type.as_str());
+    writeln!(out, "{} {content_type} {:?}", part.number, part.filename)?;
+    writeln!(out, "  {}", printable(&advice.does))?;
+    for Flaw { expected, found } in &advice.doubts {
+        let (expected, found) = (printable(expected), printable(found));
+        writeln!(out, "  ! expected {expected}, but found {found}")?;
+    }
+    Ok(())
 }

@@ -69,13 +69,9 @@ pub fn fetch(
         let left = candidates.deadline.saturating_sub(outside.now());
         let share = left / u32::try_from(count - index).unwrap_or(u32::MAX);
         let until = outside.now().saturating_add(share);
-        let name = open.platform.name;
-        let mut cloud = Cloud::new(name, machine, settings, outside, journal, until);
-        cloud.evidence = open.evidence;
-        if let Needs::Network(network) = open.way.needs {
-            cloud.network = network;
-        }
-        let read = (open.read)(&mut cloud);
+        let platform = open.platform;
+        let mut cloud = Cloud::new(platform.name, machine, settings, outside, journal, until);
+        let read = open.read(&mut cloud);
         warnings.append(&mut cloud.warnings);
         match read.and_then(&mut *accept) {
             Ok((instance, lost)) => {
@@ -87,7 +83,7 @@ pub fn fetch(
             }
             Err(error) if error.blame == Blame::Elsewhere => {
                 warnings.push(error.what);
-                unread.push(open.platform);
+                unread.push(platform);
             }
             Err(error) => warnings.extend(failed.replace(error).map(|error| error.what)),
         }
@@ -154,6 +150,14 @@ impl Open {
             read: way.read?,
             evidence,
         })
+    }
+
+    fn read(self, cloud: &mut Cloud) -> Result<Instance, Error> {
+        cloud.evidence = self.evidence;
+        if let Needs::Network(network) = self.way.needs {
+            cloud.network = network;
+        }
+        (self.read)(cloud)
     }
 }
 

@@ -177,13 +177,38 @@ fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
         Field::Addresses(&mut device.dns.servers),
     );
     reader.field(subnet, "dns_search", Field::Names(&mut device.dns.search));
-    let dhcp = |method, metric| {
+    let kind = kind.as_ref().map_or("", Name::as_str);
+    addresses(reader, device, subnet, kind, mtu, metric);
+    device.manual |= matches!(control.as_ref().map(Name::as_str), Some("manual" | "off"));
+    let default = gateway.map(|gateway| Route {
+        metric,
+        ..Route::default_via(gateway)
+    });
+    reader.push(&mut device.routes, default);
+    for map in reader.maps(subnet.get("routes")) {
+        reader.known(map, ROUTE);
+        let route = route(reader, map, metric);
+        reader.push(&mut device.routes, route);
+    }
+    reader.leave(place);
+}
+
+/// How the device gets its addresses, by the type of a subnet.
+fn addresses(
+    reader: &mut Reader,
+    device: &mut Device,
+    subnet: &Map,
+    kind: &str,
+    mtu: Option<u32>,
+    metric: Option<u32>,
+) {
+    let dhcp = |method| {
         let mut dhcp = Dhcp::new(method);
         dhcp.overrides.route_metric = metric;
         dhcp
     };
-    match kind.as_ref().map_or("", Name::as_str) {
-        "dhcp" | "dhcp4" => device.dhcp4 = dhcp(Method::Dhcp, metric),
+    match kind {
+        "dhcp" | "dhcp4" => device.dhcp4 = dhcp(Method::Dhcp),
         "static" | "static6" => {
             let address = network(reader, subnet, ["address", "ip_address"]);
             let six = address.is_some_and(|address| address.address.is_ipv6());
@@ -197,22 +222,10 @@ fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
         }
         "manual" | "loopback" => {}
         kind => match METHODS.iter().find(|(word, _)| *word == kind) {
-            Some((_, method)) => device.dhcp6 = dhcp(*method, metric),
+            Some((_, method)) => device.dhcp6 = dhcp(*method),
             None => reader.refuse("a type of subnet", &kind.into()),
         },
     }
-    device.manual |= matches!(control.as_ref().map(Name::as_str), Some("manual" | "off"));
-    let default = gateway.map(|gateway| Route {
-        metric,
-        ..Route::default_via(gateway)
-    });
-    reader.push(&mut device.routes, default);
-    for map in reader.maps(subnet.get("routes")) {
-        reader.known(map, ROUTE);
-        let route = route(reader, map, metric);
-        reader.push(&mut device.routes, route);
-    }
-    reader.leave(place);
 }
 
 /// An address or a network with the prefix behind it or the mask beside it; `default` is everywhere.

@@ -11,6 +11,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem::take;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use base64::Engine;
@@ -224,9 +225,7 @@ fn listed<'a, 'i>(set: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
 
 fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> Told {
     let tree = Value::Map(imds);
-    let links = cloud.links_of(tree.at(&["network"]).unwrap_or(&Value::Null));
-    let network = network::azure::config(&tree, &links);
-    let network = cloud.network_config(network);
+    let network = network_config(cloud, &tree);
     let user_data = user_data(cloud, &tree);
     let text = |path: &[&str]| {
         tree.at(path)
@@ -240,32 +239,15 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> T
         };
         (source, Environment::default())
     });
-    let environment = environment.under(|key| text(&["compute", "osProfile", key]));
+    let mut environment = environment.under(|key| text(&["compute", "osProfile", key]));
     let config = config(cloud, &environment);
+    let keys = public_keys(cloud, &tree, &mut environment);
     let id = instance_id(cloud.machine);
-    let hostname = environment.hostname.clone().unwrap_or_default();
-    let mut meta_data = Map::from_iter([
-        ("instance-id", Value::from(id.clone())),
-        ("local-hostname", hostname.into()),
-    ]);
-    let random = cloud.machine.files.read(RANDOM, RANDOM_BYTES_MAX);
-    if let Some(random) = random {
-        meta_data.insert("random_seed", STANDARD.encode(random));
-    }
-    let keys = service_keys(&tree).unwrap_or_else(|| {
-        if environment.fingerprints > 0 {
-            let lost = environment.fingerprints;
-            let found = format!(
-                "{lost} of which only the fingerprint is told (their certificates are left to cloud-init in the real root)"
-            );
-            cloud.warn("SSH/PublicKeys", "keys", found);
-        }
-        environment.keys
-    });
     let (region, zone) = (
         text(&["compute", "location"]),
         text(&["compute", "platformFaultDomain"]),
     );
+    let mut meta_data = meta_data(cloud, id.as_deref(), environment.hostname.as_deref());
     meta_data.insert("imds", tree);
     Told {
         instance_id: id,
@@ -280,6 +262,41 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> T
             .with(Document::NetworkConfig, network),
         ..Told::by_meta_data("azure", source, meta_data)
     }
+}
+
+/// The network that the service tells, for the cards of this machine.
+fn network_config(cloud: &mut Cloud, tree: &Value) -> Option<Vec<u8>> {
+    let links = cloud.links_of(tree.at(&["network"]).unwrap_or(&Value::Null));
+    let network = network::azure::config(tree, &links);
+    cloud.network_config(network)
+}
+
+/// The meta-data that the original makes itself.
+fn meta_data(cloud: &Cloud, id: Option<&str>, hostname: Option<&str>) -> Map {
+    let mut meta_data = Map::from_iter([
+        ("instance-id", Value::from(id.map(String::from))),
+        ("local-hostname", hostname.unwrap_or_default().into()),
+    ]);
+    let random = cloud.machine.files.read(RANDOM, RANDOM_BYTES_MAX);
+    if let Some(random) = random {
+        meta_data.insert("random_seed", STANDARD.encode(random));
+    }
+    meta_data
+}
+
+/// The keys of the service, else those of the environment, where some may be lost.
+fn public_keys(cloud: &mut Cloud, tree: &Value, environment: &mut Environment) -> Vec<Value> {
+    if let Some(keys) = service_keys(tree) {
+        return keys;
+    }
+    if environment.fingerprints > 0 {
+        let lost = environment.fingerprints;
+        let found = format!(
+            "{lost} of which only the fingerprint is told (their certificates are left to cloud-init in the real root)"
+        );
+        cloud.warn("SSH/PublicKeys", "keys", found);
+    }
+    take(&mut environment.keys)
 }
 
 /// The machine's UUID in lower case, or what it was called before where that is the same: firmware before SMBIOS 2.6 has the bytes of

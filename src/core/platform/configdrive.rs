@@ -177,19 +177,10 @@ fn interfaces(cloud: &mut Cloud, place: &Place, answer: &mut Answer) {
     }
 }
 
-/// A drive of version 1: what is in `meta.js`, and keys.
+/// A drive of version 1: what is in `meta.js`, and files as they are to lie in the root.
 fn first_version(cloud: &mut Cloud, place: &Place, source: Source) -> Result<Option<Drive>, Error> {
-    const NAMES: [(&str, &str); 2] = [
-        ("network_config", "etc/network/interfaces"),
-        ("authorized_keys", "root/.ssh/authorized_keys"),
-    ];
     let document = place.read(cloud, "meta.js")?;
-    let mut meta_data = Map::new();
-    for (key, path) in NAMES {
-        if let Some(bytes) = place.read(cloud, path)? {
-            meta_data.insert(key, &*String::from_utf8_lossy(&bytes));
-        }
-    }
+    let mut meta_data = first_version_files(cloud, place)?;
     if document.is_none() && meta_data.is_empty() {
         return Ok(None);
     }
@@ -198,36 +189,44 @@ fn first_version(cloud: &mut Cloud, place: &Place, source: Source) -> Result<Opt
         None => Map::new(),
     };
     let keys = said.get("public-keys").or(meta_data.get("authorized_keys"));
-    let keys = keys.map(|keys| {
-        key_lines(keys)
-            .into_iter()
-            .map(Value::from)
-            .collect::<Vec<_>>()
-    });
-    if let Some(keys) = keys.filter(|keys| !keys.is_empty()) {
+    let keys = keys.map(key_lines).unwrap_or_default().into_iter();
+    let keys: Vec<Value> = keys.map(Value::from).collect();
+    if !keys.is_empty() {
         meta_data.insert("public-keys", keys);
     }
     if let Some(id) = said.get("instance-id") {
         meta_data.insert("instance-id", id.clone());
     }
     let user_data = said.get("user-data").and_then(Value::as_text);
-    let documents = Documents::default()
-        .with(
-            Document::UserData,
-            user_data.map(|text| text.as_bytes().to_vec()),
-        )
-        .with(Document::MetaData, document);
+    let user_data = user_data.map(|text| text.as_bytes().to_vec());
     meta_data.insert("meta_js", said);
     Ok(Some(Drive {
         answer: Answer {
             meta_data,
-            documents,
+            documents: Documents::default()
+                .with(Document::UserData, user_data)
+                .with(Document::MetaData, document),
             network_data: Value::Null,
         },
         source,
         ec2: Value::Null,
         is_first_version: true,
     }))
+}
+
+/// The files of a drive of version 1 that are known, by the names that the original has for them.
+fn first_version_files(cloud: &mut Cloud, place: &Place) -> Result<Map, Error> {
+    const NAMES: [(&str, &str); 2] = [
+        ("network_config", "etc/network/interfaces"),
+        ("authorized_keys", "root/.ssh/authorized_keys"),
+    ];
+    let mut files = Map::new();
+    for (key, path) in NAMES {
+        if let Some(bytes) = place.read(cloud, path)? {
+            files.insert(key, &*String::from_utf8_lossy(&bytes));
+        }
+    }
+    Ok(files)
 }
 
 fn instance(cloud: &mut Cloud, drive: Drive) -> Result<Instance, Error> {

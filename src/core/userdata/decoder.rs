@@ -168,19 +168,14 @@ impl<'i> Decoder<'i> {
         let Some(body) = self.plain(encoding, body, &declared, &place) else {
             return;
         };
-        if zipped {
-            headers = headers.only(&["Launch-Index"]);
-        }
         let declared = if zipped {
+            headers = headers.only(&["Launch-Index"]);
             PartType::Plain
         } else {
             PartType::new(&declared)
         };
-        let sniffed = if declared.is_vague() {
-            sniff::sniff(&body)
-        } else {
-            None
-        };
+        let sniffed = Some(&body).filter(|_| declared.is_vague());
+        let sniffed = sniffed.and_then(|body| sniff::sniff(body));
         let content_type = sniffed.unwrap_or_else(|| declared.clone());
         // The original replaces the header, and with it the name, of a part that is its whole document or of another type.
         if zipped || (!lone && content_type == declared) {

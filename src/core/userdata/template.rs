@@ -98,37 +98,41 @@ pub fn render_parts(
     let data = instance_data.as_map();
     let variables = data.map(|data| variables(data, Names::Aliased));
     let variables = Value::Map(variables.unwrap_or_default());
-    let render = |mut part: Part| {
+    let render = |part: Part| {
         if part.content_type != PartType::Jinja {
             return Some(part);
         }
         let place = format!("template {} of {}", part.filename, part.origin);
-        let Rendered { text, absent } = match rendered(&part.content, &variables, templates, limits)
-        {
-            Ok(rendered) => rendered,
-            Err(flaw) => {
-                warnings.push(flaw.at(place));
-                return None;
-            }
-        };
-        if let Some(names) = missing(&text, absent) {
-            warnings.push(Flaw::new("variables that exist", names).at(&place));
-        }
-        match handled(&text) {
-            _ if text.is_empty() => None,
-            Ok(content_type) => {
-                part.content_type = content_type;
-                part.content = text.into_bytes().into();
-                Some(part)
-            }
-            Err(flaw) => {
-                warnings.push(flaw.at(place));
-                None
-            }
-        }
+        let mut tell = |flaw: Flaw| warnings.push(flaw.at(&place));
+        render_part(part, &variables, templates, limits, &mut tell)
     };
     let parts = parts.into_iter().filter_map(render).collect();
     (parts, warnings)
+}
+
+/// A template as what it becomes; nothing, and `tell` says why, if that is no part.
+fn render_part(
+    part: Part,
+    variables: &Value,
+    templates: &mut dyn Templates,
+    limits: &Limits,
+    tell: &mut dyn FnMut(Flaw),
+) -> Option<Part> {
+    let Rendered { text, absent } = rendered(&part.content, variables, templates, limits)
+        .map_err(&mut *tell)
+        .ok()?;
+    if let Some(names) = missing(&text, absent) {
+        tell(Flaw::new("variables that exist", names));
+    }
+    if text.is_empty() {
+        return None;
+    }
+    let content_type = handled(&text).map_err(tell).ok()?;
+    Some(Part {
+        content_type,
+        content: text.into_bytes().into(),
+        ..part
+    })
 }
 
 fn rendered(

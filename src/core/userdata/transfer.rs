@@ -61,13 +61,10 @@ pub fn base64(body: &[u8]) -> (Vec<u8>, Option<Flaw>) {
     let mut slow_until = rest.len();
     loop {
         if held == 0 && rest.len() <= slow_until {
-            rest = match whole_quanta(&engine, rest, &mut text, &mut output) {
-                Some(after) => after,
-                None => {
-                    slow_until = rest.len().saturating_sub(RUN_BYTES);
-                    rest
-                }
-            };
+            match whole_quanta(&engine, rest, &mut text, &mut output) {
+                Some(after) => rest = after,
+                None => slow_until = rest.len().saturating_sub(RUN_BYTES),
+            }
         }
         let Some((byte, after)) = rest.split_first() else {
             break;

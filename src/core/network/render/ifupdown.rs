@@ -157,13 +157,44 @@ fn stanzas(files: &mut Files, config: &Config, device: &Device) -> Vec<Stanza> {
 
 /// What belongs to a family: its first stanza has it, or the first of all where a family has none.
 fn family(files: &mut Files, stanzas: &mut [Stanza], device: &Device, six: bool) {
-    let dhcp = device.dhcp(six);
     let own = stanzas
         .iter()
         .position(|stanza| stanza.six == six && stanza.method != "manual");
-    let mut gateway =
-        first_gateway(device, six).filter(|_| device.addresses_of(six).next().is_some());
-    for stanza in stanzas.iter_mut().filter(|stanza| stanza.six == six) {
+    let gateway = first_gateway(device, six).filter(|_| device.addresses_of(six).next().is_some());
+    let its = stanzas.iter_mut().filter(|stanza| stanza.six == six);
+    each_stanza(its, device, six, gateway);
+    let servers = device.dns.servers.iter();
+    let servers: Vec<_> = servers.filter(|server| server.is_ipv6() == six).collect();
+    if own.is_none() && !servers.is_empty() {
+        let expected = "addresses of the name servers' family";
+        files.warn(device.name.as_str(), expected, "none");
+    }
+    if let Some(stanza) = stanzas.get_mut(own.unwrap_or(0)) {
+        if own.is_some() {
+            list(stanza, "dns-nameservers", &texts(servers.iter().copied()));
+            list(stanza, "dns-search", &words(&device.dns.search));
+        }
+        for route in device
+            .routes_of(six)
+            .filter(|route| gateway != Some(*route))
+        {
+            self::route(stanza, route, six);
+        }
+        for rule in device.rules.iter().filter(|rule| rule.is_ipv6() == six) {
+            self::rule(stanza, rule, six);
+        }
+    }
+}
+
+/// What every stanza of a family has; its first static one has the gateway.
+fn each_stanza<'a>(
+    stanzas: impl Iterator<Item = &'a mut Stanza>,
+    device: &Device,
+    six: bool,
+    mut gateway: Option<&Route>,
+) {
+    let dhcp = device.dhcp(six);
+    for stanza in stanzas {
         let is_static = stanza.method == "static";
         if let Some(route) = gateway.take_if(|_| is_static) {
             stanza.put("gateway", &texts(route.via.iter()).concat());
@@ -177,33 +208,6 @@ fn family(files: &mut Files, stanzas: &mut [Stanza], device: &Device, six: bool)
         }
         if let Some(mtu) = device.mtu6.filter(|_| six && is_static) {
             stanza.put("mtu", &mtu);
-        }
-    }
-    let servers: Vec<_> = device
-        .dns
-        .servers
-        .iter()
-        .filter(|server| server.is_ipv6() == six)
-        .collect();
-    let lost = own.is_none() && !servers.is_empty();
-    if lost {
-        files.warn(
-            device.name.as_str(),
-            "addresses of the name servers' family",
-            "none",
-        );
-    }
-    let used = first_gateway(device, six).filter(|_| device.addresses_of(six).next().is_some());
-    if let Some(stanza) = stanzas.get_mut(own.unwrap_or(0)) {
-        if own.is_some() {
-            list(stanza, "dns-nameservers", &texts(servers.iter().copied()));
-            list(stanza, "dns-search", &words(&device.dns.search));
-        }
-        for route in device.routes_of(six).filter(|route| used != Some(*route)) {
-            self::route(stanza, route, six);
-        }
-        for rule in device.rules.iter().filter(|rule| rule.is_ipv6() == six) {
-            self::rule(stanza, rule, six);
         }
     }
 }
