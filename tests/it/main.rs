@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod accounts;
+mod addresses;
 #[path = "../cloud/cable.rs"]
 mod cable;
 mod cables;
@@ -28,6 +29,8 @@ mod handlers;
 mod handover;
 #[path = "../cloud/host.rs"]
 mod host;
+mod http;
+mod lab;
 mod late;
 #[path = "../lay/mod.rs"]
 mod lay;
@@ -36,12 +39,14 @@ mod machine;
 mod matrix;
 mod measure;
 mod merge;
+mod names;
 mod net;
 mod netns;
 mod network;
 mod plant;
 mod ports;
 mod program;
+mod recipes;
 mod renderers;
 mod report;
 mod roots;
