@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloudseed_core::fetch::Cloud;
 use cloudseed_core::journal::Journal;
 use cloudseed_core::json;
-use cloudseed_core::machine::{Disk, Files, Kind, Machine};
+use cloudseed_core::machine::{Kind, Machine};
 use cloudseed_core::net::Net;
 use cloudseed_core::outside::Clock;
 use cloudseed_core::platform::searched;
@@ -14,7 +14,7 @@ use cloudseed_core::settings::Settings;
 
 use crate::cable::{Cable, Plug};
 use crate::sys::world::World;
-use crate::tree::Tree;
+use crate::tree::{Overlay, Tree};
 
 const NET: &str = "/sys/class/net";
 /// What is told of two cards, in the words of several clouds: behind keys, as keys, and with nothing between the digits.
@@ -27,8 +27,6 @@ const TOLD: [&str; 4] = [
 
 /// A machine with two cards, the second of which is seen after so many looks, and udev busy for so many.
 struct Late {
-    tree: Tree,
-    looks: Cell<u32>,
     seen_after: u32,
     busy_for: u32,
     has_udev: bool,
@@ -36,71 +34,48 @@ struct Late {
 
 impl Late {
     fn new(seen_after: u32, busy_for: u32) -> Late {
-        let tree = Tree::new(&[
-            ("/sys/class/net/eth0/address", "02:00:00:00:00:01"),
-            ("/sys/class/net/eth0/ifindex", "2"),
-            ("/sys/class/net/eth0/type", "1"),
-            ("/sys/class/net/eth1/address", "02:00:00:00:00:02"),
-            ("/sys/class/net/eth1/ifindex", "3"),
-            ("/sys/class/net/eth1/type", "1"),
-        ]);
         Late {
-            tree,
-            looks: Cell::new(0),
             seen_after,
             busy_for,
             has_udev: true,
         }
     }
-}
 
-impl Files for Late {
-    fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
-        self.tree.read(path, bytes_max)
-    }
-
-    fn list(&self, path: &str) -> Vec<String> {
-        let mut names = self.tree.list(path);
-        if path == NET {
-            let looks = self.looks.replace(self.looks.get() + 1);
-            names.truncate(if looks < self.seen_after { 1 } else { 2 });
+    /// The machine's files, and how often somebody has looked for cards.
+    fn over<'a>(&'a self, tree: &'a Tree, looks: &'a Cell<u32>) -> Overlay<'a> {
+        Overlay {
+            list: Box::new(move |tree, path| {
+                let mut names = tree.list(path);
+                if path == NET {
+                    let looks = looks.replace(looks.get() + 1);
+                    names.truncate(if looks < self.seen_after { 1 } else { 2 });
+                }
+                names
+            }),
+            kind: Box::new(move |_, path| match path {
+                "/run/udev" if self.has_udev => Some(Kind::Directory),
+                "/run/udev/queue" if looks.get() < self.busy_for => Some(Kind::File),
+                _ => None,
+            }),
+            ..Overlay::of(tree)
         }
-        names
-    }
-
-    fn kind(&self, path: &str) -> Option<Kind> {
-        match path {
-            "/run/udev" if self.has_udev => Some(Kind::Directory),
-            "/run/udev/queue" if self.looks.get() < self.busy_for => Some(Kind::File),
-            _ => None,
-        }
-    }
-
-    fn disk(&self, _: &str) -> Option<Box<dyn Disk>> {
-        None
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
-        None
-    }
-
-    fn architecture(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn modified(&self, _: &str) -> Option<Duration> {
-        None
     }
 }
 
 /// How many cards are seen, after how long, and whether the log says for which one was waited.
-fn seen(files: &Late, told: &str) -> (usize, Duration, bool) {
-    let machine = Machine::read(files);
-    files.looks.set(0);
+fn seen(late: &Late, told: &str) -> (usize, Duration, bool) {
+    let tree = Tree::new(&[
+        ("/sys/class/net/eth0/address", "02:00:00:00:00:01"),
+        ("/sys/class/net/eth0/ifindex", "2"),
+        ("/sys/class/net/eth0/type", "1"),
+        ("/sys/class/net/eth1/address", "02:00:00:00:00:02"),
+        ("/sys/class/net/eth1/ifindex", "3"),
+        ("/sys/class/net/eth1/type", "1"),
+    ]);
+    let looks = Cell::new(0);
+    let files = late.over(&tree, &looks);
+    let machine = Machine::read(&files);
+    looks.set(0);
     let settings = Settings::read(&machine, searched());
     let journal = Journal::new();
     let cable = Cable::new(vec![Plug::Nothing], 7);

@@ -4,7 +4,7 @@ use std::fs;
 
 use cloudseed_core::identify::identify;
 use cloudseed_core::machine::smbios::Field;
-use cloudseed_core::machine::{Disk, Files, Kind, Machine};
+use cloudseed_core::machine::{Files, Kind, Machine};
 use cloudseed_core::platform;
 use cloudseed_core::platform::PLATFORMS;
 use cloudseed_core::rule::{Inquiry, Verdict};
@@ -12,6 +12,7 @@ use cloudseed_core::settings::Settings;
 
 use crate::fixture::{Expected, Fixture, HELP, chosen, names, roots, updating};
 use crate::sys::root::Root;
+use crate::tree::Overlay;
 
 /// What a machine is taken for.
 fn found(files: &dyn Files) -> Expected {
@@ -86,7 +87,7 @@ fn raw_tables_say_the_same_as_the_kernels_files() {
         // What only tables have, strings of the maker, no file of the kernel says.
         let own = root.kind(TABLES) == Some(Kind::Directory);
         if !own && root.kind(DMI) == Some(Kind::Directory) {
-            let raw = Raw::of(&root);
+            let raw = raw(&root);
             assert_eq!(Some(found(&raw)), Expected::read(&name), "{name}");
             raw_roots += 1;
         }
@@ -99,69 +100,76 @@ const DMI: &str = "/sys/class/dmi/id";
 const TABLES: &str = "/sys/firmware/dmi/tables";
 
 /// A root whose firmware shows tables instead of files.
-struct Raw<'a> {
-    root: &'a Root,
-    table: Vec<u8>,
+fn raw(root: &Root) -> Overlay<'_> {
+    const ENTRY_POINT: &[u8] = b"_SM3_\0\x18\x03\0\0\x01\0\x40\x01\0\0\0\0\x0f\0\0\0\0\0";
+    let table = table(root);
+    Overlay {
+        read: Box::new(
+            move |root, path, bytes_max| match path.strip_prefix(TABLES) {
+                Some("/DMI") => Some(table.clone()),
+                Some("/smbios_entry_point") => Some(ENTRY_POINT.to_vec()),
+                _ if path.starts_with(DMI) => None,
+                _ => root.read(path, bytes_max),
+            },
+        ),
+        ..Overlay::of(root)
+    }
 }
 
-impl Raw<'_> {
-    fn of(root: &Root) -> Raw<'_> {
-        let field = |field: Field| {
-            root.text(&format!("{DMI}/{}", field.name()))
-                .unwrap_or_default()
-        };
-        let mut system: Vec<u8> = vec![1, 2, 3, 4];
-        system.extend(uuid(&field(Field::ProductUuid)));
-        system.extend([6, 5, 6]);
-        let table = [
-            structure(
-                0,
-                &[1, 2, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-                &[Field::BiosVendor, Field::BiosVersion, Field::BiosDate].map(field),
-            ),
-            structure(
-                1,
-                &system,
-                &[
-                    Field::SysVendor,
-                    Field::ProductName,
-                    Field::ProductVersion,
-                    Field::ProductSerial,
-                    Field::ProductSku,
-                    Field::ProductFamily,
-                ]
-                .map(field),
-            ),
-            structure(
-                2,
-                &[1, 2, 3, 4, 5],
-                &[
-                    Field::BoardVendor,
-                    Field::BoardName,
-                    Field::BoardVersion,
-                    Field::BoardSerial,
-                    Field::BoardAssetTag,
-                ]
-                .map(field),
-            ),
-            structure(
-                3,
-                &[1, 1, 2, 3, 4],
-                &[
-                    Field::ChassisVendor,
-                    Field::ChassisVersion,
-                    Field::ChassisSerial,
-                    Field::ChassisAssetTag,
-                ]
-                .map(field),
-            ),
-            structure(127, &[], &[]),
-        ];
-        Raw {
-            root,
-            table: table.concat(),
-        }
-    }
+/// The table that says what the files of the root say.
+fn table(root: &Root) -> Vec<u8> {
+    let field = |field: Field| {
+        root.text(&format!("{DMI}/{}", field.name()))
+            .unwrap_or_default()
+    };
+    let mut system: Vec<u8> = vec![1, 2, 3, 4];
+    system.extend(uuid(&field(Field::ProductUuid)));
+    system.extend([6, 5, 6]);
+    let table = [
+        structure(
+            0,
+            &[1, 2, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[Field::BiosVendor, Field::BiosVersion, Field::BiosDate].map(field),
+        ),
+        structure(
+            1,
+            &system,
+            &[
+                Field::SysVendor,
+                Field::ProductName,
+                Field::ProductVersion,
+                Field::ProductSerial,
+                Field::ProductSku,
+                Field::ProductFamily,
+            ]
+            .map(field),
+        ),
+        structure(
+            2,
+            &[1, 2, 3, 4, 5],
+            &[
+                Field::BoardVendor,
+                Field::BoardName,
+                Field::BoardVersion,
+                Field::BoardSerial,
+                Field::BoardAssetTag,
+            ]
+            .map(field),
+        ),
+        structure(
+            3,
+            &[1, 1, 2, 3, 4],
+            &[
+                Field::ChassisVendor,
+                Field::ChassisVersion,
+                Field::ChassisSerial,
+                Field::ChassisAssetTag,
+            ]
+            .map(field),
+        ),
+        structure(127, &[], &[]),
+    ];
+    table.concat()
 }
 
 /// A structure of SMBIOS (DSP0134, 6.1): header, formatted area, strings. A string that is not set is written as a blank,
@@ -194,44 +202,4 @@ fn uuid(text: &str) -> [u8; 16] {
     bytes[4..6].reverse();
     bytes[6..8].reverse();
     bytes
-}
-
-impl Files for Raw<'_> {
-    fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
-        const ENTRY_POINT: &[u8] = b"_SM3_\0\x18\x03\0\0\x01\0\x40\x01\0\0\0\0\x0f\0\0\0\0\0";
-        match path.strip_prefix(TABLES) {
-            Some("/DMI") => Some(self.table.clone()),
-            Some("/smbios_entry_point") => Some(ENTRY_POINT.to_vec()),
-            _ if path.starts_with(DMI) => None,
-            _ => self.root.read(path, bytes_max),
-        }
-    }
-
-    fn list(&self, path: &str) -> Vec<String> {
-        self.root.list(path)
-    }
-
-    fn kind(&self, path: &str) -> Option<Kind> {
-        self.root.kind(path)
-    }
-
-    fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
-        self.root.disk(name)
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        self.root.variable(name)
-    }
-
-    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
-        self.root.cpuid_vendor()
-    }
-
-    fn architecture(&self) -> Option<&'static str> {
-        self.root.architecture()
-    }
-
-    fn modified(&self, path: &str) -> Option<std::time::Duration> {
-        self.root.modified(path)
-    }
 }

@@ -84,6 +84,64 @@ impl Files for Tree {
     }
 }
 
+/// Other files, but for what is laid over them. Each closure is given those below.
+pub struct Overlay<'a> {
+    pub below: &'a dyn Files,
+    pub read: Read<'a>,
+    pub list: List<'a>,
+    pub kind: KindOf<'a>,
+}
+
+type Read<'a> = Box<dyn Fn(&dyn Files, &str, usize) -> Option<Vec<u8>> + 'a>;
+type List<'a> = Box<dyn Fn(&dyn Files, &str) -> Vec<String> + 'a>;
+type KindOf<'a> = Box<dyn Fn(&dyn Files, &str) -> Option<Kind> + 'a>;
+
+impl<'a> Overlay<'a> {
+    /// Nothing over these.
+    pub fn of(below: &'a dyn Files) -> Overlay<'a> {
+        Overlay {
+            below,
+            read: Box::new(|below, path, bytes_max| below.read(path, bytes_max)),
+            list: Box::new(|below, path| below.list(path)),
+            kind: Box::new(|below, path| below.kind(path)),
+        }
+    }
+}
+
+impl Files for Overlay<'_> {
+    fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        (self.read)(self.below, path, bytes_max)
+    }
+
+    fn list(&self, path: &str) -> Vec<String> {
+        (self.list)(self.below, path)
+    }
+
+    fn kind(&self, path: &str) -> Option<Kind> {
+        (self.kind)(self.below, path)
+    }
+
+    fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
+        self.below.disk(name)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.below.variable(name)
+    }
+
+    fn cpuid_vendor(&self) -> Option<[u8; 12]> {
+        self.below.cpuid_vendor()
+    }
+
+    fn architecture(&self) -> Option<&'static str> {
+        self.below.architecture()
+    }
+
+    fn modified(&self, path: &str) -> Option<Duration> {
+        self.below.modified(path)
+    }
+}
+
 /// A disk in memory.
 pub struct Image(pub Vec<u8>);
 

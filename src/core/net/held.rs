@@ -334,48 +334,8 @@ fn seconds(text: &str) -> Option<u32> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use alloc::boxed::Box;
-
     use super::*;
-    use crate::machine::{Disk, Kind};
-
-    /// A machine of these files, and nothing else.
-    struct Sheet(&'static [(&'static str, &'static str)]);
-
-    impl Files for Sheet {
-        fn read(&self, path: &str, _: usize) -> Option<Vec<u8>> {
-            let (_, text) = self.0.iter().find(|(name, _)| *name == path)?;
-            Some(text.as_bytes().to_vec())
-        }
-
-        fn list(&self, _: &str) -> Vec<String> {
-            Vec::new()
-        }
-
-        fn kind(&self, _: &str) -> Option<Kind> {
-            None
-        }
-
-        fn disk(&self, _: &str) -> Option<Box<dyn Disk>> {
-            None
-        }
-
-        fn variable(&self, _: &str) -> Option<String> {
-            None
-        }
-
-        fn cpuid_vendor(&self) -> Option<[u8; 12]> {
-            None
-        }
-
-        fn architecture(&self) -> Option<&'static str> {
-            None
-        }
-
-        fn modified(&self, _: &str) -> Option<core::time::Duration> {
-            None
-        }
-    }
+    use crate::machine::tree::Tree;
 
     fn link(name: &str, index: u32) -> Link {
         Link {
@@ -412,7 +372,7 @@ mod tests {
 
     #[test]
     fn networkd_has_kept_a_lease() {
-        let sheet = Sheet(&[(
+        let sheet = Tree::of(&[(
             "/run/systemd/netif/leases/2",
             "# This is private data. Do not parse.\nADDRESS=10.0.0.5\nNETMASK=255.255.255.0\nROUTER=10.0.0.1 10.0.0.2\n\
              SERVER_ADDRESS=168.63.129.16\nNEXT_SERVER=10.9.9.9\nMTU=1400\nT1=30min\nLIFETIME=1d 30min 5s\nDNS=10.0.0.3 10.0.0.4\n\
@@ -446,7 +406,7 @@ mod tests {
         const FILE: &str = "DEVICE='eth0'\nPROTO='dhcp'\nIPV4ADDR='10.0.0.5'\nIPV4BROADCAST='10.0.0.255'\n\
             IPV4NETMASK='255.255.255.0'\nIPV4GATEWAY='10.0.0.1'\nIPV4DNS0='10.0.0.3'\nIPV4DNS1='0.0.0.0'\nHOSTNAME=''\n\
             DNSDOMAIN='a.test'\nROOTSERVER='10.9.9.9'\nDHCPLEASETIME='3600'\nDOMAINSEARCH='b.test'\n";
-        let sheet = Sheet(&[("/run/net-eth0.conf", FILE), ("/proc/net/route", ROUTES)]);
+        let sheet = Tree::of(&[("/run/net-eth0.conf", FILE), ("/proc/net/route", ROUTES)]);
         let links = [link("lo", 1), link("eth1", 3), link("eth0", 2)];
         let held = [
             at(3, "10.1.0.5", 24),
@@ -472,7 +432,7 @@ mod tests {
     fn the_kernel_has_asked_itself() {
         const FILE: &str =
             "#PROTO: DHCP\ndomain a.test\nnameserver 10.0.0.3\nbootserver 10.9.9.9\n";
-        let sheet = Sheet(&[("/proc/net/pnp", FILE), ("/proc/net/route", ROUTES)]);
+        let sheet = Tree::of(&[("/proc/net/pnp", FILE), ("/proc/net/route", ROUTES)]);
         let links = [link("eth1", 3), link("eth0", 2)];
         let held = [at(3, "10.1.0.5", 24), at(2, "10.0.0.5", 24)];
         let learnt = learnt(&sheet, &links, &held);
@@ -481,7 +441,7 @@ mod tests {
         assert_eq!(lease.routers, [ip("10.0.0.1")]);
         assert_eq!(lease.domain.as_deref(), Some("a.test"));
         assert_eq!(learnt[1].lease, None);
-        let manual = Sheet(&[("/proc/net/pnp", "#MANUAL\n"), ("/proc/net/route", ROUTES)]);
+        let manual = Tree::of(&[("/proc/net/pnp", "#MANUAL\n"), ("/proc/net/route", ROUTES)]);
         let learnt = super::learnt(&manual, &links, &held);
         assert!(learnt.iter().all(|learnt| learnt.lease.is_none()));
     }
