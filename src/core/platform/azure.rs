@@ -69,6 +69,8 @@ const RESOURCE_DISK: &str = "/dev/disk/cloud/azure_resource";
 const KEY_TYPES: [&str; 5] = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "rsa-sha2-"];
 /// What the machine was called when cloud-init last ran, where that can be seen.
 const PREVIOUS: &str = "/var/lib/cloud/data/instance-id";
+/// The kinds of pools that a machine may wait in for its owner.
+const POOLS: [&str; 3] = ["Running", "Savable", "PreprovisionedOSDisk"];
 /// The wireserver, where no lease says otherwise.
 const WIRESERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
@@ -91,14 +93,29 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         }
         Err(error) => return Err(error),
     };
-    let told = told(cloud, environment, imds);
+    let tree = Value::Map(imds);
+    let pooled = is_pooled(environment.as_ref(), &tree);
+    if pooled {
+        let found = "one of a pool, whose owner cloud-init in the real root waits for";
+        cloud.warn("ppsType", "a machine with an owner", found);
+    }
+    let told = told(cloud, environment, tree);
     let instance = cloud.instance(told)?;
     if cloud.settings.report_ready
+        && !pooled
         && let Err(error) = report_ready(cloud)
     {
         cloud.warnings.push(error.what);
     }
     Ok(instance)
+}
+
+/// Whether the machine was started before anybody wanted one ("pre-provisioned"). cloud-init reports it ready, waits, and
+/// reads everything anew once it has an owner; until then it is told what the pool is.
+fn is_pooled(environment: Option<&(Source, Environment)>, tree: &Value) -> bool {
+    let kind = tree.at(&["extended", "compute", "ppsType"]);
+    let kind = kind.and_then(Value::as_text).unwrap_or_default();
+    POOLS.contains(&kind) || environment.is_some_and(|(_, environment)| environment.pooled)
 }
 
 fn metadata(cloud: &mut Cloud) -> Result<Map, Error> {
@@ -126,6 +143,8 @@ struct Environment {
     password: Option<String>,
     /// Whether passwords are not taken for SSH.
     no_passwords: Option<bool>,
+    /// Whether the machine is one of a pool.
+    pooled: bool,
 }
 
 impl Environment {
@@ -193,6 +212,7 @@ fn read_environment(
             password: text("UserPassword").filter(|password| password != REDACTED),
             no_passwords: text("DisableSshPasswordAuthentication")
                 .map(|word| flag(&word) == Some(true)),
+            pooled: pooled(root),
         })
     });
     let wrong = match read {
@@ -202,6 +222,16 @@ fn read_environment(
     };
     cloud.warn(&name, "an environment of Azure's", wrong);
     None
+}
+
+/// Whether the environment says that the machine is one of a pool.
+fn pooled(root: Node) -> bool {
+    let text = |key| {
+        let path = ["PlatformSettingsSection", "PlatformSettings", key];
+        xml::text(root, &path).unwrap_or_default()
+    };
+    flag(&text("PreprovisionedVm")) == Some(true)
+        || POOLS.contains(&text("PreprovisionedVMType").as_str())
 }
 
 /// Keys as they stand there.
@@ -223,8 +253,7 @@ fn listed<'a, 'i>(set: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
     list.into_iter().flat_map(|list| list.children())
 }
 
-fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, imds: Map) -> Told {
-    let tree = Value::Map(imds);
+fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, tree: Value) -> Told {
     let network = network_config(cloud, &tree);
     let user_data = user_data(cloud, &tree);
     let text = |path: &[&str]| {
