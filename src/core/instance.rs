@@ -165,11 +165,11 @@ impl SshKey {
 }
 
 /// The lines in any of the shapes that clouds give keys in: text, a list of texts, a mapping of names to either. Empty lines
-/// and comments are left out.
+/// and comments are left out. Lines end where Python's do: keys that were pasted may have any of these breaks.
 pub fn key_lines(value: &Value) -> Vec<&str> {
     match value {
         Value::Text(text) => {
-            let lines = text.lines().map(str::trim);
+            let lines = crate::text::lines(text).map(str::trim);
             lines
                 .filter(|line| !line.is_empty() && !line.starts_with('#'))
                 .collect()
@@ -654,7 +654,12 @@ mod tests {
     #[test]
     fn keys_come_in_many_shapes_and_a_refused_one_is_told() {
         let keys = Value::Map(Map::from_iter([
-            ("0", Value::from("ssh-rsa AAAA a\n# why\n\nssh-rsa BBBB b")),
+            (
+                "0",
+                Value::from(
+                    "ssh-rsa AAAA a\n# why\n\nssh-rsa BBBB b\rssh-rsa CCCC c\u{b}ssh-rsa D d",
+                ),
+            ),
             (
                 "1",
                 Value::List(alloc::vec![Value::from("broken"), 7.into()]),
@@ -665,7 +670,7 @@ mod tests {
             platform: "Test",
             warnings: &mut warnings,
         };
-        assert_eq!(refusals.ssh_keys(&keys).len(), 2);
+        assert_eq!(refusals.ssh_keys(&keys).len(), 4);
         let told: Vec<String> = warnings
             .iter()
             .map(|warning| warning.found.clone())
