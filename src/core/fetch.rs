@@ -175,6 +175,14 @@ impl<'a> Cloud<'a> {
         done
     }
 
+    /// Whether cloud-init's configuration of this datasource switches off what is on where it says nothing.
+    pub fn is_off(&self, key: &str) -> bool {
+        let configured = self.settings.datasource(self.name);
+        let value = configured.and_then(|map| map.get(key)?.to_text());
+        let value = value.map(|value| value.trim().to_lowercase());
+        matches!(value.as_deref(), Some("false" | "off" | "no" | "0"))
+    }
+
     /// Warns of something that costs only itself.
     pub fn warn(&mut self, place: &str, expected: &str, found: impl ToString) {
         let step = format!("fetch {}", self.name);

@@ -32,7 +32,8 @@ fn ours(kind: &str, input: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
         "ec2" => {
             let nothing = Map::new();
             let told = input.get("meta_data").and_then(Value::as_map);
-            let (config, warnings) = network::ec2::config(told.unwrap_or(&nothing), links);
+            let (config, warnings) =
+                network::ec2::config(told.unwrap_or(&nothing), links, network::ec2::Extent::Whole);
             let tables = input.get("tables") == Some(&true.into());
             let plain = |config: Config| {
                 if tables {
@@ -45,7 +46,7 @@ fn ours(kind: &str, input: &Value, links: &[Link]) -> (Option<Value>, Vec<Warnin
         }
         "hetzner" => network::hetzner::document(input, links),
         "digitalocean" => written(network::digitalocean::config(input, links)),
-        "azure" => written(network::azure::config(input, links)),
+        "azure" => written(network::azure::config(input, links, &|_| false)),
         "scaleway" => {
             let leased = input.get("leased").and_then(Value::as_text);
             let leased = leased.map(|leased| leased.parse().unwrap());

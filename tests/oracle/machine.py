@@ -135,7 +135,8 @@ def configuration(platform):
     config = {"datasource_list": [platform, "None"], **configured()}
     if platform == "Azure":
         # What it keeps for later boots.
-        config["datasource"] = {"Azure": {"data_dir": os.path.join(scratch, "waagent")}}
+        data_dir = {"data_dir": os.path.join(scratch, "waagent")}
+        config["datasource"] = {"Azure": {**util.get_cfg_by_path(config, ["datasource", "Azure"], {}), **data_dir}}
     return config
 
 

@@ -20,18 +20,29 @@ use crate::warning::Warning;
 const METRIC_STEP: u32 = 100;
 
 /// The configuration that the instance metadata describes, in version 2. `None` if no interface has an address. Where they describe
-/// no interfaces, the card that comes first is configured by DHCP of both families, as the original does.
-pub fn config(metadata: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
+/// no interfaces, or are not to be applied, the card that comes first is configured by DHCP of both families, as the original does.
+/// `is_off` says what cloud-init's configuration switches off.
+pub fn config(
+    metadata: &Value,
+    links: &[Link],
+    is_off: &dyn Fn(&str) -> bool,
+) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("network.interface");
     let mut config = Config::new(Dialect::Version2);
     let interfaces = metadata.at(&["network", "interface"]);
+    let interfaces = interfaces.filter(|_| !is_off("apply_network_config"));
+    let leases_alone = is_off("apply_network_config_for_secondary_ips");
+    let keeps_names = is_off("apply_network_config_set_name");
     if interfaces.and_then(Value::as_list).is_none() {
         config.devices.extend(first(links));
     }
     let interfaces = reader.maps(interfaces);
     for (order, told) in (0..).zip(interfaces) {
         let place = reader.enter(&order.to_string());
-        if let Some(device) = device(&mut reader, order, told, links) {
+        if let Some(mut device) = device(&mut reader, order, told, links, keeps_names) {
+            if leases_alone {
+                device.addresses.clear();
+            }
             reader.add(&mut config, device);
         }
         reader.leave(place);
@@ -52,7 +63,13 @@ fn first(links: &[Link]) -> Option<Device> {
     Some(device)
 }
 
-fn device(reader: &mut Reader, order: u32, told: &Map, links: &[Link]) -> Option<Device> {
+fn device(
+    reader: &mut Reader,
+    order: u32,
+    told: &Map,
+    links: &[Link],
+    keeps_name: bool,
+) -> Option<Device> {
     let (four, six) = (
         family(reader, told, "ipv4", 24),
         family(reader, told, "ipv6", 128),
@@ -65,7 +82,12 @@ fn device(reader: &mut Reader, order: u32, told: &Map, links: &[Link]) -> Option
     }
     let dhcp6 = six.is_some();
     let driver = card::driver(links, &mac).and_then(Name::new);
-    let mut device = Device::card(mac, Name::interface(&format!("eth{order}"))?);
+    let mut device = if keeps_name {
+        let name = format!("enx{}", mac.as_str().replace(':', ""));
+        Device::found(Some(mac), Name::new(&name)?)
+    } else {
+        Device::card(mac, Name::interface(&format!("eth{order}"))?)
+    };
     device.driver = driver;
     device.dhcp4 = Dhcp::new(Method::Dhcp);
     device.dhcp4.overrides.route_metric = Some(METRIC_STEP * (order + 1));

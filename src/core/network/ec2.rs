@@ -24,6 +24,9 @@ const METRIC_STEP: u32 = 100;
 /// The table of the first interface, if it had one.
 const TABLE_FIRST: u32 = 100;
 
+/// What cloud-init's configuration of the datasource may switch off.
+pub const FULL: &str = "apply_full_imds_network_config";
+
 /// An interface that both the cloud and this machine know.
 struct Card<'a> {
     mac: HardwareAddress,
@@ -34,24 +37,24 @@ struct Card<'a> {
 
 /// How much of what is told counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Extent {
+pub enum Extent {
     /// All of it; interfaces are in the order of their numbers.
     Whole,
-    /// That there are interfaces, which are in the order of their names.
+    /// That there are interfaces, which are in the order of their names; they have what DHCP gives, as on AliYun.
     Leases,
+    /// The same of the interface that comes first on this machine.
+    First,
+}
+
+impl Extent {
+    /// What is left of it where [`FULL`] is switched off.
+    pub fn unless(self, off: bool) -> Extent {
+        if off { Extent::First } else { self }
+    }
 }
 
 /// The configuration that the tree of meta-data describes, in version 2. `None` if it names no interface of this machine.
-pub fn config(meta_data: &Map, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
-    configured(meta_data, links, Extent::Whole)
-}
-
-/// The same with what DHCP gives and nothing else, as AliYun has it.
-pub fn leased(meta_data: &Map, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
-    configured(meta_data, links, Extent::Leases)
-}
-
-fn configured(meta_data: &Map, links: &[Link], extent: Extent) -> (Option<Config>, Vec<Warning>) {
+pub fn config(meta_data: &Map, links: &[Link], extent: Extent) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("network.interfaces.macs");
     let macs = meta_data.get("network");
     let macs = macs.and_then(|network| network.at(&["interfaces", "macs"])?.as_map());
@@ -69,6 +72,11 @@ fn configured(meta_data: &Map, links: &[Link], extent: Extent) -> (Option<Config
             cards.insert(place, card);
         }
     }
+    if extent == Extent::First {
+        let first = card::first(links).and_then(|link| link.mac);
+        let first = first.map(HardwareAddress::of);
+        cards.retain(|card| Some(&card.mac) == first.as_ref());
+    }
     if extent == Extent::Leases {
         cards.sort_by_cached_key(|card| card::parts(card.name.as_str()));
     }
@@ -78,7 +86,7 @@ fn configured(meta_data: &Map, links: &[Link], extent: Extent) -> (Option<Config
         let place = reader.enter(card.mac.as_str());
         let device = match extent {
             Extent::Whole => card.device(&mut reader, order, single),
-            Extent::Leases => card.leased(order, single),
+            Extent::Leases | Extent::First => card.leased(order, single),
         };
         reader.add(&mut config, device);
         reader.leave(place);

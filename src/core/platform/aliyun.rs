@@ -6,8 +6,12 @@ use crate::dialect::ec2;
 use crate::fetch::{Cloud, service::Token};
 use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::smbios::Field;
+use crate::network::{
+    self,
+    ec2::{Extent, FULL},
+};
 use crate::rule::{Match, Rule};
-use crate::{network, outside::Network, value::Value, warning::Error};
+use crate::{outside::Network, value::Value, warning::Error};
 
 /// Alibaba Cloud.
 pub static PLATFORM: Platform = Platform {
@@ -44,7 +48,8 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     service.take_token(cloud, &TOKEN)?;
     let (tree, mut documents) = ec2::read_whole(cloud, &mut service, "/2016-01-01/")?;
     let links = cloud.links_of(tree.get("network").unwrap_or(&Value::Null));
-    let network = network::ec2::leased(&tree, &links);
+    let extent = Extent::Leases.unless(cloud.is_off(FULL));
+    let network = network::ec2::config(&tree, &links, extent);
     documents.put(Document::NetworkConfig, cloud.network_config(network));
     let told = Told {
         hostname: tree.get("hostname").and_then(Value::to_text),

@@ -296,7 +296,7 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, tree: Value) ->
 /// The network that the service tells, for the cards of this machine.
 fn network_config(cloud: &mut Cloud, tree: &Value) -> Option<Vec<u8>> {
     let links = cloud.links_of(tree.at(&["network"]).unwrap_or(&Value::Null));
-    let network = network::azure::config(tree, &links);
+    let network = network::azure::config(tree, &links, &|key| cloud.is_off(key));
     cloud.network_config(network)
 }
 

@@ -18,7 +18,10 @@ use crate::fetch::service::{Service, Token};
 use crate::instance::{Document, Instance, Source, Told};
 use crate::machine::Machine;
 use crate::machine::smbios::Field;
-use crate::network::{self, Config};
+use crate::network::{
+    self, Config,
+    ec2::{Extent, FULL},
+};
 use crate::note::Note;
 use crate::outside::Network;
 use crate::rule::{Inquiry, Rule, Verdict};
@@ -242,7 +245,8 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
 /// The interfaces of the tree, as the original configures them: with routes of other tables only for netplan.
 fn put_network(cloud: &mut Cloud, told: &mut Told) {
     let links = cloud.links_of(told.meta_data.get("network").unwrap_or(&Value::Null));
-    let (config, warnings) = network::ec2::config(&told.meta_data, &links);
+    let extent = Extent::Whole.unless(cloud.is_off(FULL));
+    let (config, warnings) = network::ec2::config(&told.meta_data, &links, extent);
     let plain = config.clone().map(Config::without_tables);
     let differs = plain != config;
     let network = cloud.network_config((config, warnings));

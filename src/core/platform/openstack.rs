@@ -133,20 +133,13 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         let (expected, found) = ("data that are to be used", "disabled by their owner");
         return Err(Error::new(Blame::Unable, step, "dsmode", expected, found));
     }
-    let applied = configured.and_then(|map| map.get("apply_network_config"));
-    if !applied.is_some_and(is_false) {
+    if !cloud.is_off("apply_network_config") {
         answer.put_network(cloud);
     }
     let ec2 = ec2_tree(cloud, &mut service);
     let source = Source::metadata(&service.base);
     let told = answer.told("openstack", source, ec2.into());
     cloud.instance(told)
-}
-
-/// False as cloud-init's configuration may say it.
-fn is_false(value: &Value) -> bool {
-    let text = value.to_text().unwrap_or_default().trim().to_lowercase();
-    matches!(&*text, "false" | "off" | "no" | "0")
 }
 
 /// The documents of the newest version that is known; of the latest, where the list of versions is not to be had.
