@@ -3,7 +3,6 @@
 //!
 //! Source: cloud-init's order. On purpose otherwise: what cannot be understood is a warning and counts as not said.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -93,19 +92,10 @@ fn tell(warnings: &mut Vec<Warning>, place: &str, expected: &str, found: &str) {
     warnings.push(Warning::new("fetch", place, expected, found));
 }
 
-/// What klibc's files say, if the command line asks for them or the root file system came over the network.
+/// What klibc's files say, as a document of version 1.
 fn initramfs(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
-    let names = machine.files.list("/run").into_iter();
-    let is_klibc = |name: &String| {
-        let starts = name.starts_with("net-") || name.starts_with("net6-");
-        starts && name.ends_with(".conf")
-    };
-    let files: Vec<String> = names.filter(is_klibc).take(FILES_MAX).collect();
-    let asked = || {
-        let mut parameters = machine.cmdline.parameters();
-        parameters.any(|(key, value)| matches!(key, "ip" | "ip6") && value.is_some())
-    };
-    if files.is_empty() || !(asked() || machine.files.kind(ISCSI).is_some()) {
+    let files = klibc_files(machine);
+    if files.is_empty() {
         return None;
     }
     let links = machine::links(machine.files);
@@ -113,34 +103,44 @@ fn initramfs(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
         let link = links.iter().find(|link| link.name == name)?;
         link.mac.map(|mac| digest::hex(&mac, ":"))
     };
-    let mut order: Vec<String> = Vec::new();
-    let mut entries: BTreeMap<String, Map> = BTreeMap::new();
-    for file in files {
-        let path = format!("/run/{file}");
-        let bytes = machine
-            .files
-            .read(&path, FILE_BYTES_MAX)
-            .unwrap_or_default();
+    let mut entries: Vec<(String, Map)> = Vec::new();
+    for path in files {
+        let bytes = machine.files.read(&path, FILE_BYTES_MAX);
+        let bytes = bytes.unwrap_or_default();
         match klibc::entry(&String::from_utf8_lossy(&bytes), &mac) {
             Err(found) => tell(warnings, &path, "what ipconfig writes", found),
-            Ok((name, entry)) => match entries.get_mut(&name) {
-                Some(known) => add_subnets(known, &entry),
-                None => {
-                    order.push(name.clone());
-                    entries.insert(name, entry);
-                }
+            Ok((name, entry)) => match entries.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => add_subnets(known, &entry),
+                None => entries.push((name, entry)),
             },
         }
     }
-    let config: Vec<Value> = order
-        .iter()
-        .filter_map(|name| entries.remove(name))
-        .map(Value::Map)
-        .collect();
-    if config.is_empty() {
+    if entries.is_empty() {
         return None;
     }
-    Some(Map::from_iter([("config", Value::List(config)), ("version", Value::Int(1))]).into())
+    let config = entries.into_iter().map(|(_, entry)| Value::Map(entry));
+    let config = Value::List(config.collect());
+    Some(Map::from_iter([("config", config), ("version", Value::Int(1))]).into())
+}
+
+/// klibc's files, if the command line asks for them or the root file system came over the network.
+fn klibc_files(machine: &Machine) -> Vec<String> {
+    let names = machine.files.list("/run").into_iter();
+    let is_klibc = |name: &String| {
+        let starts = name.starts_with("net-") || name.starts_with("net6-");
+        starts && name.ends_with(".conf")
+    };
+    let files = names.filter(is_klibc).take(FILES_MAX);
+    let files: Vec<String> = files.map(|name| format!("/run/{name}")).collect();
+    let asked = || {
+        let mut parameters = machine.cmdline.parameters();
+        parameters.any(|(key, value)| matches!(key, "ip" | "ip6") && value.is_some())
+    };
+    if files.is_empty() || asked() || machine.files.kind(ISCSI).is_some() {
+        files
+    } else {
+        Vec::new()
+    }
 }
 
 fn add_subnets(known: &mut Map, entry: &Map) {

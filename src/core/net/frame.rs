@@ -1,15 +1,15 @@
 //! Frames: Ethernet around ARP and IP, and the datagrams that go out before there is an address.
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nom::bytes::complete::{tag, take};
 use nom::number::complete::{be_u16, be_u32};
 use nom::{IResult, Parser};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    IpAddress, IpProtocol, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr, TcpPacket, UdpPacket,
-    UdpRepr,
+    IpAddress, IpProtocol, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr, TcpPacket, UDP_HEADER_LEN,
+    UdpPacket, UdpRepr,
 };
 
 use super::{Mac, icmp6};
@@ -158,57 +158,49 @@ fn udp(bytes: &[u8], from: IpAddr, to: IpAddr) -> Option<Datagram<'_>> {
 
 /// An IPv4 packet with a UDP datagram in it.
 pub fn packet4(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16), payload: &[u8]) -> Vec<u8> {
-    let sums = ChecksumCapabilities::default();
-    let udp = UdpRepr {
-        src_port: from.1,
-        dst_port: to.1,
-    };
     let ip = Ipv4Repr {
         src_addr: from.0,
         dst_addr: to.0,
         next_header: IpProtocol::Udp,
-        payload_len: udp.header_len() + payload.len(),
+        payload_len: UDP_HEADER_LEN + payload.len(),
         hop_limit: 64,
     };
     let mut out = alloc::vec![0; ip.buffer_len() + ip.payload_len];
     let mut packet = Ipv4Packet::new_unchecked(&mut out);
-    ip.emit(&mut packet, &sums);
-    udp.emit(
-        &mut UdpPacket::new_unchecked(packet.payload_mut()),
-        &ip.src_addr.into(),
-        &ip.dst_addr.into(),
-        payload.len(),
-        |bytes| bytes.copy_from_slice(payload),
-        &sums,
-    );
+    ip.emit(&mut packet, &ChecksumCapabilities::default());
+    emit_udp(packet.payload_mut(), from.into(), to.into(), payload);
     out
 }
 
 /// An IPv6 packet with a UDP datagram in it.
 pub fn packet6(from: (Ipv6Addr, u16), to: (Ipv6Addr, u16), payload: &[u8]) -> Vec<u8> {
-    let udp = UdpRepr {
-        src_port: from.1,
-        dst_port: to.1,
-    };
     let ip = Ipv6Repr {
         src_addr: from.0,
         dst_addr: to.0,
         next_header: IpProtocol::Udp,
-        payload_len: udp.header_len() + payload.len(),
+        payload_len: UDP_HEADER_LEN + payload.len(),
         hop_limit: 64,
     };
     let mut out = alloc::vec![0; ip.buffer_len() + ip.payload_len];
     let mut packet = Ipv6Packet::new_unchecked(&mut out);
     ip.emit(&mut packet);
+    emit_udp(packet.payload_mut(), from.into(), to.into(), payload);
+    out
+}
+
+fn emit_udp(out: &mut [u8], from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+    let udp = UdpRepr {
+        src_port: from.port(),
+        dst_port: to.port(),
+    };
     udp.emit(
-        &mut UdpPacket::new_unchecked(packet.payload_mut()),
-        &ip.src_addr.into(),
-        &ip.dst_addr.into(),
+        &mut UdpPacket::new_unchecked(out),
+        &from.ip().into(),
+        &to.ip().into(),
         payload.len(),
         |bytes| bytes.copy_from_slice(payload),
         &ChecksumCapabilities::default(),
     );
-    out
 }
 
 /// Puts the checksums of an IP packet right: the header's, and those of TCP, UDP and ICMPv6 in it. What is cut short stays as

@@ -65,25 +65,7 @@ impl<W: Wires> Net<W> {
         }
         self.want(Network::Any)?;
         let until = until.min(self.now() + LOOKUP_MAX);
-        // The domains are known with the name servers.
-        let patience = self.now() + TOLD_MAX;
-        let told = self.drive(until, |net| {
-            let told = |lane: &Lane| !lane.have.name_servers().is_empty();
-            let told = net.lanes.iter().any(told);
-            let leased = net
-                .lanes
-                .iter()
-                .any(|lane| !lane.have.families().is_empty());
-            net.alarm = Some(patience).filter(|_| leased && net.now() < patience);
-            let late = leased && net.alarm.is_none();
-            (told || late).then_some(told)
-        });
-        self.alarm = None;
-        if told == Some(false) {
-            return Err(Failure::lasting(format!(
-                "no name server to ask for {host}: no interface was told of one"
-            )));
-        }
+        self.wait_for_name_servers(host, until)?;
         let search = self.lanes.iter().flat_map(|lane| lane.have.search());
         let search: Vec<String> = search.collect();
         for name in names::spellings(host, &search) {
@@ -97,6 +79,30 @@ impl<W: Wires> Net<W> {
             }
         }
         Err(Failure::lasting(format!("no address of {host}")))
+    }
+
+    /// Waits until somebody has told a name server, and with it its domains; no longer than [`TOLD_MAX`] once there is an
+    /// address.
+    fn wait_for_name_servers(&mut self, host: &str, until: Instant) -> Result<(), Failure> {
+        let patience = self.now() + TOLD_MAX;
+        let told = self.drive(until, |net| {
+            let told = |lane: &Lane| !lane.have.name_servers().is_empty();
+            let told = net.lanes.iter().any(told);
+            let leased = net
+                .lanes
+                .iter()
+                .any(|lane| !lane.have.families().is_empty());
+            net.alarm = Some(patience).filter(|_| leased && net.now() < patience);
+            let late = leased && net.alarm.is_none();
+            (told || late).then_some(told)
+        });
+        self.alarm = None;
+        match told {
+            Some(false) => Err(Failure::lasting(format!(
+                "no name server to ask for {host}: no interface was told of one"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// The addresses of a full name; none if there is no such name.

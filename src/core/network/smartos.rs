@@ -79,19 +79,24 @@ fn device(
     // A lease tells the MTU of today; the original's stays what it was at the first boot.
     device.mtu = mtu.filter(|_| device.dhcp4.method.is_none());
     if told.get("primary").and_then(Value::as_bool) == Some(true) {
-        for (led, six) in led.iter_mut().zip([false, true]) {
-            let addressed = device.addresses.iter().any(|a| a.address.is_ipv6() == six);
-            let gateway = gateways.iter().find(|gateway| gateway.is_ipv6() == six);
-            if let Some(gateway) = gateway.filter(|_| addressed && !*led) {
-                device.routes.push(Route::default_via(*gateway));
-                *led = true;
-            }
-        }
+        lead(&mut device, &gateways, led);
     }
     if !device.addresses.is_empty() {
         device.routes.extend_from_slice(routes);
     }
     Some(device)
+}
+
+/// The default routes of the primary interface; of each family there is one in all.
+fn lead(device: &mut Device, gateways: &[IpAddr], led: &mut [bool; 2]) {
+    for (led, six) in led.iter_mut().zip([false, true]) {
+        let addressed = device.addresses.iter().any(|a| a.address.is_ipv6() == six);
+        let gateway = gateways.iter().find(|gateway| gateway.is_ipv6() == six);
+        if let Some(gateway) = gateway.filter(|_| addressed && !*led) {
+            device.routes.push(Route::default_via(*gateway));
+            *led = true;
+        }
+    }
 }
 
 fn routes(reader: &mut Reader, told: &Value) -> Vec<Route> {

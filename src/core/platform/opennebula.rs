@@ -13,6 +13,7 @@ use crate::dialect::seed::Place;
 use crate::dialect::{openstack, shell, unpacked_text};
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::machine::Machine;
 use crate::network;
 use crate::rule::Rule;
 use crate::value::{Map, Value};
@@ -68,19 +69,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
             found,
         ));
     }
-    let machine = cloud.machine;
-    let directory = machine.files.kind(SEED).is_some();
-    let labelled = LABELS.iter().flat_map(|label| {
-        let volumes = machine.volumes.iter();
-        volumes.filter(move |volume| volume.is_labelled(label))
-    });
-    let discs = machine.volumes.iter().filter(|volume| {
-        let is_labelled = LABELS.iter().any(|label| volume.is_labelled(label));
-        volume.kind.as_deref() == Some("iso9660") && !is_labelled
-    });
-    let mut places: Vec<Place> = Vec::new();
-    places.extend(directory.then_some(Place::Directory(SEED)));
-    places.extend(labelled.chain(discs).map(Place::Volume));
+    let places = places(cloud.machine);
     let mut failed = None;
     for place in &places {
         match place.read(cloud, CONTEXT) {
@@ -99,6 +88,23 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
         let looked: Vec<String> = places.iter().map(Place::name).collect();
         cloud.broken(&looked.join(", "), CONTEXT, "no such file")
     }))
+}
+
+/// Where a context may be: the seed directory, labelled volumes, other discs.
+fn places<'a>(machine: &'a Machine) -> Vec<Place<'a>> {
+    let directory = machine.files.kind(SEED).is_some();
+    let labelled = LABELS.iter().flat_map(|label| {
+        let volumes = machine.volumes.iter();
+        volumes.filter(move |volume| volume.is_labelled(label))
+    });
+    let discs = machine.volumes.iter().filter(|volume| {
+        let is_labelled = LABELS.iter().any(|label| volume.is_labelled(label));
+        volume.kind.as_deref() == Some("iso9660") && !is_labelled
+    });
+    let mut places: Vec<Place> = Vec::new();
+    places.extend(directory.then_some(Place::Directory(SEED)));
+    places.extend(labelled.chain(discs).map(Place::Volume));
+    places
 }
 
 fn instance(cloud: &mut Cloud, place: &Place, document: Vec<u8>) -> Result<Instance, Error> {

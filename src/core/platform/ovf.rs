@@ -239,17 +239,7 @@ fn found(cloud: &mut Cloud) -> Result<Found, Error> {
             _ => {}
         }
     }
-    let machine = cloud.machine;
-    let is_first = |volume: &&Volume| Some(&volume.name) == first.as_ref();
-    let discs = machine.volumes.iter().filter(is_first);
-    let others = machine.volumes.iter().filter(|volume| !is_first(volume));
-    let is_disc =
-        |volume: &&Volume| volume.kind.as_deref() == Some("iso9660") && is_drive(&volume.name);
-    let document = discs
-        .chain(others)
-        .filter(is_disc)
-        .find_map(|disc| on_disc(cloud, disc));
-    match document {
+    match on_discs(cloud, first.as_deref()) {
         Some(document) => Ok(Found {
             place: String::from("iso"),
             document,
@@ -257,6 +247,18 @@ fn found(cloud: &mut Cloud) -> Result<Found, Error> {
         }),
         None => Err(cloud.broken("seed directory, discs", FILES[0], "none")),
     }
+}
+
+/// The environment on the disc of this name, or on any other.
+fn on_discs(cloud: &mut Cloud, first: Option<&str>) -> Option<Vec<u8>> {
+    let machine = cloud.machine;
+    let is_first = |volume: &&Volume| Some(volume.name.as_str()) == first;
+    let discs = machine.volumes.iter().filter(is_first);
+    let others = machine.volumes.iter().filter(|volume| !is_first(volume));
+    let is_disc =
+        |volume: &&Volume| volume.kind.as_deref() == Some("iso9660") && is_drive(&volume.name);
+    let mut discs = discs.chain(others).filter(is_disc);
+    discs.find_map(|disc| on_disc(cloud, disc))
 }
 
 fn on_disc(cloud: &mut Cloud, volume: &Volume) -> Option<Vec<u8>> {
