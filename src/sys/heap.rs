@@ -18,7 +18,7 @@ static HEAP: Heap = Heap;
 pub mod counted;
 
 /// What has pages of its own, in bytes.
-const LARGE_BYTES_MIN: usize = 64 << 10;
+const LARGE_BYTES_MIN: usize = 8 << 10;
 /// The kernel aligns them to this at least.
 const PAGE_BYTES: usize = 4096;
 
