@@ -57,6 +57,14 @@ pub fn updating() -> bool {
     std::env::var_os("UPDATE").is_some()
 }
 
+/// Whether what is found is what the file holds; it will be where that is to be taken for right.
+pub fn is_expected(file: &Path, found: &str) -> bool {
+    if updating() {
+        fs::write(file, found).unwrap();
+    }
+    fs::read_to_string(file).unwrap_or_default() == found
+}
+
 /// The name of a root's base, if it has one.
 pub fn base(name: &str) -> Option<String> {
     let text = fs::read_to_string(roots().join(name).join("base")).ok()?;

@@ -19,6 +19,7 @@ use cloudseed_core::userdata::{self, Decoded, Includes, Item, Part};
 use cloudseed_core::warning::{Blame, Error};
 use sha2::{Digest, Sha256};
 
+use crate::fixture::is_expected;
 use crate::sys::template::Jinja;
 
 /// The documents a fixture's includes lead to.
@@ -58,10 +59,7 @@ fn every_fixture_is_decoded_as_expected() {
     for fixture in fixtures() {
         let document = fs::read(fixture.join("in")).unwrap();
         let found = describe(&take_apart(&fixture, &document));
-        let expect = fixture.join("expect.txt");
-        if env::var_os("UPDATE").is_some() {
-            fs::write(expect, found).unwrap();
-        } else if fs::read_to_string(expect).unwrap_or_default() != found {
+        if !is_expected(&fixture.join("expect.txt"), &found) {
             wrong.push(format!("{}:\n{found}", fixture.display()));
         }
     }
@@ -96,10 +94,7 @@ fn every_template_is_rendered_as_expected() {
         for warning in warnings {
             writeln!(found, "warning: {}", warning.whole()).unwrap();
         }
-        let expect = fixture.join("rendered.txt");
-        if env::var_os("UPDATE").is_some() {
-            fs::write(expect, found).unwrap();
-        } else if fs::read_to_string(expect).unwrap_or_default() != found {
+        if !is_expected(&fixture.join("rendered.txt"), &found) {
             wrong.push(format!("{}:\n{found}", fixture.display()));
         }
     }

@@ -11,6 +11,8 @@ use cloudseed_core::config::cloud_config::merge_parts;
 use cloudseed_core::userdata::Part;
 use cloudseed_core::userdata::part_type::PartType;
 
+use crate::fixture::is_expected;
+
 fn part(number: u32, text: &str) -> Part {
     let (header, content) = match text.split_once("\n\n") {
         Some((header, content)) if header.to_lowercase().contains("merge-type: ") => {
@@ -50,14 +52,9 @@ fn parts_are_merged_as_by_the_original() {
             .iter()
             .map(|warning| format!("! {}\n", warning.whole()));
         let found = cloud_config::text(&merged) + &warnings.collect::<String>();
-        let expect = case.join("expect");
-        if env::var_os("UPDATE").is_some() {
-            fs::write(&expect, &found).unwrap();
-        }
-        assert_eq!(
-            found,
-            fs::read_to_string(&expect).unwrap_or_default(),
-            "{case:?}"
+        assert!(
+            is_expected(&case.join("expect"), &found),
+            "{case:?}:\n{found}"
         );
         cases += 1;
     }

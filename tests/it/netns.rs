@@ -243,6 +243,11 @@ fn request<'a>(method: Method, url: &'a str) -> Request<'a> {
     Request::new(method, url, 4 << 20, Duration::from_secs(2))
 }
 
+fn reach(outside: &mut dyn Outside, network: Network, url: &str) {
+    let reached = outside.reach(network, &[url.into()], Duration::from_secs(15));
+    assert_eq!(reached, Ok(0));
+}
+
 fn get(outside: &mut dyn Outside, path: &str) -> Result<String, String> {
     let url = format!("http://169.254.169.254{path}");
     match outside.exchange(&request(Method::Get, &url)) {
@@ -287,12 +292,7 @@ fn a_lease_a_token_and_a_tree_leave_no_trace() {
     let lab = Lab::new(&["--dhcp-option=3,10.77.0.1", "--dhcp-option=26,1400"]);
     let before = lab.dump();
     let ((), log) = lab.inside(|outside| {
-        let reached = outside.reach(
-            Network::Dhcp4,
-            &[SERVICE_URL.into()],
-            Duration::from_secs(10),
-        );
-        assert_eq!(reached, Ok(0));
+        reach(outside, Network::Dhcp4, SERVICE_URL);
         let token = outside
             .exchange(&request(Method::Put, "http://169.254.169.254/token"))
             .unwrap();
@@ -350,12 +350,7 @@ fn a_gateway_outside_the_subnet_is_reached() {
         "--dhcp-option=121,10.88.0.1/32,0.0.0.0,0.0.0.0/0,10.88.0.1",
     ]);
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(
-            Network::Dhcp4,
-            &[SERVICE_URL.into()],
-            Duration::from_secs(10),
-        );
-        assert_eq!(reached, Ok(0));
+        reach(outside, Network::Dhcp4, SERVICE_URL);
         get(outside, "/peer")
     });
     assert!(peer.unwrap().starts_with("10.77.0."));
@@ -370,12 +365,7 @@ fn a_link_local_address_is_enough_where_the_service_is_on_the_link() {
     let lab = Lab::new(&[]);
     lab.far("ip address add 169.254.169.254/16 dev s0");
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(
-            Network::LinkLocal4,
-            &[SERVICE_URL.into()],
-            Duration::from_secs(10),
-        );
-        assert_eq!(reached, Ok(0));
+        reach(outside, Network::LinkLocal4, SERVICE_URL);
         get(outside, "/peer")
     });
     assert!(peer.unwrap().starts_with("169.254."));
@@ -395,12 +385,7 @@ fn the_kernels_sockets_are_used_where_the_kernel_has_an_address() {
         run("ip", &all);
     }
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(
-            Network::Dhcp4,
-            &[SERVICE_URL.into()],
-            Duration::from_secs(10),
-        );
-        assert_eq!(reached, Ok(0));
+        reach(outside, Network::Dhcp4, SERVICE_URL);
         get(outside, "/peer")
     });
     assert_eq!(peer.as_deref(), Ok("10.77.0.9"));
@@ -487,9 +472,7 @@ fn the_kernels_sockets_carry_all_kinds_of_requests() {
         run("ip", &[&["-n", &lab.near], &*words].concat());
     }
     let (learnt, log) = lab.inside(|outside| {
-        let timeout = Duration::from_secs(10);
-        let reached = outside.reach(Network::Dhcp4, &[SERVICE_URL.into()], timeout);
-        assert_eq!(reached, Ok(0));
+        reach(outside, Network::Dhcp4, SERVICE_URL);
         exchanges_of_all_kinds(outside);
         let slow = get(outside, "/slow").unwrap_err();
         assert_eq!(slow, "no answer from 169.254.169.254:80");
@@ -726,12 +709,7 @@ impl Lab {
     fn reach6(&self) -> (Result<String, String>, Vec<String>) {
         let url = format!("http://{SERVICE6}");
         self.inside(|outside| {
-            let reached = outside.reach(
-                Network::Any,
-                &[url.as_str().into()],
-                Duration::from_secs(15),
-            );
-            assert_eq!(reached, Ok(0));
+            reach(outside, Network::Any, &url);
             let named = outside
                 .exchange(&request(Method::Get, "http://metadata6.test/peer"))
                 .unwrap();
@@ -773,12 +751,7 @@ fn of_two_servers_one_is_taken() {
     lab.serve(&second);
     std::thread::sleep(Duration::from_millis(500));
     let (peer, log) = lab.inside(|outside| {
-        let reached = outside.reach(
-            Network::Dhcp4,
-            &[SERVICE_URL.into()],
-            Duration::from_secs(10),
-        );
-        assert_eq!(reached, Ok(0));
+        reach(outside, Network::Dhcp4, SERVICE_URL);
         get(outside, "/peer")
     });
     let _ = std::fs::remove_file(format!("{}2", lab.leases));

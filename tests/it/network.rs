@@ -19,6 +19,7 @@ use cloudseed_core::value::{Map, Value};
 use cloudseed_core::warning::Warning;
 
 use crate::differential::{manifest, modules};
+use crate::fixture::updating;
 
 /// Inputs of each kind that are kept in `tests/network`.
 const KEPT: &str = "8";
@@ -192,7 +193,7 @@ fn each(mut oracle: Child, mut look: impl FnMut(Value)) {
 #[test]
 fn what_is_kept_is_made_as_the_original_makes_it() {
     let folder = manifest("tests/network");
-    if let (Some(path), Some(_)) = (env::var_os("NETWORK_PATH"), env::var_os("UPDATE")) {
+    if let Some(path) = env::var_os("NETWORK_PATH").filter(|_| updating()) {
         let mut kept = BTreeMap::<String, String>::new();
         each(oracle("network.py", Path::new(&path), KEPT), |line| {
             let kind = line.get("kind").and_then(Value::as_text).unwrap();

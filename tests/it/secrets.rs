@@ -75,98 +75,53 @@ fn what_is_wrong_with_a_document_is_told_without_it() {
             "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: {kind}\n\n{body}\n--B--\n"
         )
     };
-    for (number, (user_data, meta_data)) in [
-        (
-            String::from("#cloud-config\npassword: : hunter2\n"),
-            "instance-id: i\n",
+    let text = |text: &str| String::from(text);
+    let user_data = [
+        text("#cloud-config\npassword: : hunter2\n"),
+        text("#cloud-config\npassword: !hunter2 x\n"),
+        text("#cloud-config\nmerge_how: hunter2\na: 1\n"),
+        multipart("text/x-shellscript", script_without),
+        multipart("text/cloud-boothook", script_without),
+        multipart("text/unknown", script_without),
+        multipart(
+            "text/cloud-config-jsonp",
+            "[{\"op\": \"remove\", \"path\": \"/hunter2\"}]",
         ),
-        (
-            String::from("#cloud-config\npassword: !hunter2 x\n"),
-            "instance-id: i\n",
+        multipart("text/cloud-config-jsonp", "[{\"op\": \"hunter2"),
+        multipart(
+            "text/jinja2",
+            "## template: jinja\n#!/bin/sh\n{{ 'hunter2' / 0 }}",
         ),
-        (
-            String::from("#cloud-config\nmerge_how: hunter2\na: 1\n"),
-            "instance-id: i\n",
+        multipart(
+            "text/jinja2",
+            "## template: jinja\n#!/bin/sh\n{{ nothing }}hunter2",
         ),
+        multipart("text/jinja2", "## template: hunter2\n#!/bin/sh\n"),
+        text("#include\nhttp://me:hunter2@127.0.0.1:1/x\n"),
+        text("#include\nhttp://127.0.0.1:1/x?sig=hunter2#hunter2\n"),
+        text("#include\nroot:hunter2:1:\n"),
+    ];
+    let meta_data = [
+        ("#cloud-config\na: 1\n", "admin_pass: : hunter2\n"),
         (
-            multipart("text/x-shellscript", script_without),
-            "instance-id: i\n",
+            "#cloud-config\na: 1\n",
+            "local-hostname: 'hunter2 x'\nlaunch-index: hunter2\n",
         ),
+        ("#cloud-config\na: 1\n", "user-data: hunter2\n"),
+        ("#!/bin/sh\necho hunter2\n", "vendor_data: hunter2\n"),
         (
-            multipart("text/cloud-boothook", script_without),
-            "instance-id: i\n",
+            "#cloud-config\na: 1\n",
+            "seedfrom: http://me:hunter2@127.0.0.1:1/?sig=hunter2\n",
         ),
-        (
-            multipart("text/unknown", script_without),
-            "instance-id: i\n",
-        ),
-        (
-            multipart(
-                "text/cloud-config-jsonp",
-                "[{\"op\": \"remove\", \"path\": \"/hunter2\"}]",
-            ),
-            "instance-id: i\n",
-        ),
-        (
-            multipart("text/cloud-config-jsonp", "[{\"op\": \"hunter2"),
-            "instance-id: i\n",
-        ),
-        (
-            multipart(
-                "text/jinja2",
-                "## template: jinja\n#!/bin/sh\n{{ 'hunter2' / 0 }}",
-            ),
-            "instance-id: i\n",
-        ),
-        (
-            multipart(
-                "text/jinja2",
-                "## template: jinja\n#!/bin/sh\n{{ nothing }}hunter2",
-            ),
-            "instance-id: i\n",
-        ),
-        (
-            multipart("text/jinja2", "## template: hunter2\n#!/bin/sh\n"),
-            "instance-id: i\n",
-        ),
-        (
-            String::from("#include\nhttp://me:hunter2@127.0.0.1:1/x\n"),
-            "instance-id: i\n",
-        ),
-        (
-            String::from("#include\nhttp://127.0.0.1:1/x?sig=hunter2#hunter2\n"),
-            "instance-id: i\n",
-        ),
-        (
-            String::from("#include\nroot:hunter2:1:\n"),
-            "instance-id: i\n",
-        ),
-        (
-            String::from("#cloud-config\na: 1\n"),
-            "instance-id: i\nadmin_pass: : hunter2\n",
-        ),
-        (
-            String::from("#cloud-config\na: 1\n"),
-            "instance-id: i\nlocal-hostname: 'hunter2 x'\nlaunch-index: hunter2\n",
-        ),
-        (
-            String::from("#cloud-config\na: 1\n"),
-            "instance-id: i\nuser-data: hunter2\n",
-        ),
-        (
-            String::from("#!/bin/sh\necho hunter2\n"),
-            "instance-id: i\nvendor_data: hunter2\n",
-        ),
-        (
-            String::from("#cloud-config\na: 1\n"),
-            "instance-id: i\nseedfrom: http://me:hunter2@127.0.0.1:1/?sig=hunter2\n",
-        ),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    let user_data = user_data.into_iter().map(|user_data| (user_data, ""));
+    let meta_data = meta_data
+        .into_iter()
+        .map(|(user_data, meta_data)| (text(user_data), meta_data));
+    for (number, (user_data, meta_data)) in user_data.chain(meta_data).enumerate() {
+        let meta_data = format!("instance-id: i\n{meta_data}");
         let scratch = Scratch::new(&format!("secret-{number}"));
-        let booted = boot(&scratch.0, &user_data, meta_data);
+        let booted = boot(&scratch.0, &user_data, &meta_data);
         // A host name that is mended is everybody's.
         let mended = meta_data.contains("local-hostname");
         let shown = shown(&scratch.0, &booted);

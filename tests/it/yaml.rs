@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::{json, yaml};
 
+use crate::fixture::updating;
+
 fn documents() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml");
     let files = fs::read_dir(folder)
@@ -50,7 +52,7 @@ pub fn typed(value: &Value) -> Value {
 
 #[test]
 fn documents_are_read_and_written_as_by_pyyaml() {
-    if env::var_os("UPDATE").is_some() {
+    if updating() {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml/expect.py");
         assert!(
             std::process::Command::new("python3")
