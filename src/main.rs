@@ -38,6 +38,7 @@ use sys::root::Root;
 use sys::stream::Started;
 use sys::supervisor;
 use sys::template::Jinja;
+use sys::tls::Tls;
 use sys::underway::Underway;
 use sys::watch::Watch;
 use sys::world;
@@ -198,8 +199,8 @@ fn ended(result: io::Result<ExitCode>) -> ExitCode {
 fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
     let files = Root::new(Path::new("/"));
     let journal = Journal::new();
-    let settings = world::WorldOptions::without_network(&files);
-    let mut kernel = KernelSockets::new(&settings, journal.clone(), Started::now());
+    let (tls, started) = (Tls::default(), Started::now());
+    let mut kernel = KernelSockets::new(files.clone(), Vec::new(), tls, journal.clone(), started);
     let deadline = Duration::from_secs(FETCH_SECONDS_MAX);
     ended(run(&mut Web {
         files: &files,

@@ -14,12 +14,13 @@
 //!                               one file per platform: core/platform/hetzner.rs
 //! ```
 //!
-//! Seven verbs, a noun between each two. **main tells, core thinks, sys touches.**
+//! Seven verbs, a noun between each two; [`boot`] has them in their order, but for the first, which is sys's, and the last, which
+//! comes once the real root is mounted ([`handover`]). **main tells, core thinks, sys touches.**
 //!
 //! What this crate never does:
 //! - it opens no file and no socket, it reads no clock and draws no random number: all of these are arguments;
 //! - it contains no `unsafe` code and does not need `std`;
-//! - it does not panic on any input: user text gives `(T, Vec<Warning>)`, a cloud's broken answer gives an [`warning::Error`];
+//! - it does not panic on any input: user text gives `(T, Vec<Warning>)`, a cloud's broken answer gives a [`warning::Error`];
 //! - it names no path outside the directories a [`plan::RunPath`] can spell.
 //!
 //! The modules stand below from the bottom to the top: each knows those before it, and no other (`tests/it/tidy.rs` sees to it).

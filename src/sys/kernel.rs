@@ -14,6 +14,7 @@ use cloudseed_core::outside::{
 use ureq::Agent;
 
 use super::dial::{self, Dial};
+use super::endpoint::{self, Target};
 use super::http;
 use super::netlink::Netlink;
 use super::ports::Doors;
@@ -21,7 +22,6 @@ use super::resolver::Servers;
 use super::root::Root;
 use super::stream::Started;
 use super::tls::Tls;
-use super::world::{self, Target, WorldOptions};
 use super::{clock, random};
 
 /// Longest time one address may keep the others waiting.
@@ -44,9 +44,14 @@ pub struct KernelSockets {
 }
 
 impl KernelSockets {
-    /// An outside over the kernel's sockets, for the machine of `settings`.
-    pub fn new(settings: &WorldOptions, journal: Journal, started: Started) -> KernelSockets {
-        let (root, tls) = (settings.root.clone(), settings.tls.clone());
+    /// An outside over the kernel's sockets, for the machine of `root` with these interfaces; `tls` says who is trusted.
+    pub fn new(
+        root: Root,
+        links: Vec<Link>,
+        tls: Tls,
+        journal: Journal,
+        started: Started,
+    ) -> KernelSockets {
         let names = Servers::new(root.clone());
         let dial = Dial::new(started, names.clone());
         KernelSockets {
@@ -59,7 +64,7 @@ impl KernelSockets {
             heard: Duration::ZERO,
             doors: Doors::new(root.clone(), started),
             root,
-            links: settings.links.clone(),
+            links,
         }
     }
 
@@ -109,8 +114,8 @@ impl Carrier for KernelSockets {
         timeout: Duration,
     ) -> Result<usize, Failure> {
         let until = self.now().saturating_add(timeout);
-        let targets = world::targets(endpoints)?;
-        if let Some(index) = world::behind_a_port(&mut self.doors, endpoints, timeout)? {
+        let targets = endpoint::targets(endpoints)?;
+        if let Some(index) = endpoint::behind_a_port(&mut self.doors, endpoints, timeout)? {
             return Ok(index);
         }
         loop {
@@ -135,7 +140,7 @@ impl Carrier for KernelSockets {
     fn exchange(&mut self, request: &Request) -> Result<Response, Failure> {
         let now = self.now();
         let until = now.saturating_add(request.timeout);
-        if let Some(done) = world::through_a_port(&mut self.doors, now, request) {
+        if let Some(done) = endpoint::through_a_port(&mut self.doors, now, request) {
             return done;
         }
         let done = match request.local_ports {

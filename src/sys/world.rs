@@ -1,5 +1,5 @@
-//! World: the outside that recipes talk to, made of packet sockets, or of the kernel's sockets where the kernel already has
-//! an address.
+//! World: the outside that recipes talk to, and what it is made of: our own stack on packet sockets, or the kernel's sockets
+//! where the kernel already has an address.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,23 +7,21 @@ use std::time::Duration;
 use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::{self, Link, Machine};
 use cloudseed_core::net::fixed::Fixed;
-use cloudseed_core::net::{self, Net, Wires, names};
+use cloudseed_core::net::{self, Net, names};
 use cloudseed_core::outside::learnt::Learnt;
 use cloudseed_core::outside::{
-    At, Carrier, Clock, Endpoint, Failure, Network, Outside, Port, Ports, Request, Response, Stream,
+    Carrier, Clock, Endpoint, Failure, Network, Outside, Port, Ports, Request, Response, Stream,
 };
-use cloudseed_core::url::{Url, shown};
-use ureq::Agent;
 
-use super::dial::Dial;
-use super::http::{self, Handle};
+use super::endpoint::{behind_a_port, through_a_port};
 use super::kernel::KernelSockets;
 use super::link::{self, PacketWires};
+use super::own_stack::OwnStack;
 use super::ports::Doors;
 use super::probe;
 use super::root::Root;
 use super::stream::Started;
-use super::tls::{self, Tls};
+use super::tls::Tls;
 use super::watch::{self, Watch};
 use super::{clock, random};
 
@@ -151,7 +149,7 @@ impl Lazy {
                 for line in trouble {
                     self.note(line);
                 }
-                Ok(Box::new(self.world(wires, nics)))
+                Ok(Box::new(self.own_stack(wires, nics)))
             }
             Err(error) => {
                 self.note(format_args!(
@@ -163,10 +161,13 @@ impl Lazy {
     }
 
     fn kernel(&self) -> KernelSockets {
-        KernelSockets::new(&self.settings, self.journal.clone(), self.started)
+        let WorldOptions {
+            root, links, tls, ..
+        } = self.settings.clone();
+        KernelSockets::new(root, links, tls, self.journal.clone(), self.started)
     }
 
-    fn world(&self, wires: PacketWires, nics: Vec<net::Nic>) -> World<PacketWires> {
+    fn own_stack(&self, wires: PacketWires, nics: Vec<net::Nic>) -> OwnStack<PacketWires> {
         let tap = watch::tap(&self.settings.watch, &nics);
         let mut net = Net::new(wires, nics, random::seed());
         for fixed in &self.settings.fixed {
@@ -179,9 +180,9 @@ impl Lazy {
             Ok(tap) => net.watch(tap),
             Err(error) => self.note(format_args!("no record: {error}")),
         }
-        let mut world = World::new(net, self.journal.clone());
-        world.started = self.started;
-        world
+        let stack = OwnStack::new(net, self.journal.clone());
+        stack
+            .since(self.started)
             .trusting(self.settings.tls.clone())
             .with_ports(Box::new(self.doors.clone()))
     }
@@ -257,233 +258,4 @@ impl Ports for Lazy {
     fn open(&mut self, port: &Port, timeout: Duration) -> Result<Box<dyn Stream>, Failure> {
         self.doors.open(port, timeout)
     }
-}
-
-/// An outside over a stack of ours.
-pub struct World<W: Wires> {
-    handle: Handle<W>,
-    agent: Agent,
-    tls: Tls,
-    journal: Journal,
-    started: Started,
-    heard: Duration,
-    ports: Box<dyn Ports>,
-}
-
-impl<W: Wires> World<W> {
-    /// An outside over `net`, whose clock begins now; without ports.
-    pub fn new(net: Net<W>, journal: Journal) -> World<W> {
-        let started = Started(net.now());
-        let handle = Handle::new(net);
-        let tls = Tls::default();
-        World {
-            agent: handle.agent(tls.clone(), http::IDLE_MAX),
-            tls,
-            handle,
-            journal,
-            started,
-            heard: Duration::ZERO,
-            ports: Box::new(Closed),
-        }
-    }
-
-    /// The same with others to trust.
-    pub fn trusting(mut self, tls: Tls) -> World<W> {
-        self.agent = self.handle.agent(tls.clone(), http::IDLE_MAX);
-        self.tls = tls;
-        self
-    }
-
-    /// The same with ports.
-    pub fn with_ports(mut self, ports: Box<dyn Ports>) -> World<W> {
-        self.ports = ports;
-        self
-    }
-
-    fn tell(&self) {
-        let now = self.now();
-        for note in self.tls.notes() {
-            self.journal.note(now, note);
-        }
-        let notes = self.handle.lock().net.notes();
-        for (at, note) in notes {
-            self.journal.note(self.started.at(at), note);
-        }
-    }
-}
-
-impl<W: Wires> Clock for World<W> {
-    fn now(&self) -> Duration {
-        self.started.at(self.handle.lock().net.now())
-    }
-
-    fn wall(&self) -> Duration {
-        self.handle.lock().net.wall()
-    }
-
-    fn hear(&mut self, date: Duration) {
-        self.heard = self.heard.max(date);
-        self.tls.hear(date);
-    }
-
-    fn heard(&self) -> Duration {
-        self.heard
-    }
-
-    fn pause(&mut self, time: Duration) {
-        let mut shared = self.handle.lock();
-        let until = shared.net.now() + http::micros(time);
-        shared.net.pause(until);
-        drop(shared);
-        self.tell();
-    }
-
-    fn random(&mut self) -> u32 {
-        self.handle.lock().net.random()
-    }
-}
-
-impl<W: Wires> Carrier for World<W> {
-    fn reach(
-        &mut self,
-        network: Network,
-        endpoints: &[Endpoint],
-        timeout: Duration,
-    ) -> Result<usize, Failure> {
-        let targets = targets(endpoints)?;
-        let until = self.handle.lock().net.now() + http::micros(timeout);
-        if let Some(index) = behind_a_port(&mut *self.ports, endpoints, timeout)? {
-            return Ok(index);
-        }
-        let places: Vec<(&str, u16)> = targets.iter().map(|to| (&*to.host, to.port)).collect();
-        let reached = self.handle.lock().net.reach(network, &places, until);
-        self.tell();
-        let index = reached?;
-        Ok(targets.get(index).map_or(0, |target| target.index))
-    }
-
-    fn expect(&mut self, urls: &[String]) {
-        self.handle.expect(urls);
-    }
-
-    fn exchange(&mut self, request: &Request) -> Result<Response, Failure> {
-        let now = self.now();
-        if let Some(done) = through_a_port(&mut *self.ports, now, request) {
-            return done;
-        }
-        let done = match request.local_ports {
-            None => self.handle.exchange(&self.agent, request),
-            Some(_) => {
-                let agent = self.handle.agent(self.tls.clone(), 0);
-                self.handle.exchange(&agent, request)
-            }
-        };
-        self.tell();
-        done
-    }
-
-    fn learnt(&self) -> Vec<Learnt> {
-        self.handle.lock().net.learnt()
-    }
-}
-
-impl<W: Wires> Ports for World<W> {
-    fn open(&mut self, port: &Port, timeout: Duration) -> Result<Box<dyn Stream>, Failure> {
-        self.ports.open(port, timeout)
-    }
-}
-
-impl<W: Wires> Drop for World<W> {
-    fn drop(&mut self) {
-        self.handle.lock().net.finish();
-    }
-}
-
-/// The ports of a machine that has none.
-struct Closed;
-
-impl Ports for Closed {
-    fn open(&mut self, port: &Port, _: Duration) -> Result<Box<dyn Stream>, Failure> {
-        Err(Failure::lasting(format!("no {port}")))
-    }
-}
-
-/// An endpoint that a network leads to.
-#[derive(Debug)]
-pub struct Target {
-    /// Its place among the endpoints.
-    pub index: usize,
-    /// Its name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-}
-
-/// Those of the endpoints that a network leads to.
-pub fn targets(endpoints: &[Endpoint]) -> Result<Vec<Target>, Failure> {
-    let mut targets = Vec::new();
-    for (index, endpoint) in endpoints.iter().enumerate() {
-        let url = Url::parse(endpoint.url).filter(Url::is_http);
-        let url = url.ok_or_else(|| {
-            let url = shown(endpoint.url).to_string();
-            Failure::lasting(format!("{url:?}, which is no http URL"))
-        })?;
-        if !tls::SPOKEN && url.is_https() {
-            return Err(Failure::lasting(http::NO_TLS));
-        }
-        let (host, port) = match endpoint.at {
-            At::Host => (String::from(url.host()), url.port()),
-            At::Address(address) => (address.ip().to_string(), address.port()),
-            At::Port(_) => continue,
-        };
-        targets.push(Target { index, host, port });
-    }
-    Ok(targets)
-}
-
-/// The first endpoint behind a port that opens; `None` if none does and others are left.
-pub fn behind_a_port(
-    ports: &mut dyn Ports,
-    endpoints: &[Endpoint],
-    timeout: Duration,
-) -> Result<Option<usize>, Failure> {
-    let mut failure = None;
-    for (index, endpoint) in endpoints.iter().enumerate() {
-        let At::Port(port) = &endpoint.at else {
-            continue;
-        };
-        // Nobody waits for one port while there are other ways.
-        let patience = match endpoints.len() {
-            1 => timeout,
-            _ => Duration::ZERO,
-        };
-        match ports.open(port, patience) {
-            Ok(_) => return Ok(Some(index)),
-            Err(found) => failure = Some(found),
-        }
-    }
-    let others = endpoints
-        .iter()
-        .any(|endpoint| !matches!(endpoint.at, At::Port(_)));
-    match failure {
-        Some(failure) if !others => Err(failure),
-        _ => Ok(None),
-    }
-}
-
-/// An exchange through a port of the machine, if the request wants that.
-pub fn through_a_port(
-    ports: &mut dyn Ports,
-    now: Duration,
-    request: &Request,
-) -> Option<Result<Response, Failure>> {
-    let At::Port(port) = &request.at else {
-        return None;
-    };
-    let until = now.saturating_add(request.timeout);
-    let exchanged = ports.open(port, request.timeout).and_then(|stream| {
-        let dial = Dial::through(stream);
-        dial.exchange(&dial.agent(Tls::default(), 0), request, until)
-    });
-    Some(exchanged)
 }

@@ -13,7 +13,7 @@ use cloudseed_core::platform::searched;
 use cloudseed_core::settings::Settings;
 
 use crate::cable::{Cable, Plug};
-use crate::sys::world::World;
+use crate::sys::own_stack::OwnStack;
 use crate::tree::{Overlay, Tree};
 
 const NET: &str = "/sys/class/net";
@@ -79,7 +79,7 @@ fn seen(late: &Late, told: &str) -> (usize, Duration, bool) {
     let settings = Settings::read(&machine, searched());
     let journal = Journal::new();
     let cable = Cable::new(vec![Plug::Nothing], 7);
-    let mut world = World::new(Net::new(cable, Vec::new(), 7), journal.clone());
+    let mut world = OwnStack::new(Net::new(cable, Vec::new(), 7), journal.clone());
     let most = Duration::from_secs(60);
     let mut cloud = Cloud::new("test", &machine, &settings, &mut world, &journal, most);
     let links = cloud.links_of(&json::read(told.as_bytes()).unwrap());

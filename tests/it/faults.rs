@@ -54,11 +54,11 @@ use crate::host;
 use crate::plant::{self, MARK, shows};
 use crate::sys::directory::failures::{self, Failing};
 use crate::sys::heap::counted;
+use crate::sys::own_stack::OwnStack;
 use crate::sys::ports::Doors;
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
-use crate::sys::world::World;
 
 /// How many run where nobody says.
 const COUNT: u64 = 200;
@@ -525,7 +525,7 @@ impl Late {
 
 /// An outside that fails, over the simulated one.
 struct BadWorld {
-    world: World<Cable>,
+    world: OwnStack<Cable>,
     doors: Doors,
     began: Started,
     late: Late,
@@ -783,7 +783,7 @@ fn world(
     let cable = Cable::new((0..nics.len()).map(plug).collect(), schedule.number);
     let began = Started::now();
     BadWorld {
-        world: World::new(Net::new(cable, nics, schedule.number), journal.clone()),
+        world: OwnStack::new(Net::new(cable, nics, schedule.number), journal.clone()),
         doors: Doors::new(root.clone(), began),
         began,
         late: Late {

@@ -10,8 +10,8 @@ use cloudseed_core::outside::{Again, At, Carrier, Clock, Endpoint, Method, Netwo
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::lab::{BYTES, DATA, Lab, PLAIN, SECOND, SERVICE, nic};
+use crate::sys::own_stack::OwnStack;
 use crate::sys::root::Root;
-use crate::sys::world::World;
 
 #[test]
 fn what_is_no_get_of_the_same_service_goes_by() {
@@ -70,7 +70,7 @@ fn a_request_has_ports_of_its_own() {
             ports.lock().unwrap().push(port);
         }
     }));
-    let mut world = World::new(net, Journal::new());
+    let mut world = OwnStack::new(net, Journal::new());
     let reached = world.reach(Network::Dhcp4, &[SERVICE.into()], 30 * SECOND);
     assert_eq!(reached, Ok(0));
     let url = format!("{SERVICE}{DATA}");

@@ -17,8 +17,8 @@ use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::cloud::simulated::Events;
 use crate::fixture::Fixture;
+use crate::sys::own_stack::OwnStack;
 use crate::sys::root::Root;
-use crate::sys::world::World;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const SERVICE: &str = "http://169.254.169.254";
@@ -30,7 +30,7 @@ pub const PLAIN: &str = "no lease\nlease 10.0.2.15/24 router 10.0.2.1 dns 10.0.2
 
 /// An outside on cables, and what happens at their far ends.
 pub struct Lab {
-    pub world: World<Cable>,
+    pub world: OwnStack<Cable>,
     pub journal: Journal,
     pub events: Vec<Events>,
 }
@@ -72,7 +72,7 @@ impl Lab {
         let nics = (0..plugs.len()).map(|number| nic(number as u8)).collect();
         let cable = Cable::new(plugs, seed);
         let journal = Journal::new();
-        let world = World::new(Net::new(cable, nics, seed), journal.clone());
+        let world = OwnStack::new(Net::new(cable, nics, seed), journal.clone());
         Lab {
             world,
             journal,
@@ -166,7 +166,7 @@ pub fn fetched(
     let events = cloud.events();
     let cable = Cable::new(vec![Plug::Cloud(cloud)], 7);
     let journal = Journal::new();
-    let mut world = World::new(Net::new(cable, vec![nic(0)], 7), journal.clone());
+    let mut world = OwnStack::new(Net::new(cable, vec![nic(0)], 7), journal.clone());
     let settings = Settings::read(&machine, platform::searched());
     let mut cloud = Cloud::new(name, &machine, &settings, &mut world, &journal, 60 * SECOND);
     let platform = platform::named(name).unwrap();

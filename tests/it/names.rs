@@ -13,7 +13,7 @@ use cloudseed_core::outside::{Again, Carrier, Clock, Network};
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::lab::{BYTES, Lab, SECOND, nic};
-use crate::sys::world::World;
+use crate::sys::own_stack::OwnStack;
 
 #[test]
 fn names_are_looked_up() {
@@ -86,7 +86,7 @@ fn names_of_the_hosts_file_and_fixed_addresses_need_nobody() {
         assert!(!trace::words(bytes).is_empty());
         count.fetch_add(1, Ordering::Relaxed);
     }));
-    let world = World::new(net, journal.clone());
+    let world = OwnStack::new(net, journal.clone());
     let mut lab = Lab {
         world,
         journal,

@@ -419,8 +419,8 @@ fn names_are_found_over_the_kernels_sockets() {
     let told = "#PROTO: DHCP\ndomain seed.test\nnameserver 10.77.0.77\nnameserver 10.77.0.1\n";
     std::fs::write(root.join("proc/net/pnp"), told).unwrap();
     let (answers, log) = lab.inside(|_| {
-        let settings = world::WorldOptions::without_network(&Root::new(&root));
-        let mut kernel = KernelSockets::new(&settings, Journal::new(), Started::now());
+        let (root, tls) = (Root::new(&root), Tls::default());
+        let mut kernel = KernelSockets::new(root, Vec::new(), tls, Journal::new(), Started::now());
         [
             "written",
             "metadata.test",

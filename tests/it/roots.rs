@@ -39,11 +39,11 @@ use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
 use crate::fixture::{Fixture, HELP, base, chosen, files_below, names, roots, updating};
 use crate::host;
+use crate::sys::own_stack::OwnStack;
 use crate::sys::ports::Doors;
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
-use crate::sys::world::World;
 
 /// One seed for every root, so that a boot is the same each time.
 const SEED: u64 = 7;
@@ -96,7 +96,7 @@ fn boot_on(
     }
     let journal = Journal::new();
     let started = Started::now();
-    let world = World::new(Net::new(cable, nics, SEED), journal.clone());
+    let world = OwnStack::new(Net::new(cable, nics, SEED), journal.clone());
     let mut world = world.with_ports(Box::new(Doors::new(root.clone(), started)));
     let options = Options::default();
     let booted = boot::boot(machine, &mut world, &journal, &mut Jinja, options, None);

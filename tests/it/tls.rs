@@ -14,9 +14,9 @@ use cloudseed_core::outside::{Again, Clock, Failure, Method, Request, Response};
 
 use crate::cable::{Cable, Plug};
 use crate::cloud::SimulatedCloud;
+use crate::sys::own_stack::OwnStack;
 use crate::sys::root::Root;
 use crate::sys::tls::Tls;
-use crate::sys::world::World;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -103,7 +103,7 @@ pub fn today() -> Duration {
 
 /// A machine in a cloud that serves https at 10.0.2.80.
 struct Lab {
-    world: World<Cable>,
+    world: OwnStack<Cable>,
     journal: Journal,
 }
 
@@ -135,7 +135,7 @@ impl Lab {
         };
         let tls = Tls::new(Root::new(root), wall);
         let net = Net::new(cable, vec![nic], 7);
-        let world = World::new(net, journal.clone()).trusting(tls);
+        let world = OwnStack::new(net, journal.clone()).trusting(tls);
         Lab { world, journal }
     }
 
