@@ -261,6 +261,8 @@ pub enum Again {
     Few,
     /// As long as there is time: a time-out, a reset, no route yet.
     Always,
+    /// The same, where an answer was coming and its time was over: with more of it.
+    Longer,
 }
 
 /// Why there is no answer.

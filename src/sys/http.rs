@@ -11,7 +11,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::net::{ADDRESSES_MAX, Conn, Cut, Net, Wires};
-use cloudseed_core::outside::{At, Failure, HEADER_BYTES_MAX, Method, Request, Response, date};
+use cloudseed_core::outside::{
+    Again, At, Failure, HEADER_BYTES_MAX, Method, Request, Response, date,
+};
 use cloudseed_core::url::{Url, percent_decoded};
 use cloudseed_core::userdata::gzip;
 use smoltcp::time::Instant;
@@ -204,13 +206,17 @@ impl Progress {
 
     fn cut(&self, cut: Cut, timeout: Duration) -> Failure {
         let seconds = timeout.as_secs_f32();
+        let again = match (cut, self.answered) {
+            (Cut::Late, true) => Again::Longer,
+            _ => Again::Always,
+        };
         let found = match (cut, self.answered) {
             (Cut::Reset, true) => format!("a connection reset after {}", self.amount()),
             (Cut::Reset, false) => String::from("a connection reset before any answer"),
             (Cut::Late, true) => format!("only {} in {seconds} s", self.amount()),
             (Cut::Late, false) => format!("no answer in {seconds} s"),
         };
-        Failure::passing(found)
+        Failure { again, found }
     }
 
     /// A failure, and how far the request had got.
@@ -329,7 +335,10 @@ pub fn exchange(
         status: answer.status().as_u16(),
         retry_after: header("retry-after").and_then(|text| date::seconds_until(text, date)),
         date,
-        location: header("location").map(String::from),
+        location: answer
+            .headers()
+            .get("location")
+            .and_then(|value| location(value.as_bytes())),
         headers: wanted
             .filter_map(|name| Some((String::from(*name), String::from(header(name)?))))
             .collect(),
@@ -346,6 +355,20 @@ pub fn exchange(
         response.body = unpacked(&response.body, request.bytes_max)?;
     }
     Ok(response)
+}
+
+/// Where an answer leads to. What may not stand in a URL and stands there all the same, blanks and letters beyond ASCII, is encoded
+/// as browsers do it.
+fn location(value: &[u8]) -> Option<String> {
+    let mut location = String::new();
+    for byte in value {
+        if byte.is_ascii_graphic() {
+            location.push(char::from(*byte));
+        } else {
+            location.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Some(location).filter(|location| location.len() <= HEADER_BYTES_MAX)
 }
 
 /// A body that a server has packed, although nobody asked it to (RFC 9110, 8.4.1): files that lie there packed are often sent so.

@@ -146,6 +146,7 @@ fn a_tree_is_read_whole_over_bad_cables_and_from_bad_services() {
         "mute /latest/meta-data/mac times 1",
         "pause /latest/meta-data/mac 2s",
         "slow /latest/meta-data/mac 100",
+        "slow /latest/user-data 60",
         "reset /latest/meta-data/m* 5 times 1",
         "truncate /latest/meta-data/m* 5 times 3",
         "garbage /latest/meta-data/mac times 1",

@@ -4,7 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-/// Longest time one try may take, connection included.
+/// Longest time one try may take, connection included; each time that the answer to one was coming when it was over, the next
+/// ones may take twice as long.
 pub const TRY_SECONDS_MAX: u64 = 5;
 /// Longest time one document that may be missing may take, all tries and pauses together. For one that must be there there is
 /// no limit but the deadline: without it there is no instance.
@@ -24,6 +25,7 @@ pub struct Schedule {
     tries: u32,
     tries_max: u32,
     pause: Duration,
+    most: Duration,
 }
 
 impl Schedule {
@@ -35,6 +37,7 @@ impl Schedule {
             tries: 0,
             tries_max: TRIES_MAX,
             pause: PAUSE_MIN,
+            most: Duration::from_secs(TRY_SECONDS_MAX),
         }
     }
 
@@ -54,7 +57,12 @@ impl Schedule {
     /// Begins a try: how long it may take.
     pub fn begin(&mut self, now: Duration) -> Duration {
         self.tries += 1;
-        self.left(now).min(Duration::from_secs(TRY_SECONDS_MAX))
+        self.left(now).min(self.most)
+    }
+
+    /// Gives the next tries twice as long.
+    pub fn lengthen(&mut self) {
+        self.most = self.most.saturating_mul(2);
     }
 
     /// How long to wait before the next try: as long as the other side asked for, or twice as long as the last time, shortened
@@ -111,6 +119,17 @@ mod tests {
         }
         assert!(now > 50 * SECOND && now < 60 * SECOND, "{now:?}");
         assert!((10..30).contains(&tries), "{tries}");
+    }
+
+    #[test]
+    fn a_try_gets_longer_within_what_is_left() {
+        let mut schedule = Schedule::new(SECOND, 100 * SECOND, 40 * SECOND);
+        let mut begun = alloc::vec::Vec::new();
+        for now in [1, 6, 16, 36] {
+            begun.push(schedule.begin(now * SECOND).as_secs());
+            schedule.lengthen();
+        }
+        assert_eq!(begun, [5, 10, 20, 5]);
     }
 
     #[test]

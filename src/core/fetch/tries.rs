@@ -116,6 +116,9 @@ impl Goal<'_> {
             let Some(pause) = pause.filter(|_| miss.may_mend(&mut few)) else {
                 return Err(self.denied(place, miss, schedule.spent(now)));
             };
+            if miss.again == Again::Longer {
+                schedule.lengthen();
+            }
             if miss.again == Again::Few {
                 // What was sent ahead of the others asked somebody who was not ready.
                 outside.expect(&[]);
@@ -166,7 +169,7 @@ impl Miss {
             found: failure.found,
             blame: match failure.again {
                 Again::Few => Blame::Broken,
-                Again::Never | Again::Always => Blame::Silent,
+                Again::Never | Again::Always | Again::Longer => Blame::Silent,
             },
             again: failure.again,
             after: None,
@@ -183,7 +186,7 @@ impl Miss {
                 *few = few.saturating_sub(1);
                 *few > 0
             }
-            Again::Always => true,
+            Again::Always | Again::Longer => true,
         }
     }
 
