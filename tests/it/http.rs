@@ -239,6 +239,7 @@ fn redirects_are_followed_only_if_asked_and_in_the_same_scheme() {
     let lines = "answer GET /away 302 location http://169.254.169.254/hetzner/v1/userdata\n\
                  answer GET /tls 301 location https://169.254.169.254/\n\
                  answer GET /query 302 location /hetzner/v1/userdata?next=http://x/y\n\
+                 answer GET /letters 302 location /hetzner/v1/userd\u{e4}ta\n\
                  answer GET /loop 302 location /loop";
     let mut lab = Lab::new(lines);
     lab.reach(Network::Dhcp4).unwrap();
@@ -254,6 +255,8 @@ fn redirects_are_followed_only_if_asked_and_in_the_same_scheme() {
     // No scheme stands before the `://` of a query.
     let query = lab.ask(&at("/query"), 3).unwrap();
     assert_eq!((query.status, query.body.as_slice()), (200, BYTES));
+    // It is asked for, percent-encoded, and not there.
+    assert_eq!(lab.ask(&at("/letters"), 3).unwrap().status, 404);
     let endless = lab.ask(&at("/loop"), 3).unwrap_err();
     assert_eq!(endless.found, "a redirect to http://169.254.169.254/loop");
 }

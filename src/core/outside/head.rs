@@ -7,8 +7,10 @@
 //! stray  = *CHAR CRLF *( fold )                                 ; no name, or no colon: nobody's header
 //! ```
 //!
-//! What nobody needs must not cost the answer: a stray line is left out. Blanks before a colon go, control characters are
-//! blanks, and a length may have a plus sign: Python, whose HTTP the original speaks, reads all of that.
+//! What nobody needs must not cost the answer: a stray line is left out, and so is a length that is no number. Blanks before a colon
+//! go, control characters are blanks, several blanks may stand between the words of the first line, a minor version is one of
+//! the two that there are, a body in chunks is one of HTTP/1.1, and a length may have a plus sign: Python, whose HTTP the
+//! original speaks, reads all of that.
 
 use alloc::vec::Vec;
 
@@ -40,8 +42,11 @@ pub fn length(bytes: &[u8]) -> Option<usize> {
 
 /// Whether another head follows this one (RFC 9110, 15.2); after 101 there is none.
 pub fn is_interim(head: &[u8]) -> bool {
-    let mut words = after_empty_lines(head).split(|byte| *byte == b' ');
-    let status = words.nth(1).unwrap_or_default();
+    let words = after_empty_lines(head).split(u8::is_ascii_whitespace);
+    let status = words
+        .filter(|word| !word.is_empty())
+        .nth(1)
+        .unwrap_or_default();
     status.len() == 3 && status.starts_with(b"1") && status != b"101"
 }
 
@@ -50,8 +55,7 @@ pub fn mended(head: &[u8]) -> Vec<u8> {
     let lines = after_empty_lines(head).split(|byte| *byte == b'\n');
     let mut lines = lines.map(<[u8]>::trim_ascii_end);
     let mut mended = Vec::with_capacity(head.len() + 2 * END.len());
-    mended.extend_from_slice(lines.next().unwrap_or_default());
-    mended.extend_from_slice(END);
+    first_line(&mut mended, lines.next().unwrap_or_default());
     let mut is_kept = false;
     for line in lines.filter(|line| !line.is_empty()) {
         let is_fold = line.starts_with(b" ") || line.starts_with(b"\t");
@@ -63,13 +67,10 @@ pub fn mended(head: &[u8]) -> Vec<u8> {
                 mended.extend(value(line));
             }
             Some((name, text)) => {
-                is_kept = true;
-                mended.extend_from_slice(name);
-                mended.extend_from_slice(b": ");
-                let is_length = name.eq_ignore_ascii_case(b"content-length");
-                let text = text.trim_ascii();
-                let plain = text.strip_prefix(b"+").filter(|_| is_length);
-                mended.extend(value(plain.unwrap_or(text)));
+                is_kept = header(&mut mended, name, text.trim_ascii());
+                if !is_kept {
+                    continue;
+                }
             }
             None => {
                 is_kept = false;
@@ -80,6 +81,49 @@ pub fn mended(head: &[u8]) -> Vec<u8> {
     }
     mended.extend_from_slice(END);
     mended
+}
+
+/// Puts the first line there: version, status and reason, with one blank between them.
+fn first_line(mended: &mut Vec<u8>, line: &[u8]) {
+    let mut rest = line;
+    for number in 0..2 {
+        let end = rest.iter().position(u8::is_ascii_whitespace);
+        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let minor = word.strip_prefix(b"HTTP/1.").filter(|_| number == 0);
+        let is_newer = minor.is_some_and(|minor| minor != b"0");
+        mended.extend_from_slice(if is_newer { b"HTTP/1.1" } else { word });
+        rest = after.trim_ascii_start();
+        if !rest.is_empty() {
+            mended.push(b' ');
+        }
+    }
+    mended.extend_from_slice(rest);
+    mended.extend_from_slice(END);
+}
+
+/// Puts a header there, if it is of use; its line has no end yet.
+fn header(mended: &mut Vec<u8>, name: &[u8], text: &[u8]) -> bool {
+    let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
+    let plain = text.strip_prefix(b"+");
+    let text = plain.filter(|_| is("content-length")).unwrap_or(text);
+    if is("content-length") && !is_number(text) {
+        return false;
+    }
+    if is("transfer-encoding")
+        && let Some(minor) = mended.get_mut(START.len() + 2)
+    {
+        *minor = b'1';
+    }
+    mended.extend_from_slice(name);
+    mended.extend_from_slice(b": ");
+    mended.extend(value(text));
+    true
+}
+
+/// Whether a length is one, or a list of them.
+fn is_number(text: &[u8]) -> bool {
+    let mut numbers = text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    numbers.all(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }
 
 fn after_empty_lines(bytes: &[u8]) -> &[u8] {
@@ -133,6 +177,41 @@ mod tests {
     }
 
     #[test]
+    fn the_first_line_and_lengths_are_put_right() {
+        for (odd, expected) in [
+            (
+                "HTTP/1.2  200\tOK  then\r\n\r\n",
+                "HTTP/1.1 200 OK  then\r\n\r\n",
+            ),
+            ("HTTP/1.1 200\r\n\r\n", "HTTP/1.1 200\r\n\r\n"),
+            (
+                "HTTP/1.0 200 \r\nA: b\r\n\r\n",
+                "HTTP/1.0 200\r\nA: b\r\n\r\n",
+            ),
+            ("HTTP/2 200\r\n\r\n", "HTTP/2 200\r\n\r\n"),
+            (
+                "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 12, 12\r\nA: b\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nContent-Length: 12, 12\r\nA: b\r\n\r\n",
+            ),
+        ] {
+            let mended = String::from_utf8(mended(odd.as_bytes())).unwrap();
+            assert_eq!(mended, expected);
+        }
+        for length in ["", "-1", "abc", "0x15", "21.0", "1,", "1 2"] {
+            let odd = ["HTTP/1.1 200 OK\r\nContent-Length: ", length, "\r\n\r\n"].concat();
+            assert_eq!(
+                mended(odd.as_bytes()),
+                b"HTTP/1.1 200 OK\r\n\r\n",
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
     fn a_plus_sign_elsewhere_stays() {
         let head = b"HTTP/1.1 200 OK\r\nAge: +1\r\nX: 1\r\n \r\n\r\n";
         assert_eq!(
@@ -160,6 +239,7 @@ mod tests {
         for (head, expected) in [
             ("HTTP/1.1 100 Continue\r\n\r\n", true),
             ("HTTP/1.1 103 Early Hints\r\n\r\n", true),
+            ("HTTP/1.1  103\tEarly Hints\r\n\r\n", true),
             ("HTTP/1.1 101 Switching\r\n\r\n", false),
             ("HTTP/1.1 200 OK\r\n\r\n", false),
             ("HTTP/1.1 1 OK\r\n\r\n", false),
