@@ -60,13 +60,11 @@ impl Servers {
                 "no name server to ask for {host}"
             )));
         };
-        for name in names::spellings(host, &told.search) {
-            let addresses = ask(&name, &told.servers, until)?;
-            if !addresses.is_empty() {
-                return Ok(addresses);
-            }
-        }
-        Err(Failure::lasting(format!("no address of {host}")))
+        names::first(host, &told.search, &mut |name, is_last| {
+            let now = Instant::now();
+            let half = now + until.saturating_duration_since(now) / 2;
+            ask(name, &told.servers, if is_last { until } else { half })
+        })
     }
 }
 

@@ -21,6 +21,7 @@ const ALIASES_MAX: usize = 16;
 const NO_ERROR: u8 = 0;
 const FAILURE: u8 = 2;
 const NO_SUCH_NAME: u8 = 3;
+const REFUSED: u8 = 5;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub enum Name {
     Addresses(Vec<IpAddr>),
     /// Another name.
     Alias(String),
+    /// Nothing that this server would tell.
+    Refused,
 }
 
 /// How the server behaves.
@@ -94,6 +97,7 @@ impl Server {
             _ if truncated => "truncated".to_string(),
             NO_ERROR => format!("{count} records"),
             FAILURE => "failure".to_string(),
+            REFUSED => "refused".to_string(),
             _ => "no such name".to_string(),
         };
         Some((answer, format!("dns {name} type {kind}: {what}")))
@@ -119,6 +123,7 @@ impl Server {
                     }));
                     return (NO_ERROR, records);
                 }
+                Some(Name::Refused) => return (REFUSED, records),
                 None => return (NO_SUCH_NAME, records),
             }
         }

@@ -25,6 +25,7 @@
 //! no lease | lease6 | router | listen               forgets the lines of that kind above
 //! name example.com 10.0.2.4,fd00::4                 a name and its addresses
 //! cname www.example.com example.com                 another name for it
+//! refuse seed.example.com                           a name of which the name server says nothing
 //! dns truncate | silent | servfail                  answers by UDP without records; none; a failure
 //! conflict 10.0.2.0/24 times 1                      somebody else says that such an address is his; always, without `times`
 //! claim 10.0.2.15 3s,4s                             somebody else announces this address at these times; `last` is the
@@ -149,6 +150,10 @@ impl Settings {
                 let name = words.next("a name")?.to_ascii_lowercase();
                 let other = words.next("a name")?.to_ascii_lowercase();
                 self.names.insert(name, Name::Alias(other));
+            }
+            "refuse" => {
+                let name = words.next("a name")?.to_ascii_lowercase();
+                self.names.insert(name, Name::Refused);
             }
             "dns" => self.mood = words.parse("truncate, silent or servfail")?,
             "conflict" => {

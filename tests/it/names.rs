@@ -66,6 +66,13 @@ fn short_names_are_looked_for_in_the_domains_told() {
         "{lease}\nname seed.b.test 10.0.2.80\nlisten 10.0.2.80"
     ));
     lab.expect_bytes_at("http://seed/hetzner/v1/userdata");
+    // Who refuses to say anything of one domain may know the next.
+    for name in ["seed.b.test", "seed"] {
+        let mut lab = Lab::new(&format!(
+            "{lease}\nrefuse seed.a.test\nname {name} 10.0.2.80\nlisten 10.0.2.80"
+        ));
+        lab.expect_bytes_at("http://seed/hetzner/v1/userdata");
+    }
 }
 
 #[test]

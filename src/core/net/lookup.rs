@@ -68,17 +68,15 @@ impl<W: Wires> Net<W> {
         self.wait_for_name_servers(host, until)?;
         let search = self.lanes.iter().flat_map(|lane| lane.have.search());
         let search: Vec<String> = search.collect();
-        for name in names::spellings(host, &search) {
-            let addresses = self.look_up(&name, until)?;
-            if !addresses.is_empty() {
-                if self.known.len() < NAMES_MAX {
-                    let host = host.to_ascii_lowercase();
-                    self.known.insert(host, addresses.clone());
-                }
-                return Ok(addresses);
-            }
+        let found = names::first(host, &search, &mut |name, is_last| {
+            let now = self.now();
+            let half = now + (until - now) / 2;
+            self.look_up(name, if is_last { until } else { half })
+        })?;
+        if self.known.len() < NAMES_MAX {
+            self.known.insert(host.to_ascii_lowercase(), found.clone());
         }
-        Err(Failure::lasting(format!("no address of {host}")))
+        Ok(found)
     }
 
     /// Waits until somebody has told a name server, and with it its domains; no longer than [`TOLD_MAX`] once there is an

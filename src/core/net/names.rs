@@ -9,6 +9,8 @@ use nom::bytes::complete::take;
 use nom::number::complete::{be_u8, be_u16, be_u32};
 use nom::{IResult, Parser};
 
+use crate::outside::Failure;
+
 /// Where name servers listen.
 pub const PORT: u16 = 53;
 /// Longest name in bytes, dots included.
@@ -195,6 +197,25 @@ pub fn spellings(host: &str, search: &[String]) -> Vec<String> {
     let place = if whole.contains('.') { 0 } else { names.len() };
     names.insert(place, whole);
     names
+}
+
+/// The addresses of `host` by the first of its [`spellings`] that has some. A server that does not answer for one, or refuses, may
+/// know the next; so `ask`, which is told which one is the last, is not to spend all its time on another.
+pub fn first(
+    host: &str,
+    search: &[String],
+    ask: &mut dyn FnMut(&str, bool) -> Result<Vec<IpAddr>, Failure>,
+) -> Result<Vec<IpAddr>, Failure> {
+    let names = spellings(host, search);
+    let mut failed = None;
+    for (place, name) in (1..).zip(&names) {
+        match ask(name, place == names.len()) {
+            Ok(addresses) if addresses.is_empty() => {}
+            Ok(addresses) => return Ok(addresses),
+            Err(failure) => failed = failed.or(Some(failure)),
+        }
+    }
+    Err(failed.unwrap_or_else(|| Failure::lasting(format!("no address of {host}"))))
 }
 
 /// The domains of DHCP option 119 (RFC 3397) and of router advertisements: names one after the other, compressed within the
