@@ -17,8 +17,8 @@
 //! The worker keeps root's number. What that is worth is in its capabilities, which are gone but for five, and these it would have
 //! to keep with any number: packet sockets, interfaces, low ports, and files and sockets that are root's. Disks are what is left
 //! to protect from the right to write what is root's, and landlock does, for no other descriptor than those of serial lines can be
-//! had for writing. A number of its own would be seen by hosts that ask a socket for its peer's (the zone's metadata socket), and
-//! keep it from nothing that is still allowed.
+//! had for writing. A number of its own would keep it from nothing that is still allowed, and from what a host gives to root alone:
+//! LXD and Incus ask their socket for its peer's number, and refuse (401) every other.
 
 mod landlock;
 mod seccomp;
