@@ -531,6 +531,33 @@ fn accounts_are_made_once_and_keep_what_is_there() {
     }
 }
 
+/// passwd(5): without an /etc/shadow, as on many an embedded root, hashes are in /etc/passwd.
+#[test]
+fn without_a_shadow_hashes_are_in_passwd() {
+    let config = "#cloud-config\nusers:\n- {name: bob, lock_passwd: false, passwd: $6$b$b}\n- {name: eve}\n\
+         chpasswd:\n  users:\n  - {name: root, password: $6$salt$hash}\n";
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("shadowless-{}", shell[0]));
+        let root = scratch.0.as_path();
+        fs::create_dir_all(root.join("etc")).unwrap();
+        fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+        prepare(
+            root,
+            "i-1",
+            vec![part(1, "text/cloud-config", "c", config)],
+            Vec::new(),
+        );
+        let early = command(shell, root, "early").output().unwrap();
+        assert!(early.status.success(), "{early:?}");
+        assert_eq!(
+            scratch.text("etc/passwd"),
+            "root:$6$salt$hash:0:0:root:/root:/bin/sh\nbob:$6$b$b:1000:1000::/home/bob:/bin/sh\n\
+             eve:*:1001:1001::/home/eve:/bin/sh\n"
+        );
+        assert!(!root.join("etc/shadow").exists());
+    }
+}
+
 /// Hashes are written by the program itself, what is in clear by the root's own.
 #[test]
 fn passwords_are_set() {
@@ -609,7 +636,7 @@ fn accounts_take_nothing_from_others() {
         assert!(said.contains("expected to add a key for old"), "{said}");
         assert_eq!(
             scratch.text("etc/passwd"),
-            format!("{passwd}eve:x:27:1001::/home/eve:/bin/sh\n")
+            format!("{passwd}eve:*:27:1001::/home/eve:/bin/sh\n")
         );
         assert_eq!(
             scratch.text("etc/group"),

@@ -14,6 +14,10 @@ status=0
 locked='!'
 [ -d "$etc/pam.d" ] || locked='*'
 
+# Where hashes are: a root without the one file has them in the other, and no dates (passwd(5)).
+shadow=$etc/shadow
+[ -e "$shadow" ] || shadow=$etc/passwd
+
 fail() {
     printf 'cloudseed: setup: %s\n' "$*"
     status=1
@@ -135,10 +139,11 @@ make_account() {
         return 0
     fi
     find_first_group || return 1
-    if [ -e "$etc/shadow" ]; then
-        add_line "$etc/shadow" "$name:$password:20000:0:99999:7:$inactive:$expires:" || return 1
+    if [ "$shadow" = "$etc/shadow" ]; then
+        add_line "$shadow" "$name:$password:20000:0:99999:7:$inactive:$expires:" || return 1
+        password=x
     fi
-    add_line "$etc/passwd" "$name:x:$uid:$gid:$gecos:$home:$shell" || return 1
+    add_line "$etc/passwd" "$name:$password:$uid:$gid:$gecos:$home:$shell" || return 1
     case $flags in
     *homeless*) ;;
     *) make_home ;;
@@ -193,10 +198,12 @@ END
     (umask 077 && add_line "$keys" "$2") && chown "$uid:$gid" "$keys"
 }
 
-# Puts $2 into field 2 of the line of /etc/shadow that begins with `$1:`, and $3 into field 3; a `-` leaves what is there.
+# Puts $2 into field 2 of the line of the file of hashes that begins with `$1:`, and $3, a date, into field 3; a `-` leaves what
+# is there.
 set_shadow() {
-    look_up "$etc/shadow" "$1" || return 1
-    cp -p "$etc/shadow" "$etc/shadow.cloudseed" || return 1
+    look_up "$shadow" "$1" || return 1
+    [ "$shadow" = "$etc/shadow" ] || set -- "$1" "$2" -
+    cp -p "$shadow" "$shadow.cloudseed" || return 1
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
         "$1":*:*:*)
@@ -210,16 +217,17 @@ set_shadow() {
             ;;
         esac
         printf '%s\n' "$line"
-    done <"$etc/shadow" >"$etc/shadow.cloudseed" && mv "$etc/shadow.cloudseed" "$etc/shadow"
+    done <"$shadow" >"$shadow.cloudseed" && mv "$shadow.cloudseed" "$shadow"
 }
 
 # Locks account $1 to passwords, or with `no` opens it, if it has one.
 lock_account() {
-    look_up "$etc/shadow" "$1" || return 0
+    look_up "$shadow" "$1" || return 0
     hash=${line#*:}
     hash=${hash%%:*}
     case $2:$hash in
-    yes:['!*']*) ;;
+    # An x without a shadow is no hash.
+    yes:['!*']* | yes:x) ;;
     yes:*) set_shadow "$1" "$locked$hash" - ;;
     no:['!*']?*) set_shadow "$1" "${hash#?}" - ;;
     esac
