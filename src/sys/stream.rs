@@ -268,11 +268,16 @@ pub fn connect(
     if error.raw_os_error() != Some(libc::EINPROGRESS) {
         return Err(error);
     }
-    let file = File::from(fd);
+    wait_for_connection(&fd, started, until)?;
+    Ok(fd)
+}
+
+/// Waits until a connection that is under way is there, or its error.
+fn wait_for_connection(fd: &OwnedFd, started: Started, until: Duration) -> io::Result<()> {
     loop {
         let left = started.left(until);
         let mut poll = libc::pollfd {
-            fd: file.as_raw_fd(),
+            fd: fd.as_raw_fd(),
             events: libc::POLLOUT,
             revents: 0,
         };
@@ -280,10 +285,7 @@ pub fn connect(
         // SAFETY: the pointer is to one pollfd of ours that outlives the call.
         let ready = unsafe { libc::poll(&mut poll, 1, millis) };
         if ready > 0 {
-            return match pending(&file)? {
-                None => Ok(OwnedFd::from(file)),
-                Some(error) => Err(error),
-            };
+            return pending(fd)?.map_or(Ok(()), Err);
         }
         if started.left(until).is_zero() {
             return Err(io::Error::from(ErrorKind::TimedOut));
@@ -292,13 +294,13 @@ pub fn connect(
 }
 
 /// The error that a socket holds.
-fn pending(file: &File) -> io::Result<Option<io::Error>> {
+fn pending(fd: &OwnedFd) -> io::Result<Option<io::Error>> {
     let (mut code, mut length) = (0i32, size_of::<i32>() as u32);
     let pointer = (&raw mut code).cast();
     // SAFETY: both pointers are to values of ours that outlive the call, and the length is that of the first.
     let result = unsafe {
         libc::getsockopt(
-            file.as_raw_fd(),
+            fd.as_raw_fd(),
             libc::SOL_SOCKET,
             libc::SO_ERROR,
             pointer,

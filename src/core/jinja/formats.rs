@@ -204,48 +204,51 @@ pub fn formatted(run: &mut Run, value: &Value, text: &str) -> Answer<String> {
         return show::text(value);
     }
     let spec = read(run, text)?;
-    let misfit = || fault(format!("`:{text}` for {}", value.a_kind()));
-    let kind = spec.kind;
-    let is_float = matches!(kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'));
-    match value {
-        Value::Text(text) | Value::Html(text) => {
-            let is_odd = spec.sign != '\0'
-                || spec.alternate
-                || spec.no_negative_zero
-                || spec.group.is_some();
-            if !matches!(kind, None | Some('s')) || is_odd || spec.align == Some('=') {
-                return misfit();
-            }
-            let kept = spec.precision.unwrap_or(usize::MAX);
-            Ok(spec.padded(text.chars().take(kept).collect(), '<'))
-        }
+    let is_float = matches!(spec.kind, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'));
+    let formatted = match value {
+        Value::Text(text) | Value::Html(text) => formatted_text(text, &spec),
         Value::Bool(_) | Value::Int(_) if !is_float => {
-            let int = value.as_int().unwrap_or(0);
-            if spec.precision.is_some() || spec.no_negative_zero {
-                return misfit();
-            }
-            match kind {
-                Some('c') if spec.sign != '\0' => misfit(),
-                Some('c') => match u32::try_from(int).ok().and_then(char::from_u32) {
-                    Some(c) => Ok(spec.padded(c.to_string(), '<')),
-                    None => misfit(),
-                },
-                None | Some('d' | 'n' | 'b' | 'o' | 'x' | 'X') => {
-                    let (sign, digits) = int_body(int, kind.unwrap_or('d'), &spec);
-                    Ok(number(sign, digits, &spec))
-                }
-                Some(_) => misfit(),
-            }
+            formatted_int(value.as_int().unwrap_or(0), &spec)
         }
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-            if !(is_float || matches!(kind, None | Some('n'))) {
-                return misfit();
-            }
+        Value::Bool(_) | Value::Int(_) | Value::Float(_)
+            if is_float || matches!(spec.kind, None | Some('n')) =>
+        {
             let float = value.as_float().unwrap_or(0.0);
-            let (sign, digits) = float_body(float, kind, spec.precision, &spec)?;
-            Ok(number(sign, digits, &spec))
+            let (sign, digits) = float_body(float, spec.kind, spec.precision, &spec)?;
+            Some(number(sign, digits, &spec))
         }
-        _ => misfit(),
+        _ => None,
+    };
+    formatted.map_or_else(|| fault(format!("`:{text}` for {}", value.a_kind())), Ok)
+}
+
+/// Text by a spec, if that is one for text.
+fn formatted_text(text: &str, spec: &Spec) -> Option<String> {
+    let is_for_numbers =
+        spec.sign != '\0' || spec.alternate || spec.no_negative_zero || spec.group.is_some();
+    if !matches!(spec.kind, None | Some('s')) || is_for_numbers || spec.align == Some('=') {
+        return None;
+    }
+    let kept = spec.precision.unwrap_or(usize::MAX);
+    Some(spec.padded(text.chars().take(kept).collect(), '<'))
+}
+
+/// A whole number by a spec, if that is one for whole numbers.
+fn formatted_int(int: i128, spec: &Spec) -> Option<String> {
+    if spec.precision.is_some() || spec.no_negative_zero {
+        return None;
+    }
+    match spec.kind {
+        Some('c') if spec.sign != '\0' => None,
+        Some('c') => {
+            let c = char::from_u32(u32::try_from(int).ok()?)?;
+            Some(spec.padded(c.to_string(), '<'))
+        }
+        None | Some('d' | 'n' | 'b' | 'o' | 'x' | 'X') => {
+            let (sign, digits) = int_body(int, spec.kind.unwrap_or('d'), spec);
+            Some(number(sign, digits, spec))
+        }
+        Some(_) => None,
     }
 }
 

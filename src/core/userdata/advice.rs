@@ -57,24 +57,28 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
     if text.contains("mime-version:") {
         doubts.extend(unclosed(document));
     }
-    let too_large: Vec<String> = LIMITS
+    doubts.extend(too_large(document));
+    doubts
+}
+
+/// For which clouds it is too large.
+fn too_large(document: &[u8]) -> Option<Flaw> {
+    let clouds: Vec<String> = LIMITS
         .iter()
         .filter(|(_, limit)| document.len() > *limit)
         .map(|(cloud, limit)| format!("{cloud} ({limit})"))
         .collect();
-    if !too_large.is_empty() {
-        let expected = format!(
-            "at most the bytes that these clouds take: {}",
-            too_large.join(", ")
-        );
-        let packed = if gzip::is_gzip(document) {
-            ""
-        } else {
-            "; gzip makes it smaller"
-        };
-        doubts.push(Flaw::new(expected, format!("{}{packed}", document.len())));
+    if clouds.is_empty() {
+        return None;
     }
-    doubts
+    let clouds = clouds.join(", ");
+    let expected = format!("at most the bytes that these clouds take: {clouds}");
+    let packed = if gzip::is_gzip(document) {
+        ""
+    } else {
+        "; gzip makes it smaller"
+    };
+    Some(Flaw::new(expected, format!("{}{packed}", document.len())))
 }
 
 /// Most multiparts of which the end is looked for.

@@ -91,9 +91,14 @@ fn connection(file: &mut Sections, config: &Config, device: &Device) {
     {
         file.put(section, "interface-name", &device.label().as_str());
     }
-    let Some(master) = master(config, device) else {
-        return;
-    };
+    if let Some(master) = master(config, device) {
+        port(file, device, master);
+    }
+}
+
+/// What a member is to its master.
+fn port(file: &mut Sections, device: &Device, master: &Device) {
+    let section = "connection";
     let bridged = matches!(master.kind, DeviceKind::Bridge(_));
     file.put(section, "master", &uuid(master));
     file.put(

@@ -81,42 +81,63 @@ fn name_members(files: &mut Files, config: &mut Config) {
         known.extend(ids.map(|id| (id.clone(), id)));
     }
     let described = known.len();
-    let mut taken: Vec<Name> = Vec::new();
-    let mut find = |name: &mut Name, as_member: bool| {
+    let mut members = Members {
+        known,
+        taken: Vec::new(),
+    };
+    config.devices.retain_mut(|device| match &mut device.kind {
+        DeviceKind::Bond(ports) | DeviceKind::Bridge(ports) => {
+            ports.names.retain_mut(|name| members.join(files, name));
+            true
+        }
+        DeviceKind::Vlan(_, link) => {
+            let link = link.as_mut();
+            link.is_some_and(|link| members.identify(files, link))
+        }
+        DeviceKind::Card => true,
+    });
+    for (_, name) in members.known.split_off(described) {
+        config.devices.push(Device::named(name));
+    }
+}
+
+/// Devices by what they are called and by their identifiers, and those that are a member of another.
+struct Members {
+    known: Vec<(Name, Name)>,
+    taken: Vec<Name>,
+}
+
+impl Members {
+    /// Calls a member by its identifier; false if it can be none, or is one of another already.
+    fn join(&mut self, files: &mut Files, name: &mut Name) -> bool {
+        if !self.identify(files, name) {
+            return false;
+        }
+        let again = self.taken.contains(name);
+        if again {
+            let expected = "a member of one device";
+            files.warn(name.as_str(), expected, "another that has it");
+        } else {
+            self.taken.push(name.clone());
+        }
+        !again
+    }
+
+    /// Calls a device by its identifier, and knows it from then on; false if it can be none.
+    fn identify(&mut self, files: &mut Files, name: &mut Name) -> bool {
         let is_it = |(_, id): &&(Name, Name)| id == name;
         let is_called = |(label, _): &&(Name, Name)| label == name;
-        if let Some((_, id)) = known.iter().find(is_it).or(known.iter().find(is_called)) {
+        let mut known = self.known.iter();
+        if let Some((_, id)) = known.find(is_it).or(self.known.iter().find(is_called)) {
             *name = id.clone();
-            let again = as_member && taken.contains(name);
-            if again {
-                files.warn(
-                    name.as_str(),
-                    "a member of one device",
-                    "another that has it",
-                );
-            } else if as_member {
-                taken.push(name.clone());
-            }
-            return !again;
+            return true;
         }
-        let new = Name::interface(name.as_str()).filter(|_| known.len() < NETWORK_DEVICES_MAX);
+        let new = Name::interface(name.as_str()).filter(|_| self.known.len() < NETWORK_DEVICES_MAX);
         if new.is_none() {
             files.warn(name.as_str(), "a device", "a member that is none");
         }
-        known.extend(new.clone().map(|new| (new.clone(), new)));
-        taken.extend(new.clone().filter(|_| as_member));
+        self.known.extend(new.clone().map(|new| (new.clone(), new)));
         new.is_some()
-    };
-    config.devices.retain_mut(|device| match &mut device.kind {
-        DeviceKind::Bond(members) | DeviceKind::Bridge(members) => {
-            members.names.retain_mut(|name| find(name, true));
-            true
-        }
-        DeviceKind::Vlan(_, link) => link.as_mut().is_some_and(|link| find(link, false)),
-        DeviceKind::Card => true,
-    });
-    for (_, name) in known.split_off(described) {
-        config.devices.push(Device::named(name));
     }
 }
 
