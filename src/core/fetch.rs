@@ -99,6 +99,9 @@ impl<'a> Cloud<'a> {
     /// What the cloud told, as an instance. Where it told some of it, but no identifier that is one, the firmware's stands for
     /// that: the board's asset tag, where it is one of Ec2's, else the number of the machine. For the original all such
     /// machines are one, and its copies run nothing anew.
+    ///
+    /// # Errors
+    /// As in [`Instance::new`].
     pub fn instance(&mut self, mut told: Told) -> Result<Instance, Error> {
         let id = told.instance_id.as_deref().unwrap_or_default();
         if InstanceId::new(id).is_none() && told.says_something() {
@@ -122,12 +125,18 @@ impl<'a> Cloud<'a> {
     }
 
     /// Brings up the network that the way needs, and races to the first of these addresses that answers.
+    ///
+    /// # Errors
+    /// None does, before this way's time is up.
     pub fn reach<'e>(&mut self, urls: &[&'e str]) -> Result<Service<'e>, Error> {
         let endpoints: Vec<Endpoint> = urls.iter().map(|url| Endpoint::from(*url)).collect();
         self.reach_at(&endpoints)
     }
 
     /// The same for endpoints that are not where their URLs say.
+    ///
+    /// # Errors
+    /// The same.
     pub fn reach_at<'e>(&mut self, endpoints: &[Endpoint<'e>]) -> Result<Service<'e>, Error> {
         let timeout = self.remaining();
         let reached = self.outside.reach(self.network, endpoints, timeout);
@@ -229,6 +238,9 @@ impl<'a> Cloud<'a> {
     }
 
     /// A document that has to be a map in JSON.
+    ///
+    /// # Errors
+    /// It is none.
     pub fn json_map(&self, place: &str, document: &[u8]) -> Result<Map, Error> {
         match crate::json::read(document) {
             Ok(Value::Map(map)) => Ok(map),

@@ -52,6 +52,9 @@ pub struct Engine {
 
 impl Engine {
     /// Renders a template. `variables` is a map; any other value has no variables.
+    ///
+    /// # Errors
+    /// The template cannot be understood, or goes wrong at work, or would take more than its bounds.
     pub fn render(&self, template: &str, variables: &Value) -> Result<Rendered, Broken> {
         let template = template.replace("\r\n", "\n").replace('\r', "\n");
         // The original drops the last line break and adds one.

@@ -28,13 +28,19 @@ pub const JSON_BYTES_MAX: usize = 16 << 20;
 /// Deepest nesting of lists and maps read.
 pub const JSON_DEPTH_MAX: usize = 128;
 
-/// Reads one document; the error names the line and the column.
+/// Reads one document.
+///
+/// # Errors
+/// It is no JSON, or deeper, longer or larger than its bounds: line, column, what is expected and what was found.
 pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
     read_within(document, &Budget::new())
 }
 
 /// Reads one document of several, which together have this budget of nodes. A document that cannot be read has cost its steps,
 /// no nodes.
+///
+/// # Errors
+/// As in [`read`], and if the budget has no nodes or steps left.
 pub fn read_within(document: &[u8], budget: &Budget) -> Result<Value, SyntaxError> {
     let before = budget.nodes.left();
     let read = read_text(document, budget);

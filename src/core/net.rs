@@ -389,6 +389,9 @@ impl<W: Wires> Net<W> {
     }
 
     /// Sends all of `bytes`.
+    ///
+    /// # Errors
+    /// The other side has reset the connection, or time is up; some of the bytes may have been sent.
     pub fn send(&mut self, conn: Conn, bytes: &[u8], until: Instant) -> Result<(), Cut> {
         let mut sent = 0;
         let done = self.drive(until, |net| {
@@ -404,6 +407,9 @@ impl<W: Wires> Net<W> {
     }
 
     /// Receives into `buffer`; 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// The other side has reset the connection, or time is up.
     pub fn receive(&mut self, conn: Conn, buffer: &mut [u8], until: Instant) -> Result<usize, Cut> {
         let done = self.drive(until, |net| {
             let socket = net.socket(conn)?;
@@ -464,6 +470,9 @@ impl<W: Wires> Net<W> {
 
     /// Brings up what `network` needs on every interface at once and connects to each of `endpoints`; the index of the first
     /// that answers. Its connection is kept for the first request.
+    ///
+    /// # Errors
+    /// There is no interface, no address, or nobody who answers by then: why, for each interface.
     pub fn reach(
         &mut self,
         network: Network,
@@ -513,6 +522,9 @@ impl<W: Wires> Net<W> {
 
     /// A connection to one of `addresses`: the one kept by [`Net::reach`] if it fits, else a new one. What lies beyond the link
     /// needs more than a link-local address.
+    ///
+    /// # Errors
+    /// As in [`Net::reach`].
     pub fn connect(&mut self, addresses: &[SocketAddr], until: Instant) -> Result<Conn, Failure> {
         self.want_for(addresses)?;
         if let Some(conn) = self.warm.take_if(|conn| addresses.contains(&conn.peer)) {
@@ -525,6 +537,9 @@ impl<W: Wires> Net<W> {
     }
 
     /// A new connection to one of `addresses`, from a port between these two, both included.
+    ///
+    /// # Errors
+    /// As in [`Net::reach`].
     pub fn connect_from(
         &mut self,
         ports: (u16, u16),

@@ -44,6 +44,9 @@ pub trait Carrier {
     /// Brings up what `network` asks for, on every usable interface at once, and opens a connection to each of `endpoints`;
     /// the index of the first that answers. Endpoints behind a [`Port`] need no network and come first. May be called again:
     /// nothing is done twice. Takes `timeout` at most.
+    ///
+    /// # Errors
+    /// There is no interface, none has come by an address, or nobody has answered: why, for each interface.
     fn reach(
         &mut self,
         network: Network,
@@ -54,6 +57,9 @@ pub trait Carrier {
     /// them before they are asked for, while another answer is on its way.
     fn expect(&mut self, urls: &[String]);
     /// One request, one response: no retries, and redirects are answers.
+    ///
+    /// # Errors
+    /// No whole answer came, or one that is no HTTP, or longer than the request allows. Any status is an answer.
     fn exchange(&mut self, request: &Request) -> Result<Response, Failure>;
     /// What the network said of itself, for each interface that has an address; the one that carried the last connection
     /// first. Empty if no network was asked for.
@@ -63,6 +69,9 @@ pub trait Carrier {
 /// Who opens ports.
 pub trait Ports {
     /// Opens a port; if it is somebody else's or not there yet, that may be tried until `timeout` is over.
+    ///
+    /// # Errors
+    /// There is none, it may not be opened, or it is still somebody else's.
     fn open(&mut self, port: &Port, timeout: Duration) -> Result<Box<dyn Stream>, Failure>;
 }
 
@@ -76,8 +85,14 @@ pub trait Stream: fmt::Debug + Send {
     /// Reads what is there into `buffer`, and waits for the first byte until [`Clock::now`] is `until`. How many bytes; 0
     /// only at the end of the stream, or if `buffer` is empty. When time is up nothing is read any more, so that who talks
     /// without a pause ends with it too; but an `until` of zero takes what is there, and never waits.
+    ///
+    /// # Errors
+    /// Time is up, or the other side has broken off.
     fn read(&mut self, buffer: &mut [u8], until: Duration) -> Result<usize, Failure>;
     /// Writes all of `bytes`, until [`Clock::now`] is `until`.
+    ///
+    /// # Errors
+    /// The same; some of the bytes may have been written.
     fn write(&mut self, bytes: &[u8], until: Duration) -> Result<(), Failure>;
 }
 

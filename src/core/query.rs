@@ -19,7 +19,10 @@ fn alias(key: &str) -> String {
     key.replace(['-', '.', '/'], "_")
 }
 
-/// The value behind `name` in what [`crate::variables::variables`] gave. The error is the sentence the original says.
+/// The value behind `name` in what [`crate::variables::variables`] gave.
+///
+/// # Errors
+/// There is none: the sentence that the original says.
 pub fn find(variables: &Map, name: &str) -> Result<Value, String> {
     let mut value = Value::Map(variables.clone());
     let mut walked = String::new();
@@ -44,7 +47,10 @@ fn one<'a>(map: &'a Map, key: &str) -> Option<&'a Value> {
     map.get(key).or_else(|| map.texts().find_map(aliased))
 }
 
-/// The keys of a value, sorted; `name` is what was asked for, for the sentence that says it has none.
+/// The keys of a value, sorted; `name` is what was asked for.
+///
+/// # Errors
+/// It has none: the sentence that the original says, with `name`.
 pub fn keys(value: &Value, name: &str) -> Result<Vec<String>, String> {
     let Some(map) = value.as_map() else {
         return Err(format!("--list-keys provided but '{name}' is not a dict"));

@@ -87,6 +87,9 @@ pub struct Part {
 /// Where included documents come from.
 pub trait Includes {
     /// The body behind `url`; with `once`, the body seen at this instance's first boot if it was kept.
+    ///
+    /// # Errors
+    /// It cannot be had: it is not there, nobody answers, or it is too large.
     fn get(&mut self, url: &str, once: bool) -> Result<Bytes, Error>;
 }
 

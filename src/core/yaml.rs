@@ -43,12 +43,19 @@ const BYTE_STEPS: usize = 8;
 ///
 /// YAML 1.2 wants the lines of a flow collection and of a quoted scalar indented as deep as the block around them; 1.1
 /// does not, and there indentation means nothing. So where the parser misses it, the line gets it, and is read again.
+///
+/// # Errors
+/// It is no YAML, has a tag that plain data do not have, or is deeper, longer or larger than its bounds: line, column, what is
+/// expected and what was found.
 pub fn read(document: &[u8]) -> Result<Value, SyntaxError> {
     read_within(document, &Budget::new())
 }
 
 /// Reads one document of several, which together have this budget: nodes, and bytes of text that aliases add by repeating what
 /// they stand for. A document that cannot be read has cost its steps, no nodes.
+///
+/// # Errors
+/// As in [`read`], and if the budget has nothing left.
 pub fn read_within(document: &[u8], budget: &Budget) -> Result<Value, SyntaxError> {
     read_text(document, budget).map(|(value, _)| value)
 }
@@ -57,6 +64,9 @@ pub fn read_within(document: &[u8], budget: &Budget) -> Result<Value, SyntaxErro
 const STRICT_BYTES_MAX: usize = 1 << 20;
 
 /// The same, and the first place, if there is one, for which PyYAML refuses the document.
+///
+/// # Errors
+/// As in [`read_within`]; what only PyYAML refuses is no error.
 pub fn read_doubtful(
     document: &[u8],
     budget: &Budget,

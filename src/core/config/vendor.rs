@@ -35,7 +35,10 @@ pub struct Rules {
 
 impl Rules {
     /// Reads the rules for the document whose key this is, `vendor_data` or `vendor_data2`: those of `config`, and what only
-    /// `system` says. The error tells what was found where a rule was expected; nothing of the document is used then.
+    /// `system` says.
+    ///
+    /// # Errors
+    /// Something else stands where a rule is expected: what, and which rule. Nothing of the document is used then.
     pub fn read(
         config: &Value,
         system: &Value,

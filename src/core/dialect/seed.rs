@@ -46,6 +46,9 @@ impl Place<'_> {
     }
 
     /// The document of this name, which may be a path; nothing if it is not there.
+    ///
+    /// # Errors
+    /// It is there and cannot be read, or nobody answers who would know.
     pub fn read(&self, cloud: &mut Cloud, name: &str) -> Result<Option<Vec<u8>>, Error> {
         match self {
             Place::Directory(path) => {

@@ -121,6 +121,9 @@ impl<'a> Service<'a> {
     }
 
     /// Takes a session token. A service that denies it serves nothing else either.
+    ///
+    /// # Errors
+    /// There is none, or what was handed out cannot stand in a header.
     pub fn take_token(&mut self, cloud: &mut Cloud, token: &Token) -> Result<(), Error> {
         self.headers.retain(|(name, _)| *name != token.header);
         let question = Question {
@@ -142,11 +145,17 @@ impl<'a> Service<'a> {
     }
 
     /// A document that must be there.
+    ///
+    /// # Errors
+    /// As in [`Service::ask`], and if it is missing.
     pub fn get(&mut self, cloud: &mut Cloud, path: &str) -> Result<Vec<u8>, Error> {
         self.body(cloud, &Question::new(Method::Get, path))
     }
 
     /// The document on which all depends, and nothing else can be asked for in its place ([`Question::late`]).
+    ///
+    /// # Errors
+    /// As in [`Service::ask`], and if it is still missing.
     pub fn get_late(&mut self, cloud: &mut Cloud, path: &str) -> Result<Vec<u8>, Error> {
         let question = Question {
             late: true,
@@ -156,6 +165,9 @@ impl<'a> Service<'a> {
     }
 
     /// A document that may be missing.
+    ///
+    /// # Errors
+    /// As in [`Service::ask`].
     pub fn get_optional(
         &mut self,
         cloud: &mut Cloud,
@@ -182,6 +194,9 @@ impl<'a> Service<'a> {
     }
 
     /// The body of an answer that must be there.
+    ///
+    /// # Errors
+    /// As in [`Service::ask`], and if it is missing.
     pub fn body(&mut self, cloud: &mut Cloud, question: &Question) -> Result<Vec<u8>, Error> {
         let found = self.ask(cloud, question)?;
         Ok(found.unwrap_or_default().body)
@@ -202,6 +217,9 @@ impl<'a> Service<'a> {
 
     /// Asks until there is an answer, or none is to be had; `None` if the document is missing and may be. What a request
     /// carries is renewed once if it is denied.
+    ///
+    /// # Errors
+    /// Nobody answers as long as there is time ([`Blame::Silent`]), or with nothing that is a document ([`Blame::Broken`]).
     pub fn ask(
         &mut self,
         cloud: &mut Cloud,

@@ -86,6 +86,9 @@ impl Goal<'_> {
     /// Tries until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
     /// 429 and 5xx, and [`TRIES_MAX`] times what is not HTTP, or is missing and may be late; every other status is final. `None`
     /// if the document is missing and may be.
+    ///
+    /// # Errors
+    /// The last try brought neither, and there is no next: why, and what the answer meant if there was one.
     pub fn pursue(
         &self,
         outside: &mut dyn Outside,

@@ -36,6 +36,9 @@ pub struct Web<'a> {
 
 impl Web<'_> {
     /// The document behind `url`: `http://`, `https://`, `file://` or an absolute path. `Ok(None)` if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be had from where it is: an address that is not understood, nobody who answers, an answer that is no document.
     pub fn read(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
         let scheme = url.get(..7).unwrap_or_default();
         let path = if scheme.eq_ignore_ascii_case("file://") {
@@ -125,6 +128,9 @@ impl Includes for Web<'_> {
 
 /// One GET, and at most `redirects` more that the answers lead to, all within the time of the first. Only within the scheme;
 /// headers, user and password go to the origin they are meant for and to no other.
+///
+/// # Errors
+/// An exchange brings no answer, or a redirect may not be followed.
 pub fn follow(
     outside: &mut dyn Outside,
     request: &Request,

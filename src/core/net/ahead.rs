@@ -69,6 +69,9 @@ impl<W: Wires> Net<W> {
 
     /// Sends `head`, a whole request with GET and without a body, or finds the connection on which it went ahead; then sends
     /// ahead what follows. The connection on which the answer comes; `conn` is kept if that is another one.
+    ///
+    /// # Errors
+    /// The connection has ended before all of it was sent, or time is up.
     pub fn request(&mut self, conn: Conn, head: &[u8], until: Instant) -> Result<Conn, Cut> {
         let next = self.ahead.next.front();
         let (turn, again) = match path_of(head) {

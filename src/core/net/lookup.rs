@@ -53,6 +53,9 @@ enum Verdict {
 impl<W: Wires> Net<W> {
     /// The addresses of `host`, a literal or a name. A name without a dot is looked for in the domains that were told; one
     /// with a dot there only if it is none by itself.
+    ///
+    /// # Errors
+    /// It is no host name, nobody knows an address of it, no name server was told, or none has answered in time.
     pub fn resolve(&mut self, host: &str, until: Instant) -> Result<Vec<IpAddr>, Failure> {
         if let Some(address) = names::literal(host) {
             return Ok(Vec::from([address]));

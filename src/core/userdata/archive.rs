@@ -52,6 +52,9 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The entries of an archive; one that cannot be a part is a flaw in its place.
+///
+/// # Errors
+/// It is no YAML, or no list.
 pub fn entries(document: &[u8], budget: &Budget) -> Result<Vec<Result<Entry, Flaw>>, SyntaxError> {
     let before = budget.nodes.left();
     let read = yaml::read_within(document, budget);

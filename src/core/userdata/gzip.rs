@@ -39,7 +39,10 @@ pub fn is_gzip(document: &[u8]) -> bool {
 
 /// Inflates every member of `document` into at most `bytes_max` bytes.
 ///
-/// No members are no bytes. A member that is cut off, damaged or too large makes the whole document useless: half a script must not run.
+/// No members are no bytes.
+///
+/// # Errors
+/// A member is cut off, damaged or too large. Nothing of the document is left then: half a script must not run.
 pub fn gunzip(document: &[u8], bytes_max: usize) -> Result<Inflated, Flaw> {
     let mut inflater = Box::<DecompressorOxide>::default();
     let mut bytes = Vec::new();

@@ -39,6 +39,9 @@ pub fn trim_end(line: &[u8]) -> &[u8] {
 }
 
 /// `line-end` as a parser.
+///
+/// # Errors
+/// There is none.
 pub fn end(input: &[u8]) -> IResult<&[u8], &[u8]> {
     alt((tag("\r\n"), tag("\n"), tag("\r"))).parse(input)
 }

@@ -66,7 +66,10 @@ pub struct Mergers {
 
 impl Mergers {
     /// Reads the mergers that a part's body and its header name, in this order, and takes `merge_how` (else `merge_type`)
-    /// out of the body. [`DEFAULT`] where nothing is named. The error says what is wrong.
+    /// out of the body. [`DEFAULT`] where nothing is named.
+    ///
+    /// # Errors
+    /// A merger or one of its options is unknown or no text, or there are more than [`MERGERS_MAX`].
     pub fn of_part(body: &mut Map, header: &str) -> Result<Mergers, Flaw> {
         let how = ["merge_how", "merge_type"]
             .into_iter()
@@ -85,6 +88,9 @@ impl Mergers {
     }
 
     /// Reads mergers from text: `dict(recurse_array,no_replace)+list(append)`.
+    ///
+    /// # Errors
+    /// As in [`Mergers::of_part`].
     pub fn from_text(text: &str) -> Result<Mergers, Flaw> {
         Mergers::new(parse(text)?)
     }
@@ -110,7 +116,10 @@ impl Mergers {
         Ok(mergers)
     }
 
-    /// Merges a part into what is there. An error leaves that as it was.
+    /// Merges a part into what is there.
+    ///
+    /// # Errors
+    /// Two values cannot be put together, or the budget has nothing left; what is there is as it was then.
     pub fn merge(&self, old: &mut Value, new: Value, budget: &Budget) -> Result<(), Flaw> {
         self.check(old, &new, budget)?;
         self.change(old, new);

@@ -18,7 +18,10 @@ pub const PATCH_OPERATIONS_MAX: usize = 10_000;
 /// The steps of the budget that an operation takes, whatever it does.
 const OPERATION_STEPS: usize = 100;
 
-/// Applies a patch. The error names the operation, from 1, and leaves the document as it was.
+/// Applies a patch.
+///
+/// # Errors
+/// An operation cannot be understood, fails or goes beyond a bound. It is named, from 1, and the document is as it was.
 pub fn apply(document: &mut Value, patch: &Value, budget: &Budget) -> Result<(), Flaw> {
     let Value::List(operations) = patch else {
         return Err(Flaw::new("a list of operations", patch.kind()));

@@ -37,6 +37,9 @@ pub trait Templates {
     /// Renders a template, which is [`TEMPLATE_BYTES_MAX`] bytes at most; the text is [`RENDERED_BYTES_MAX`] at most.
     /// `variables` is a map. A missing variable is rendered as [`MISSING`] and its name.
     /// It takes `limit` at most.
+    ///
+    /// # Errors
+    /// It cannot be understood, goes wrong at work, or would take more than its bounds.
     fn render(
         &mut self,
         template: &str,
