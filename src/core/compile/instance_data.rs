@@ -1,6 +1,6 @@
 //! Instance data: the facts in the layout of cloud-init's instance-data.json, once as they are and once for everybody.
 //!
-//! What is secret is replaced while the second copy is written. That is what stands behind one of [`SENSITIVE_KEYS`], by a key
+//! What is secret is replaced while the second copy is written. That is what stands behind one of `SENSITIVE_KEYS`, by a key
 //! alone or by its whole path, without case; and, behind whatever key a cloud puts it, what is one of the instance's own
 //! documents, for these are for root alone. The original searches maps, not the lists in them; here both are.
 

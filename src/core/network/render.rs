@@ -9,7 +9,7 @@
 //!
 //! Their names are cloud-init's. All of them write a configuration that was settled first: what belongs to no device has found
 //! one, members that nobody described are cards, gateways off the link are known as such. What a device is told in one word
-//! is a row of [`WORDS`], with a column for each; where a renderer has no word for it, a warning says so. The files hold for
+//! is a row of `WORDS`, with a column for each; where a renderer has no word for it, a warning says so. The files hold for
 //! one boot, so that another card in the same machine is another configuration. Cards are matched by their permanent
 //! hardware address, and udev gives them their names. Sources: systemd.network(5), systemd.netdev(5), systemd.link(5),
 //! nm-settings-keyfile(5), netplan's reference, interfaces(5), and the renderers of cloud-init, from which we differ where

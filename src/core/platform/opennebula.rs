@@ -1,7 +1,7 @@
 //! OpenNebula: a volume labelled CONTEXT, or CDROM on older releases, in capitals only.
 //!
 //! How to know it: the label, or a seed directory. What to read: `context.sh`, which says everything. It is written for a
-//! shell; here it is parsed and never executed: see [`context`]. Source: OpenNebula's "Context section" of the template
+//! shell; here it is parsed and never executed: see [`shell::variables`]. Source: OpenNebula's "Context section" of the template
 //! reference, and cloud-init's behaviour. On purpose otherwise: what only a shell could tell costs its variable.
 
 use alloc::format;
