@@ -5,7 +5,7 @@
 //! nothing. Time comes from [`Wires`], and every wait has an end.
 //!
 //! ```text
-//!   sys/http.rs ──► Net ──► lane ──► neighbours, routes ──► Wires ──► packet socket, or the simulated cloud
+//!   sys/own_dial.rs ──► Net ──► lane ──► neighbours, routes ──► Wires ──► packet socket, or the simulated cloud
 //! ```
 
 use alloc::boxed::Box;

@@ -7,7 +7,7 @@ use cloudseed_core::url::{Url, shown};
 
 use super::dial::Dial;
 use super::http;
-use super::tls::{self, Tls};
+use super::tls::Tls;
 
 /// An endpoint that a network leads to.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub fn targets(endpoints: &[Endpoint]) -> Result<Vec<Target>, Failure> {
             let url = shown(endpoint.url).to_string();
             Failure::lasting(format!("{url:?}, which is no http URL"))
         })?;
-        if !tls::SPOKEN && url.is_https() {
+        if !http::HAS_TLS && url.is_https() {
             return Err(Failure::lasting(http::NO_TLS));
         }
         let (host, port) = match endpoint.at {

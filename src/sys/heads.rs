@@ -5,7 +5,8 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-use super::http::HEAD_BYTES_MAX;
+/// Longest answer head, status line and headers together, in bytes.
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// What stands between ureq and the connection.
 #[derive(Debug)]

@@ -37,6 +37,8 @@ pub mod kernel;
 
 pub mod endpoint;
 
+pub mod own_dial;
+
 pub mod http;
 
 pub mod heads;

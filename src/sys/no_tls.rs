@@ -2,9 +2,6 @@
 
 use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
-/// False: this build cannot speak https.
-pub const SPOKEN: bool = false;
-
 /// The TLS that is not there.
 #[derive(Clone, Debug, Default)]
 pub struct Tls(());

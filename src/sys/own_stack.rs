@@ -10,8 +10,10 @@ use cloudseed_core::outside::{
 };
 use ureq::Agent;
 
+use super::clock::micros;
 use super::endpoint::{behind_a_port, targets, through_a_port};
-use super::http::{self, Handle};
+use super::http;
+use super::own_dial::Handle;
 use super::stream::Started;
 use super::tls::Tls;
 
@@ -94,7 +96,7 @@ impl<W: Wires> Clock for OwnStack<W> {
 
     fn pause(&mut self, time: Duration) {
         let mut shared = self.handle.lock();
-        let until = shared.net.now() + http::micros(time);
+        let until = shared.net.now() + micros(time);
         shared.net.pause(until);
         drop(shared);
         self.tell();
@@ -113,7 +115,7 @@ impl<W: Wires> Carrier for OwnStack<W> {
         timeout: Duration,
     ) -> Result<usize, Failure> {
         let targets = targets(endpoints)?;
-        let until = self.handle.lock().net.now() + http::micros(timeout);
+        let until = self.handle.lock().net.now() + micros(timeout);
         if let Some(index) = behind_a_port(&mut *self.ports, endpoints, timeout)? {
             return Ok(index);
         }

@@ -37,8 +37,6 @@ mod wall;
 use provider::SIGNATURES;
 use wall::{Wall, date};
 
-/// True: this build can speak https.
-pub const SPOKEN: bool = true;
 /// Where a bundle of root certificates may be: one for this program alone, which the hooks of initramfs generators take along,
 /// and those of the distributions: Debian and its family, Fedora and its, openSUSE, Alpine.
 const BUNDLES: &[&str] = &[

@@ -1,7 +1,7 @@
 //! Requests sent ahead: on connections of their own, so that their answers come while another one is read.
 //!
 //! ```text
-//!   the request under way     ═══ GET a ═══►  ◄═══ answer ═══        (a Line of sys/http.rs)
+//!   the request under way     ═══ GET a ═══►  ◄═══ answer ═══        (a Line of sys/own_dial.rs)
 //!   sent ahead, first         ═══ GET b ═══►  ◄═══ answer ═══        becomes the Line's when it asks for b
 //!   sent ahead, second        ═══ GET c ═══►  ◄═══ answer ═══        …
 //! ```
