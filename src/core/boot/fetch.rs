@@ -88,7 +88,17 @@ pub fn fetch(
             Err(error) => warnings.extend(failed.replace(error).map(|error| error.what)),
         }
     }
-    match (unread.first(), failed, dark) {
+    no_instance(unread.first().copied(), failed, dark, warnings)
+}
+
+/// What is left to say where no way has brought an instance: who could not be read here, what failed last, who did not show.
+fn no_instance(
+    unread: Option<&'static Platform>,
+    failed: Option<Error>,
+    dark: Option<&'static Platform>,
+    warnings: &mut Vec<Warning>,
+) -> Fetched {
+    match (unread, failed, dark) {
         (Some(platform), failed, _) => {
             warnings.extend(failed.map(|error| error.what));
             Fetched::Named(platform.name)

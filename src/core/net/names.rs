@@ -199,13 +199,15 @@ pub fn spellings(host: &str, search: &[String]) -> Vec<String> {
     names
 }
 
+/// Asks for the addresses of a name, which is the last one or not.
+pub type Ask<'a> = &'a mut dyn FnMut(&str, bool) -> Result<Vec<IpAddr>, Failure>;
+
 /// The addresses of `host` by the first of its [`spellings`] that has some. A server that does not answer for one, or refuses, may
 /// know the next; so `ask`, which is told which one is the last, is not to spend all its time on another.
-pub fn first(
-    host: &str,
-    search: &[String],
-    ask: &mut dyn FnMut(&str, bool) -> Result<Vec<IpAddr>, Failure>,
-) -> Result<Vec<IpAddr>, Failure> {
+///
+/// # Errors
+/// None has any: why the first that failed did so.
+pub fn first(host: &str, search: &[String], ask: Ask) -> Result<Vec<IpAddr>, Failure> {
     let names = spellings(host, search);
     let mut failed = None;
     for (place, name) in (1..).zip(&names) {
