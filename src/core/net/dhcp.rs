@@ -205,9 +205,14 @@ impl Client {
                 (self.tries, self.pause, self.next) = (0, RESEND_MIN, now);
                 Some(Event::Offered(reply.lease(server)))
             }
-            (State::Requesting { server: asked, .. }, Kind::Ack)
-                if server == *asked && is_host(reply.yours) =>
-            {
+            // An offer may lack its server's address, or a relay puts another one in: what was asked for is known by itself.
+            (
+                State::Requesting {
+                    server: asked,
+                    address,
+                },
+                Kind::Ack,
+            ) if (server == *asked || reply.yours == *address) && is_host(reply.yours) => {
                 self.state = State::Bound;
                 Some(Event::Leased(reply.lease(server)))
             }
@@ -590,6 +595,24 @@ mod tests {
                 .windows(3)
                 .any(|w| w == [53, 1, 1])
         );
+    }
+
+    #[test]
+    fn an_acknowledgement_is_known_by_its_server_or_its_address() {
+        let client = requesting();
+        let own = [53, 1, 5, 54, 4, 10, 0, 0, 1, 255];
+        let others = [53, 1, 5, 54, 4, 10, 0, 0, 9, 255];
+        for (options, last, expected) in [
+            (own, 5, true),
+            (own, 6, true),
+            (others, 5, true),
+            (others, 6, false),
+        ] {
+            let mut ack = answer(client.transaction, &options);
+            ack[19] = last;
+            let event = client.clone().receive(at(2), SERVER, &ack);
+            assert_eq!(event.is_some(), expected, "{options:?} {last}");
+        }
     }
 
     #[test]
