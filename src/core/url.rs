@@ -179,6 +179,32 @@ impl fmt::Display for Url<'_> {
     }
 }
 
+/// A URL as somebody wrote it, with what may not stand in its path and query (RFC 3986, 2) percent-encoded: blanks, letters beyond
+/// ASCII, brackets, a percent sign that encodes nothing. What is encoded already stays.
+pub fn encoded(text: &str) -> String {
+    let start = text.find("://").map_or(0, |at| at + "://".len());
+    let start = start + end_of_authority(text.get(start..).unwrap_or_default());
+    let (authority, target) = text.split_at(start);
+    let (mut out, mut rest) = (String::from(authority), target.as_bytes());
+    while let [byte, after @ ..] = rest {
+        let is_escape = |after: &[u8]| {
+            let digits = after.get(..2).unwrap_or_default();
+            digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit)
+        };
+        let stands = byte.is_ascii_alphanumeric()
+            || b"-._~!$&'()*+,;=:@/?#".contains(byte)
+            || (*byte == b'%' && is_escape(after));
+        if stands {
+            out.push(char::from(*byte));
+        } else {
+            let digit = |digit: u8| char::from(b"0123456789ABCDEF"[usize::from(digit & 15)]);
+            out.extend(['%', digit(byte >> 4), digit(*byte)]);
+        }
+        rest = after;
+    }
+    out
+}
+
 /// A text that is, or should be, a URL, as it may stand in a message: without user and password, query and fragment. That
 /// there is a query is told by an ellipsis.
 #[derive(Clone, Copy, Debug)]
@@ -311,6 +337,29 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
+
+    #[test]
+    fn what_may_not_stand_is_encoded() {
+        for (text, expected) in [
+            ("http://a", "http://a"),
+            (
+                "http://u:p@a:1/b%20c?d=e%2Ff&g=+#h",
+                "http://u:p@a:1/b%20c?d=e%2Ff&g=+#h",
+            ),
+            ("http://a/b c?d e", "http://a/b%20c?d%20e"),
+            ("http://a/\u{e4}?\u{20ac}", "http://a/%C3%A4?%E2%82%AC"),
+            (
+                "http://a/[b]{c}|\\^`\"<>",
+                "http://a/%5Bb%5D%7Bc%7D%7C%5C%5E%60%22%3C%3E",
+            ),
+            ("http://a/%zz%4", "http://a/%25zz%254"),
+            ("http://[::1]/", "http://[::1]/"),
+            ("/\u{e4} b", "/%C3%A4%20b"),
+            ("\u{e4}", "\u{e4}"),
+        ] {
+            assert_eq!(encoded(text), expected);
+        }
+    }
 
     #[test]
     fn urls_have_parts() {

@@ -212,10 +212,7 @@ pub fn exchange(
         status: answer.status().as_u16(),
         retry_after: header("retry-after").and_then(|text| date::seconds_until(text, date)),
         date,
-        location: answer
-            .headers()
-            .get("location")
-            .and_then(|value| location(value.as_bytes())),
+        location: answer.headers().get("location").map(location),
         headers: wanted
             .filter_map(|name| Some((String::from(*name), String::from(header(name)?))))
             .collect(),
@@ -234,18 +231,11 @@ pub fn exchange(
     Ok(response)
 }
 
-/// Where an answer leads to. What may not stand in a URL and stands there all the same, blanks and letters beyond ASCII, is encoded
-/// as browsers do it.
-fn location(value: &[u8]) -> Option<String> {
-    let mut location = String::new();
-    for byte in value {
-        if byte.is_ascii_graphic() {
-            location.push(char::from(*byte));
-        } else {
-            location.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    Some(location).filter(|location| location.len() <= HEADER_BYTES_MAX)
+/// Where an answer leads to, which need not be ASCII.
+fn location(value: &http::HeaderValue) -> String {
+    let bytes = value.as_bytes();
+    let bytes = bytes.get(..HEADER_BYTES_MAX).unwrap_or(bytes);
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A body that a server has packed, although nobody asked it to (RFC 9110, 8.4.1): files that lie there packed are often sent so.
@@ -276,7 +266,8 @@ fn head(request: &Request) -> Result<http::request::Builder, Wrong> {
         ),
         At::Host | At::Port(_) => (url.without_userinfo(), None),
     };
-    let credentials = url.userinfo().map(|userinfo| {
+    let credentials = url.userinfo().filter(|userinfo| userinfo.contains(':'));
+    let credentials = credentials.map(|userinfo| {
         let encoded = STANDARD.encode(percent_decoded(userinfo));
         format!("Basic {encoded}")
     });
@@ -347,6 +338,11 @@ mod tests {
         assert_eq!(
             written(&elsewhere).unwrap(),
             "GET http://169.254.169.254:80/a\nhost: metadata.google.internal\nmetadata-flavor: Google"
+        );
+        // A name without a password is nobody's credential.
+        assert_eq!(
+            written(&get("http://me@host/")).unwrap(),
+            "GET http://host/"
         );
         let secure = Request {
             at: elsewhere.at,

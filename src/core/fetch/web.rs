@@ -13,7 +13,7 @@ use crate::bytes::Bytes;
 use crate::journal::Journal;
 use crate::machine::Files;
 use crate::outside::{Endpoint, Failure, Method, Network, Outside, Request, Response};
-use crate::url::{Url, shown};
+use crate::url::{Url, encoded, shown};
 use crate::userdata::Includes;
 use crate::warning::{Blame, Error};
 
@@ -58,6 +58,7 @@ impl Web<'_> {
     }
 
     fn request(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
+        let url = &*encoded(url);
         let failed = |blame, found: &str| {
             let place = format!("GET {}", shown(url));
             Error::new(blame, "fetch", place, "status 200", found)
@@ -153,7 +154,7 @@ pub fn follow(
         let Some(to) = to.filter(|_| (300..400).contains(&response.status)) else {
             return Ok(response);
         };
-        let next = here.join(to);
+        let next = encoded(&here.join(to));
         let allowed = followed < redirects && may_lead(&first, &here, &next);
         if !allowed {
             return Err(Failure::lasting(format!("a redirect to {}", shown(&next))));

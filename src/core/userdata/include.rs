@@ -1,6 +1,6 @@
 //! `#include` and `#include-once`: a list of URLs, one on a line.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use nom::Parser;
 use nom::branch::alt;
@@ -43,14 +43,23 @@ pub fn includes(document: &[u8]) -> impl Iterator<Item = Include> {
             once = mode.unwrap_or(once);
             let url = line.trim_matches(is_blank);
             if !line.starts_with('#') && !url.is_empty() {
+                let scheme = if is_bare(url) { "http://" } else { "" };
                 return Some(Include {
-                    url: url.to_string(),
+                    url: [scheme, url].concat(),
                     once,
                 });
             }
         }
         None
     })
+}
+
+/// Whether a line begins with the name of a host, and lacks a scheme only, which people leave out: `example.com/config`.
+fn is_bare(url: &str) -> bool {
+    let host = url.split(['/', '?']).next().unwrap_or_default();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let inside = host.trim_matches(['.', '-']);
+    inside.contains('.') && host.bytes().all(fits) && !url.contains(is_blank)
 }
 
 /// Whether a line is an address: `http://host…`, `https://host…`, `file://…` or an absolute path.
@@ -83,6 +92,7 @@ fn mode(line: &str) -> (&str, Option<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
     use alloc::vec::Vec;
 
     fn urls(document: &str) -> Vec<(String, bool)> {
@@ -103,6 +113,24 @@ mod tests {
             urls(document),
             expected.map(|(url, once)| (url.to_string(), once))
         );
+    }
+
+    #[test]
+    fn a_host_is_one_of_http() {
+        for (line, expected) in [
+            ("example.com", "http://example.com"),
+            ("www.example.com/a?b", "http://www.example.com/a?b"),
+            ("192.0.2.7/a", "http://192.0.2.7/a"),
+            ("example", "example"),
+            ("./a.b", "./a.b"),
+            ("../a", "../a"),
+            ("e.g. this", "e.g. this"),
+            ("user.data: x", "user.data: x"),
+            ("\"a.b\"", "\"a.b\""),
+            ("ftp://a.b", "ftp://a.b"),
+        ] {
+            assert_eq!(urls(line), [(expected.to_string(), false)]);
+        }
     }
 
     #[test]
