@@ -5,8 +5,9 @@
 //! names, with the same simulated services; `UPDATE=1` beside it keeps the answers. Without FOLDER nothing is asked, and what was
 //! kept is compared: a new root is compared once somebody has asked. With FOLDER, `VARIATIONS=100 cargo test --test it variations`
 //! changes the documents of each root, or of those that `ROOT` names, in that many ways, which `VARIATIONS_SEED` chooses, or in `all`
-//! ways that there are, and draws as many payloads that users may have there, or `PAYLOADS`; `VARIATION` is a pattern of those that are
-//! tried, and `FETCH_SHOW=1` tells explained differences, too. Without FOLDER those few are compared that are kept in `tests/fetching/variations`. `UPDATE=1` adds to these one for each row
+//! ways that there are, draws as many payloads that users may have there, or `PAYLOADS`, and takes those that somebody wrote in
+//! `tests/oracle/odd.py`; `VARIATION` is a pattern of those that are tried, and `FETCH_SHOW=1` tells explained differences, too, and
+//! what was refused. Without FOLDER those few are compared that are kept in `tests/fetching/variations`. `UPDATE=1` adds to these one for each row
 //! of the table that none of them needs yet.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -527,9 +528,10 @@ fn roots_are_read_as_the_original_reads_them() {
 /// How many variations of a root are compared, unless the environment says.
 const VARIATIONS: &str = "20";
 
-/// What changes a value at a time, and what draws whole payloads.
+/// What changes a value at a time, what draws whole payloads, and those that somebody wrote.
 const CHANGES: &str = "variations.py";
 const PAYLOADS: &str = "payloads.py";
+const ODD: &str = "odd.py";
 
 /// One variation of a cloud's answers: what was done, and the files with their new bytes.
 #[derive(Default)]
@@ -561,8 +563,8 @@ fn variations(name: &str, path: &Path, script: &str) -> Vec<Variation> {
         let file: String = text("file").unwrap().into();
         if let Some(what) = text("what") {
             let what = match script {
-                PAYLOADS => String::from(what),
-                _ => format!("{file} {what}"),
+                CHANGES => format!("{file} {what}"),
+                _ => String::from(what),
             };
             variations.push(Variation {
                 what,
@@ -635,7 +637,10 @@ impl Subject {
         for (file, body) in &case.files {
             let place = cloud.join(file);
             match body {
-                Some(body) => fs::write(place, body).unwrap(),
+                Some(body) => {
+                    fs::create_dir_all(place.parent().unwrap()).unwrap();
+                    fs::write(place, body).unwrap();
+                }
                 None => fs::remove_file(place).unwrap(),
             }
         }
@@ -657,7 +662,10 @@ impl Subject {
         if theirs.get("error").is_some() || no_id {
             if shows {
                 let error = theirs.get("error").map(json::write);
-                println!("{}: {what}: gives up: {error:?}", self.name);
+                println!(
+                    "{}: {what}: gives up: {error:?}; ours: {}",
+                    self.name, booted.line
+                );
             }
             return Outcome::GaveUp;
         }
@@ -674,6 +682,9 @@ impl Subject {
         };
         let case = format!("{}: {what}", self.name);
         let (mut used, mut lines) = (BTreeSet::new(), Vec::new());
+        if shows && refused {
+            println!("{case}: refused: {differ:?}");
+        }
         for (field, how) in differ.into_iter().filter(|(field, _)| counts(field)) {
             let explains = |row: &&Row| row.1 == field && matches(&row.0, &case);
             match self.of_variations.iter().find(explains) {
@@ -742,7 +753,7 @@ fn cases(name: &str, path: Option<&Path>) -> Vec<(Variation, Option<Value>)> {
     let folder = manifest("tests/fetching");
     match path {
         Some(path) if folder.join(format!("{name}.json")).exists() => {
-            let cases = [CHANGES, PAYLOADS].map(|script| variations(name, path, script));
+            let cases = [CHANGES, PAYLOADS, ODD].map(|script| variations(name, path, script));
             let pattern = env::var("VARIATION").unwrap_or_else(|_| String::from("*"));
             let cases = cases.into_iter().flatten();
             let cases = cases.filter(|case| matches(&pattern, &format!("{name}: {}", case.what)));
