@@ -6,7 +6,7 @@ use cloudseed_core::outside::Network;
 use cloudseed_core::platform::{Needs, PLATFORMS, Platform, Way, named};
 use cloudseed_core::value::{Map, Value};
 
-/// How each platform is known, what network it needs, what is asked.
+/// show how each platform is known, what network it needs, and what is asked
 #[derive(FromArgs)]
 #[argh(subcommand, name = "platforms")]
 pub struct Platforms {
