@@ -59,6 +59,7 @@ fn made(config: &str, shell: &[&str]) -> String {
         ),
         ("doas.conf", ""),
         ("hostname", "localhost\n"),
+        ("hosts", "127.0.0.1 localhost\n127.0.1.1 old\n::1 localhost"),
         ("sudoers.d/90-cloudseed-users", ""),
     ];
     for folder in ["etc/sudoers.d", "etc/pam.d", "bin"] {

@@ -76,6 +76,7 @@ fn lines(keys: &[SshKey]) -> String {
 /// ```text
 ///   note  TEXT                                              ; what nobody does here
 ///   host  NAME
+///   hosts WHOLE  LABEL                                      ; what /etc/hosts is to know of the machine
 ///   group NAME                                              ; is made, if there is none
 ///   user  NAME  UID  GECOS  HOME  SHELL  PASSWORD  GROUP  FLAGS  INACTIVE  EXPIRES    ; the same
 ///   lock  NAME  ( "yes" / "no" )                            ; of one that is there
@@ -94,6 +95,9 @@ fn table(accounts: &Accounts) -> String {
     }
     if let Some(name) = &accounts.hostname {
         table.line(&["host", name]);
+    }
+    if let Some((whole, label)) = &accounts.hosts {
+        table.line(&["hosts", whole, label]);
     }
     for (name, _) in &accounts.groups {
         table.line(&["group", name]);

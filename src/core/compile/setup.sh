@@ -296,11 +296,30 @@ name_host() {
     printf '%s\n' "$1" >"$etc/hostname"
 }
 
+# The machine's own address that is no other's: the whole name $1, and its label $2 (hosts(5), and Debian's usage).
+know_host() {
+    entry="127.0.1.1 $1"
+    [ "$1" = "$2" ] || entry="$entry $2"
+    if [ -e "$etc/hosts" ]; then cp -p "$etc/hosts" "$etc/hosts.cloudseed" || return 1; fi
+    {
+        if [ -r "$etc/hosts" ]; then
+            while IFS= read -r line || [ -n "$line" ]; do
+                case $line in 127.0.1.1[[:space:]]*) continue ;; esac
+                printf '%s\n' "$line"
+            done <"$etc/hosts"
+        else
+            printf '%s\n' '127.0.0.1 localhost' '::1 localhost'
+        fi
+        printf '%s\n' "$entry"
+    } >"$etc/hosts.cloudseed" && mv "$etc/hosts.cloudseed" "$etc/hosts"
+}
+
 # A root without accounts is nobody's to change.
 [ -e "$etc/passwd" ] || exit 0
 while IFS=$tab read -r what name rest; do
     case $what in
     host) name_host "$name" || fail "expected to name the machine $name, but could not write its name" ;;
+    hosts) know_host "$name" "$rest" || fail "expected to name the machine in $etc/hosts, but could not write it" ;;
     note) printf 'cloudseed: setup: %s\n' "$name" ;;
     group) make_group "$name" || fail "expected to make the group $name, but could not write $etc" ;;
     user)

@@ -32,8 +32,8 @@ pub const ACCOUNT_KEYS_MAX: usize = 1024;
 /// Keys of cloud-config that are read here or elsewhere, or that nobody misses where they do nothing.
 #[rustfmt::skip]
 const DONE: &[&str] = &[
-    "allow_public_ssh_keys", "chpasswd", "datasource", "datasource_list", "final_message", "fqdn", "groups", "hostname", "merge_how",
-    "merge_type", "output", "password", "preserve_hostname", "reporting", "ssh_authorized_keys", "ssh_import_id", "ssh_pwauth",
+    "allow_public_ssh_keys", "chpasswd", "datasource", "datasource_list", "final_message", "fqdn", "groups", "hostname",
+    "manage_etc_hosts", "merge_how", "merge_type", "output", "password", "prefer_fqdn_over_hostname", "preserve_hostname", "reporting", "ssh_authorized_keys", "ssh_import_id", "ssh_pwauth",
     "system_info", "user", "users", "vendor_data", "vendor_data2",
 ];
 /// Most values that are told to be refused.
@@ -46,8 +46,10 @@ const NAME_BYTES_MAX: usize = 32;
 /// What the real root is to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
-    /// Its host name, a single label; `None` leaves it as it is.
+    /// Its host name, a single label but with `prefer_fqdn_over_hostname`; `None` leaves it as it is.
     pub hostname: Option<String>,
+    /// What of itself /etc/hosts is to know (`manage_etc_hosts`): the whole name and its first label, which may be the same.
+    pub hosts: Option<(String, String)>,
     /// Groups of the machine and who is in them, beside those that the accounts name.
     pub groups: Vec<(String, Vec<String>)>,
     /// The accounts, in their order; root is among them only with something to change.
@@ -143,7 +145,7 @@ impl Accounts {
             warnings: Vec::new(),
             notes: Vec::new(),
         };
-        let hostname = reader.hostname(instance);
+        let names = reader.names(instance);
         let owner = reader.owner();
         let groups = reader.machine_groups(&owner);
         let users = reader.users(&owner);
@@ -161,7 +163,8 @@ impl Accounts {
         accounts.retain(|account| account.name != "root" || !account.is_idle());
         reader.note_the_undone();
         let accounts = Accounts {
-            hostname,
+            hostname: reader.hostname(names.as_ref()),
+            hosts: reader.hosts(names),
             groups,
             accounts,
             passwords: reader.passwords(&users, owner.name()),
@@ -242,24 +245,44 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `hostname` outranks `fqdn`, and both outrank the cloud; with `preserve_hostname` it is the owner's affair.
-    fn hostname(&mut self, instance: &Instance) -> Option<String> {
-        if self.said("preserve_hostname").as_flag() == Some(true) {
-            return None;
-        }
-        let said = ["hostname", "fqdn"].into_iter();
-        let mut said = said.filter_map(|key| self.said(key).to_text());
-        let configured = said.find_map(|text| {
+    /// The whole name and its first label. Of the label `hostname` has the first word, of the whole `fqdn`, and of both the cloud the
+    /// last.
+    fn names(&mut self, instance: &Instance) -> Option<(String, String)> {
+        let said = ["hostname", "fqdn"].map(|key| {
+            let text = self.said(key).to_text()?;
             let (name, fits) = Hostname::read(&text);
             Some((name?, fits))
         });
-        let (configured, fits) = configured.unzip();
-        if fits == Some(false) {
+        if let Some((_, false)) = said.iter().flatten().next() {
             self.note("hostname", "is none as it stands, and was mended");
         }
-        let name = configured.as_ref().or(instance.hostname.as_ref())?;
-        let label = name.as_str().split('.').next().unwrap_or_default();
-        Some(String::from(label)).filter(|label| !label.is_empty())
+        let [hostname, fqdn] = said.map(|said| said.map(|(name, _)| name));
+        let cloud = instance.hostname.as_ref();
+        let short = hostname.as_ref().or(fqdn.as_ref()).or(cloud)?;
+        let whole = fqdn.as_ref().unwrap_or(short).as_str();
+        let label = short.as_str().split('.').next().unwrap_or_default();
+        Some((String::from(whole), String::from(label))).filter(|_| !label.is_empty())
+    }
+
+    /// What the machine is called; with `preserve_hostname` that is the owner's affair.
+    fn hostname(&self, names: Option<&(String, String)>) -> Option<String> {
+        let on = |key| self.said(key).as_flag() == Some(true);
+        let (whole, label) = names.filter(|_| !on("preserve_hostname"))?;
+        let name = if on("prefer_fqdn_over_hostname") {
+            whole
+        } else {
+            label
+        };
+        Some(name.clone())
+    }
+
+    /// What /etc/hosts is to know. A template of the distribution, which `true` asks for, is not looked for.
+    fn hosts(&self, names: Option<(String, String)>) -> Option<(String, String)> {
+        let wanted = self.said("manage_etc_hosts");
+        let named = wanted.to_text();
+        let is_wanted = wanted.as_flag() == Some(true)
+            || matches!(named.as_deref(), Some("localhost" | "template"));
+        names.filter(|_| is_wanted)
     }
 
     /// Those of meta-data, unless the owner wants none of them, and those of cloud-config.
