@@ -22,8 +22,3 @@ pub fn wall() -> Duration {
     let passed = SystemTime::now().duration_since(UNIX_EPOCH);
     passed.unwrap_or(Duration::ZERO)
 }
-
-/// A duration of the standard library as one of smoltcp.
-pub fn micros(duration: Duration) -> smoltcp::time::Duration {
-    smoltcp::time::Duration::from_micros(duration.as_micros().min(u128::from(u64::MAX / 4)) as u64)
-}

@@ -276,7 +276,8 @@ pub fn wait_for_nic(
     timeout: Duration,
 ) -> Vec<Link> {
     let started = clock::now();
-    let [patience, timeout] = [patience, timeout].map(|time| started + super::clock::micros(time));
+    let [patience, timeout] =
+        [patience, timeout].map(|time| started + super::own_dial::micros(time));
     let mut monitor = Netlink::monitor();
     loop {
         // Asked first: what ends in between is seen by the look.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cloudseed_core::net::{ADDRESSES_MAX, Conn, Cut, Net, Wires};
 use cloudseed_core::outside::{Failure, Request, Response};
@@ -16,7 +17,6 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
-use super::clock::micros;
 use super::heads::Heads;
 use super::http::{self, Progress};
 use super::tls::Tls;
@@ -131,6 +131,11 @@ fn fits(request: &Request, origin: &str) -> bool {
     request.body.is_empty()
         && request.local_ports.is_none()
         && here.is_some_and(|(url, origin)| !url.is_https() && url.same_origin(&origin))
+}
+
+/// A duration of the standard library as one of smoltcp.
+pub fn micros(duration: Duration) -> smoltcp::time::Duration {
+    smoltcp::time::Duration::from_micros(duration.as_micros().min(u128::from(u64::MAX / 4)) as u64)
 }
 
 impl<W: Wires> Resolver for Handle<W> {

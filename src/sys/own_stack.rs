@@ -10,10 +10,9 @@ use cloudseed_core::outside::{
 };
 use ureq::Agent;
 
-use super::clock::micros;
 use super::endpoint::{behind_a_port, targets, through_a_port};
 use super::http;
-use super::own_dial::Handle;
+use super::own_dial::{Handle, micros};
 use super::stream::Started;
 use super::tls::Tls;
 

@@ -6,14 +6,17 @@ use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::{Net, Nic};
 use cloudseed_core::outside::{Method, Request};
 use cloudseed_fuzz::peer::Peer;
-use sys::http::{Handle, IDLE_MAX};
+use sys::http::IDLE_MAX;
+use sys::own_dial::Handle;
 use sys::tls::Tls;
 
 /// The part of the program that this is about.
 #[allow(dead_code)]
 #[path = "../../../src/sys"]
 mod sys {
+    pub mod heads;
     pub mod http;
+    pub mod own_dial;
     #[path = "no_tls.rs"]
     pub mod tls;
 }
