@@ -51,9 +51,7 @@ pub trait Files {
     ///
     /// # Errors
     /// There is one that is too long, cannot be read, or is no regular file: in words, as the object of "but found".
-    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
-        Ok(self.read(path, bytes_max))
-    }
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String>;
     /// The names in the directory at `path`, sorted; empty if there is no such directory.
     fn list(&self, path: &str) -> Vec<String>;
     /// What `path` names, following links; `None` if nothing.

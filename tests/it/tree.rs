@@ -40,6 +40,10 @@ impl Files for Tree {
         (content.len() <= bytes_max).then(|| content.clone())
     }
 
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.read(path, bytes_max))
+    }
+
     fn list(&self, path: &str) -> Vec<String> {
         let prefix = format!("{path}/");
         let mut names: Vec<String> = self
@@ -111,6 +115,10 @@ impl<'a> Overlay<'a> {
 impl Files for Overlay<'_> {
     fn read(&self, path: &str, bytes_max: usize) -> Option<Vec<u8>> {
         (self.read)(self.below, path, bytes_max)
+    }
+
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.read(path, bytes_max))
     }
 
     fn list(&self, path: &str) -> Vec<String> {

@@ -23,6 +23,9 @@ impl Files for Tree {
     fn read(&self, path: &str, _: usize) -> Option<Vec<u8>> {
         self.0.get(path).map(|text| text.as_bytes().to_vec())
     }
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.read(path, bytes_max))
+    }
     fn list(&self, path: &str) -> Vec<String> {
         let below = self
             .0

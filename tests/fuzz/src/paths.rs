@@ -35,6 +35,10 @@ impl Files for Paths<'_> {
         (content.len() <= bytes_max).then(|| content.to_vec())
     }
 
+    fn document(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.read(path, bytes_max))
+    }
+
     fn list(&self, path: &str) -> Vec<String> {
         let below = |name: &&'static str| name.strip_prefix(path)?.strip_prefix('/');
         let names = self.0.iter().filter_map(|(name, _)| below(name));
