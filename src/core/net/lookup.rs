@@ -72,8 +72,7 @@ impl<W: Wires> Net<W> {
         let search = self.lanes.iter().flat_map(|lane| lane.have.search());
         let search: Vec<String> = search.collect();
         let found = names::first(host, &search, &mut |name, is_last| {
-            let now = self.now();
-            let half = now + (until - now) / 2;
+            let half = half_way(self.now(), until);
             self.look_up(name, if is_last { until } else { half })
         })?;
         if self.known.len() < NAMES_MAX {
@@ -323,6 +322,12 @@ fn socket() -> udp::Socket<'static> {
     udp::Socket::new(buffer(), buffer())
 }
 
+/// When half of the time until then is over. A difference of instants has no sign: after the end it would be more time.
+fn half_way(now: Instant, until: Instant) -> Instant {
+    let now = now.min(until);
+    now + (until - now) / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,5 +355,13 @@ mod tests {
         };
         assert_eq!(found.len(), ADDRESSES_MAX);
         assert_eq!(found[8], IpAddr::from([10, 0, 1, 0]));
+    }
+
+    #[test]
+    fn half_of_no_time_is_none() {
+        for (now, expected) in [(0, 50), (60, 80), (100, 100), (180, 100)] {
+            let found = half_way(Instant::from_secs(now), Instant::from_secs(100));
+            assert_eq!(found, Instant::from_secs(expected), "{now}");
+        }
     }
 }
