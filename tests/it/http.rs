@@ -270,7 +270,8 @@ fn credentials_and_headers_stay_with_their_origin() {
                  answer GET /back 302 location http://here.test/a\n\
                  answer GET /on 302 location /a\n\
                  answer GET /near 302 location http://169.254.169.254/a\n\
-                 answer GET /mapped 302 location http://[::ffff:127.0.0.1]/";
+                 answer GET /mapped 302 location http://[::ffff:127.0.0.1]/\n\
+                 answer GET /zone 302 location http://[fe80::1%25eth0]/";
     for (path, want) in [
         ("/a", Ok(404)),
         ("/on", Ok(404)),
@@ -278,6 +279,7 @@ fn credentials_and_headers_stay_with_their_origin() {
         ("/away", Ok(401)),
         ("/near", Err("a redirect to http://169.254.169.254/a")),
         ("/mapped", Err("a redirect to http://[::ffff:127.0.0.1]/")),
+        ("/zone", Err("a redirect to http://[fe80::1%25eth0]/")),
     ] {
         let mut lab = Lab::new(lines);
         let url = format!("http://me:p%40ss@here.test{path}");

@@ -12,6 +12,7 @@ use super::tries::{Goal, Meaning, Miss, usual};
 use crate::bytes::Bytes;
 use crate::journal::Journal;
 use crate::machine::Files;
+use crate::net::names::literal;
 use crate::outside::{Endpoint, Failure, Method, Network, Outside, Request, Response};
 use crate::url::{Url, encoded, shown};
 use crate::userdata::Includes;
@@ -170,12 +171,15 @@ fn may_lead(first: &Url, here: &Url, to: &str) -> bool {
     let Some(to) = Url::parse(to) else {
         return false;
     };
-    let near = match to.host().parse().map(|host: IpAddr| host.to_canonical()) {
-        Ok(IpAddr::V4(host)) => host.is_loopback() || host.is_link_local() || host.is_unspecified(),
-        Ok(IpAddr::V6(host)) => {
+    // Read as who asks for it reads it, a zone and all.
+    let near = match literal(to.host()).map(|host| host.to_canonical()) {
+        Some(IpAddr::V4(host)) => {
+            host.is_loopback() || host.is_link_local() || host.is_unspecified()
+        }
+        Some(IpAddr::V6(host)) => {
             host.is_loopback() || host.is_unicast_link_local() || host.is_unspecified()
         }
-        Err(_) => to.host().eq_ignore_ascii_case("localhost"),
+        None => to.host().eq_ignore_ascii_case("localhost"),
     };
     let same_host = to.host().eq_ignore_ascii_case(here.host());
     first.is_https() == to.is_https() && to.is_http() && (!near || same_host)
