@@ -97,7 +97,7 @@ fn first_line(mended: &mut Vec<u8>, line: &[u8]) {
             mended.push(b' ');
         }
     }
-    mended.extend_from_slice(rest);
+    mended.extend(value(rest));
     mended.extend_from_slice(END);
 }
 
@@ -144,7 +144,7 @@ fn named(line: &[u8]) -> Option<(&[u8], &[u8])> {
     fits.then_some((name, text.get(1..)?))
 }
 
-/// The letters of a value: what a terminal would act on is a blank.
+/// The letters of a value, or of a reason: what a terminal would act on is a blank.
 fn value(text: &[u8]) -> impl Iterator<Item = u8> {
     let letters = text.trim_ascii().iter().copied();
     letters.map(|byte| if byte.is_ascii_control() { b' ' } else { byte })
@@ -184,6 +184,10 @@ mod tests {
                 "HTTP/1.1 200 OK  then\r\n\r\n",
             ),
             ("HTTP/1.1 200\r\n\r\n", "HTTP/1.1 200\r\n\r\n"),
+            (
+                "HTTP/1.1 200 O\x1bK\rthen \r\n\r\n",
+                "HTTP/1.1 200 O K then\r\n\r\n",
+            ),
             (
                 "HTTP/1.0 200 \r\nA: b\r\n\r\n",
                 "HTTP/1.0 200\r\nA: b\r\n\r\n",
