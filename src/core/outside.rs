@@ -249,7 +249,7 @@ pub struct Response {
     pub retry_after: Option<u32>,
     /// The header `Date`: the service's own time since the epoch.
     pub date: Option<Duration>,
-    /// The header `Location`, as it stands.
+    /// The header `Location`, as it stands; one longer than a URL may be counts as absent.
     pub location: Option<String>,
     /// The headers that were wanted and are there, by the names by which they were wanted; of several of one name the first.
     /// Values that are not ASCII, or longer than [`HEADER_BYTES_MAX`], count as absent.

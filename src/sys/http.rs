@@ -12,7 +12,7 @@ use cloudseed_core::net::Cut;
 use cloudseed_core::outside::{
     Again, At, Failure, HEADER_BYTES_MAX, Method, Request, Response, date,
 };
-use cloudseed_core::url::{Url, percent_decoded};
+use cloudseed_core::url::{URL_BYTES_MAX, Url, percent_decoded};
 use cloudseed_core::userdata::gzip;
 use ureq::Agent;
 use ureq::config::Config;
@@ -212,7 +212,7 @@ pub fn exchange(
         status: answer.status().as_u16(),
         retry_after: header("retry-after").and_then(|text| date::seconds_until(text, date)),
         date,
-        location: answer.headers().get("location").map(location),
+        location: answer.headers().get("location").and_then(location),
         headers: wanted
             .filter_map(|name| Some((String::from(*name), String::from(header(name)?))))
             .collect(),
@@ -231,11 +231,10 @@ pub fn exchange(
     Ok(response)
 }
 
-/// Where an answer leads to, which need not be ASCII.
-fn location(value: &http::HeaderValue) -> String {
+/// Where an answer leads to, which need not be ASCII. Part of a URL leads somewhere else: one that is too long leads nowhere.
+fn location(value: &http::HeaderValue) -> Option<String> {
     let bytes = value.as_bytes();
-    let bytes = bytes.get(..HEADER_BYTES_MAX).unwrap_or(bytes);
-    String::from_utf8_lossy(bytes).into_owned()
+    (bytes.len() <= URL_BYTES_MAX).then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// A body that a server has packed, although nobody asked it to (RFC 9110, 8.4.1): files that lie there packed are often sent so.
@@ -307,6 +306,19 @@ fn body(body: ureq::Body, bytes_max: usize, progress: &mut Progress) -> Result<V
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_location_is_whole_or_none() {
+        for (length, expected) in [
+            (0, Some(0)),
+            (HEADER_BYTES_MAX + 1, Some(HEADER_BYTES_MAX + 1)),
+            (URL_BYTES_MAX, Some(URL_BYTES_MAX)),
+            (URL_BYTES_MAX + 1, None),
+        ] {
+            let value = http::HeaderValue::from_bytes(&vec![b'a'; length]).unwrap();
+            assert_eq!(location(&value).map(|text| text.len()), expected);
+        }
+    }
 
     /// The head of a request, one header a line.
     fn written(request: &Request) -> Result<String, String> {
