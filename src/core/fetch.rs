@@ -187,9 +187,7 @@ impl<'a> Cloud<'a> {
     /// Whether cloud-init's configuration of this datasource switches off what is on where it says nothing.
     pub fn is_off(&self, key: &str) -> bool {
         let configured = self.settings.datasource(self.name);
-        let value = configured.and_then(|map| map.get(key)?.to_text());
-        let value = value.map(|value| value.trim().to_lowercase());
-        matches!(value.as_deref(), Some("false" | "off" | "no" | "0"))
+        configured.and_then(|map| map.get(key)?.as_flag()) == Some(false)
     }
 
     /// Warns of something that costs only itself.
