@@ -185,23 +185,12 @@ pub fn encoded(text: &str) -> String {
     let start = text.find("://").map_or(0, |at| at + "://".len());
     let start = start + end_of_authority(text.get(start..).unwrap_or_default());
     let (authority, target) = text.split_at(start);
-    let (mut out, mut rest) = (String::from(authority), target.as_bytes());
-    while let [byte, after @ ..] = rest {
-        let is_escape = |after: &[u8]| {
-            let digits = after.get(..2).unwrap_or_default();
-            digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit)
-        };
-        let stands = byte.is_ascii_alphanumeric()
-            || b"-._~!$&'()*+,;=:@/?#".contains(byte)
-            || (*byte == b'%' && is_escape(after));
-        if stands {
-            out.push(char::from(*byte));
-        } else {
-            let digit = |digit: u8| char::from(b"0123456789ABCDEF"[usize::from(digit & 15)]);
-            out.extend(['%', digit(byte >> 4), digit(*byte)]);
-        }
-        rest = after;
-    }
+    let mut out = String::from(authority);
+    encode(&mut out, target, |byte, behind| {
+        let is_escape = byte == b'%'
+            && matches!(behind, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+        is_unreserved(byte) || b"!$&'()*+,;=:@/?#".contains(&byte) || is_escape
+    });
     out
 }
 
@@ -288,14 +277,25 @@ fn without_dots(path: &str) -> String {
 /// Every byte that RFC 3986, 2.3 does not reserve as it is, every other as `%XX`.
 pub fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    encode(&mut encoded, text, |byte, _| is_unreserved(byte));
     encoded
+}
+
+/// Adds a text: the bytes for which `stands` is true, which is told what is behind them, as they are, every other as `%XX`.
+fn encode(out: &mut String, text: &str, stands: fn(u8, &[u8]) -> bool) {
+    let mut rest = text.as_bytes();
+    while let [byte, behind @ ..] = rest {
+        if stands(*byte, behind) {
+            out.push(char::from(*byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        rest = behind;
+    }
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 /// Takes percent-encoding away (RFC 3986, 2.1).
