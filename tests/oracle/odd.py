@@ -39,8 +39,13 @@ GONE = object()
 
 
 def tree(path, **change):
-    """A document of JSON in which some places, spelled with __ between steps, are others."""
-    return edited(json.loads(read(path)), {key.replace("__", "/"): value for key, value in change.items()})
+    """A document of JSON in which some places, spelled with __ between steps and ~ for a hyphen, are others."""
+    return edited(json.loads(read(path)), {key.replace("__", "/").replace("~", "-"): value for key, value in change.items()})
+
+
+def changer(path):
+    """What makes the files of a payload in which some places of one document, spelled as for `tree`, are others."""
+    return lambda **change: {path: json.dumps(tree(path, **change))}
 
 
 def first(path, key, usual):
@@ -107,9 +112,7 @@ def forms(path):
 
 def vultr():
     path = "GET/v1.json"
-
-    def changed(**change):
-        return {path: json.dumps(tree(path, **change))}
+    changed = changer(path)
 
     mac = first(path, "mac", "56:00:03:1b:4e:ca")
     yield "white label", {path: json.dumps(edited(tree(path), {"hostname": "", "region/countrycode": GONE, "startup-script": GONE}))}
@@ -387,9 +390,7 @@ def openstack():
 
 def azure():
     path = "GET/metadata/instance"
-
-    def changed(**change):
-        return {path: json.dumps(tree(path, **change))}
+    changed = changer(path)
 
     def card(mac="000D3A123456", four=("10.0.0.4",), six=(), **more):
         made = {"macAddress": mac, "ipv4": {"ipAddress": [{"privateIpAddress": a, "publicIpAddress": ""} for a in four], "subnet": [{"address": "10.0.0.0",
@@ -537,9 +538,7 @@ def gce():
 
 def oracle():
     path, vnics = "GET/opc/v2/instance", "GET/opc/v2/vnics"
-
-    def changed(**change):
-        return {path: json.dumps(tree(path, **change))}
+    changed = changer(path)
 
     cards = json.loads(read(vnics)) if has(vnics) else []
 
@@ -598,9 +597,7 @@ def oracle():
 
 def scaleway():
     path = "GET/conf"
-
-    def changed(**change):
-        return {path: json.dumps(tree(path, **change))}
+    changed = changer(path)
 
     def ip(address, family="inet", **more):
         return {"id": "i", "address": address, "family": family, "netmask": "32" if family == "inet" else "64",
@@ -644,9 +641,7 @@ def scaleway():
 
 def upcloud():
     path = "GET/metadata/v1.json"
-
-    def changed(**change):
-        return {path: json.dumps(tree(path, **change))}
+    changed = changer(path)
 
     def ip(address, family="IPv4", **more):
         return {"address": address, "dhcp": False, "dns": None, "family": family, "floating": False, "gateway": "",
@@ -680,9 +675,7 @@ def upcloud():
 
 def digitalocean():
     path = "GET/metadata/v1.json"
-
-    def changed(**change):
-        return {path: json.dumps(tree(path, **change))}
+    changed = changer(path)
 
     public = tree(path)["interfaces"]["public"][0]
 
@@ -719,9 +712,7 @@ def digitalocean():
 
 def akamai():
     path, data = "GET/v1/instance", "GET/v1/user-data"
-
-    def changed(**change):
-        return {path: json.dumps(tree(path, **change))}
+    changed = changer(path)
 
     for what, change in {"id text": {"id": "47284321"}, "label of words": {"label": "My Linode"}, "no label": {"label": GONE}, "label null": {"label": None},
         "no region": {"region": GONE}, "region null": {"region": None}, "id large": {"id": 2**64}, "no id": {"id": GONE}, "id zero": {"id": 0},
@@ -746,9 +737,7 @@ def akamai():
 
 def nwcs():
     path = "GET/api/v1/metadata"
-
-    def changed(**change):
-        return {path: json.dumps(edited(tree(path), {key.replace("__", "/").replace("~", "-"): value for key, value in change.items()}))}
+    changed = changer(path)
 
     mac = first(path, "mac_address", "96:00:00:08:19:da")
     for what, config in {
@@ -780,9 +769,7 @@ def nwcs():
 
 def bigstep():
     path = "GET/metadata"
-
-    def changed(**change):
-        return {path: json.dumps(edited(tree(path), {key.replace("__", "/").replace("~", "-"): value for key, value in change.items()}))}
+    changed = changer(path)
 
     for what, change in {"keys list": {"metadata__public~keys": [ED, RSA]}, "keys text": {"metadata__public~keys": ED + "\n" + RSA},
         "Ec2's keys": {"metadata__public~keys": {"0": {"openssh-key": ED}}}, "no data": {"userdata_raw": GONE}, "null data": {"userdata_raw": None,
@@ -797,9 +784,7 @@ def bigstep():
 
 def cloudcix():
     path = "GET/v1/metadata"
-
-    def changed(**change):
-        return {path: json.dumps(edited(tree(path), {key.replace("__", "/").replace("~", "-"): value for key, value in change.items()}))}
+    changed = changer(path)
 
     mac = first(path, "macaddress", "a8:cd:ef:00:01:02")
     for what, card in {"dhcp": {"match": {"macaddress": mac}, "dhcp4": True, "dhcp6": True}, "MAC in capitals": {"match": {"macaddress": mac.upper()},
@@ -825,9 +810,7 @@ def cloudcix():
 
 def aliyun():
     path = "GET/2016-01-01/meta-data/all"
-
-    def changed(**change):
-        return {path: json.dumps(edited(tree(path), {key.replace("__", "/").replace("~", "-"): value for key, value in change.items()}))}
+    changed = changer(path)
 
     macs = tree(path)["network"]["interfaces"]["macs"]
     first, second = sorted(macs)
