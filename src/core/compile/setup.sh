@@ -4,6 +4,7 @@
 # is there already stays, but for passwords: an account keeps its fields, a file of keys its lines. Needs a POSIX shell, chown,
 # chmod, cp, mkdir, mv, and for passwords in clear chpasswd. Exit status: 0, or 1 if something could not be made.
 
+# shellcheck disable=SC2317  # `rewrite` calls functions by their names.
 set -u
 root=${1-}
 here=${0%/*}
@@ -39,6 +40,19 @@ add_line() {
         while IFS= read -r last; do :; done <"$1"
     fi
     { [ -z "$last" ] || printf '\n'; printf '%s\n' "$2"; } >>"$1"
+}
+
+# Puts a new file in the place of file $1, so that nobody finds half of it: each $line as $3 leaves it, which is called with the
+# other words, or gone if that fails, and $2 behind them, if it is not empty.
+rewrite() {
+    old=$1 more=$2 change=$3
+    shift 3
+    cp -p "$old" "$old.cloudseed" || return 1
+    {
+        while IFS= read -r line || [ -n "$line" ]; do
+            ! "$change" "$@" || printf '%s\n' "$line"
+        done <"$old" && { [ -z "$more" ] || printf '%s\n' "$more"; }
+    } >"$old.cloudseed" && mv "$old.cloudseed" "$old"
 }
 
 # The least number from 1000 above all that are taken, as $free.
@@ -164,18 +178,18 @@ join_group() {
     ! look_up "$etc/gshadow" "$1" || join_line "$etc/gshadow" "$1" "$2"
 }
 
-# Adds account $3 to the line of group $2 that was found in file $1: a new file in the place of the old one, so that nobody
-# finds half of it.
+# Adds account $3 to the line of group $2 that was found in file $1.
 join_line() {
     case ",${line##*:}," in *,"$3",*) return 0 ;; esac
-    cp -p "$1" "$1.cloudseed" || return 1
-    while IFS= read -r line || [ -n "$line" ]; do
-        case $line in
-        "$2":*:) line=$line$3 ;;
-        "$2":*) line=$line,$3 ;;
-        esac
-        printf '%s\n' "$line"
-    done <"$1" >"$1.cloudseed" && mv "$1.cloudseed" "$1"
+    rewrite "$1" '' with_member "$2" "$3"
+}
+
+# The line with account $2 in it, if it is that of group $1.
+with_member() {
+    case $line in
+    "$1":*:) line=$line$2 ;;
+    "$1":*) line=$line,$2 ;;
+    esac
 }
 
 # Adds the key $2 to those of account $1. A link is not followed: it may be the user's own.
@@ -203,21 +217,22 @@ END
 set_shadow() {
     look_up "$shadow" "$1" || return 1
     [ "$shadow" = "$etc/shadow" ] || set -- "$1" "$2" -
-    cp -p "$shadow" "$shadow.cloudseed" || return 1
-    while IFS= read -r line || [ -n "$line" ]; do
-        case $line in
-        "$1":*:*:*)
-            rest=${line#*:}
-            hash=$2
-            [ "$hash" != - ] || hash=${rest%%:*}
-            rest=${rest#*:}
-            day=$3
-            [ "$day" != - ] || day=${rest%%:*}
-            line=$1:$hash:$day:${rest#*:}
-            ;;
-        esac
-        printf '%s\n' "$line"
-    done <"$shadow" >"$shadow.cloudseed" && mv "$shadow.cloudseed" "$shadow"
+    rewrite "$shadow" '' with_hash "$@"
+}
+
+# The line with these fields, if it is that of account $1.
+with_hash() {
+    case $line in
+    "$1":*:*:*)
+        rest=${line#*:}
+        hash=$2
+        [ "$hash" != - ] || hash=${rest%%:*}
+        rest=${rest#*:}
+        day=$3
+        [ "$day" != - ] || day=${rest%%:*}
+        line=$1:$hash:$day:${rest#*:}
+        ;;
+    esac
 }
 
 # Locks account $1 to passwords, or with `no` opens it, if it has one.
@@ -300,18 +315,12 @@ name_host() {
 know_host() {
     entry="127.0.1.1 $1"
     [ "$1" = "$2" ] || entry="$entry $2"
-    if [ -e "$etc/hosts" ]; then cp -p "$etc/hosts" "$etc/hosts.cloudseed" || return 1; fi
-    {
-        if [ -r "$etc/hosts" ]; then
-            while IFS= read -r line || [ -n "$line" ]; do
-                case $line in 127.0.1.1[[:space:]]*) continue ;; esac
-                printf '%s\n' "$line"
-            done <"$etc/hosts"
-        else
-            printf '%s\n' '127.0.0.1 localhost' '::1 localhost'
-        fi
-        printf '%s\n' "$entry"
-    } >"$etc/hosts.cloudseed" && mv "$etc/hosts.cloudseed" "$etc/hosts"
+    [ -e "$etc/hosts" ] || printf '%s\n' '127.0.0.1 localhost' '::1 localhost' >"$etc/hosts" || return 1
+    rewrite "$etc/hosts" "$entry" is_of_others
+}
+
+is_of_others() {
+    case $line in 127.0.1.1[[:space:]]*) return 1 ;; esac
 }
 
 # A root without accounts is nobody's to change.
