@@ -1,8 +1,9 @@
 //! Accounts: whom a real root without cloud-init lets in, and what it is called.
 //!
 //! ```text
-//!   meta-data: host name, public keys ──┐
-//!   cloud-config, also of the command line: hostname, user, users, ssh_authorized_keys, password, chpasswd, … ──┴─► Accounts
+//!   meta-data: host name, public keys ────────────────────────────────────────────┐
+//!   cloud-config, also of the kernel command line:                                ├─► Accounts
+//!       hostname, user, users, ssh_authorized_keys, password, chpasswd, … ────────┘
 //! ```
 //!
 //! It is little of what cloud-config can say, and what a machine cannot be reached without. The keys mean what they mean to
@@ -33,8 +34,9 @@ pub const ACCOUNT_KEYS_MAX: usize = 1024;
 #[rustfmt::skip]
 const DONE: &[&str] = &[
     "allow_public_ssh_keys", "chpasswd", "datasource", "datasource_list", "final_message", "fqdn", "groups", "hostname",
-    "manage_etc_hosts", "merge_how", "merge_type", "output", "password", "prefer_fqdn_over_hostname", "preserve_hostname", "reporting", "ssh_authorized_keys", "ssh_import_id", "ssh_pwauth",
-    "system_info", "user", "users", "vendor_data", "vendor_data2",
+    "manage_etc_hosts", "merge_how", "merge_type", "output", "password", "prefer_fqdn_over_hostname", "preserve_hostname",
+    "reporting", "ssh_authorized_keys", "ssh_import_id", "ssh_pwauth", "system_info", "user", "users", "vendor_data",
+    "vendor_data2",
 ];
 /// Most values that are told to be refused.
 const REFUSALS_MAX: usize = 64;
