@@ -24,7 +24,7 @@ mod strict;
 mod surrogates;
 mod write;
 
-pub use write::{write, write_document};
+pub use write::{write, write_document, write_entries};
 
 use scalar::{Kind, Scalar};
 

@@ -82,10 +82,7 @@ pub(super) fn print_seed(products: &mut Products, _: &Outcome, found: &Found) {
             products.put("cloudseed/seed/network-config", plain.clone());
         }
     }
-    products.put(
-        "cloudseed/seed/meta-data",
-        yaml::write(&meta_data(instance)),
-    );
+    products.put("cloudseed/seed/meta-data", meta_data(instance));
     if let Some(both) = vendor_data(&instance.documents) {
         products.put("cloudseed/seed/vendor-data", both);
     }
@@ -122,16 +119,23 @@ fn config(instance: &Instance, network: Option<&[u8]>) -> String {
 }
 
 /// The cloud's tree, and in it the keys by which NoCloud knows its facts. A `seedfrom` in it would be fetched again.
-fn meta_data(instance: &Instance) -> Value {
-    let mut meta_data = instance.meta_data.as_map().cloned().unwrap_or_default();
-    meta_data.remove(&"seedfrom".into());
+fn meta_data(instance: &Instance) -> String {
+    let facts = facts(instance);
+    let told = instance.meta_data.as_map().into_iter().flat_map(Map::iter);
+    let told =
+        told.filter(|(key, _)| key.as_text() != Some("seedfrom") && facts.get_value(key).is_none());
+    yaml::write_entries(told.chain(facts.iter()).collect())
+}
+
+/// The keys by which NoCloud knows the facts of an instance.
+fn facts(instance: &Instance) -> Map {
     let hostname = instance.hostname.as_ref().map(|name| name.as_str());
     let ssh_keys: Vec<Value> = instance
         .ssh_keys
         .iter()
         .map(|key| key.as_str().into())
         .collect();
-    meta_data.insert("instance-id", instance.instance_id.as_str());
+    let mut facts = Map::from_iter([("instance-id", Value::from(instance.instance_id.as_str()))]);
     for (key, value) in [
         ("local-hostname", hostname),
         ("region", instance.region.as_deref()),
@@ -142,13 +146,13 @@ fn meta_data(instance: &Instance) -> Value {
         ),
     ] {
         if let Some(value) = value {
-            meta_data.insert(key, value);
+            facts.insert(key, value);
         }
     }
     if !ssh_keys.is_empty() {
-        meta_data.insert("public-keys", ssh_keys);
+        facts.insert("public-keys", ssh_keys);
     }
-    meta_data.into()
+    facts
 }
 
 /// NoCloud knows one document of the operator; of two it gets a multipart, in which the second outranks the first, as in the

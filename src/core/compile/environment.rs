@@ -281,7 +281,12 @@ fn fact(found: &Found, path: &str) -> Option<String> {
             Value::List(list) => list.get(step.parse::<usize>().ok()?),
             other => other.get(step),
         })?;
-    value.to_text().filter(|_| !found.data.is_secret(path))
+    // Nothing is copied that is left out below.
+    let is_long = value
+        .as_text()
+        .is_some_and(|text| text.len() > VALUE_BYTES_MAX);
+    let told = !is_long && !found.data.is_secret(path);
+    told.then(|| value.to_text())?
 }
 
 /// The lines for who expects Afterburn's.

@@ -85,8 +85,13 @@ pub fn collection(kind: Kind, tag: Option<&str>) -> Result<Kind, String> {
 
 /// The meaning of a plain scalar without a tag.
 pub fn implicit(text: &str) -> Scalar {
+    special(text).unwrap_or_else(|| Scalar::Is(text.into()))
+}
+
+/// The same, where that is not the text itself.
+fn special(text: &str) -> Option<Scalar> {
     if text == "<<" {
-        return Scalar::Merge;
+        return Some(Scalar::Merge);
     }
     let value = match text.as_bytes().first() {
         None => Some(Value::Null),
@@ -99,13 +104,13 @@ pub fn implicit(text: &str) -> Scalar {
             .map(Value::Bool),
         Some(_) => None,
     };
-    Scalar::Is(value.unwrap_or_else(|| text.into()))
+    value.map(Scalar::Is)
 }
 
 /// Is this plain scalar read as text?
 pub fn is_plain_text(text: &str) -> bool {
     // Dates are text to us and not to PyYAML; "=" likewise.
-    matches!(implicit(text), Scalar::Is(Value::Text(_))) && text != "=" && !is_date(text)
+    special(text).is_none() && text != "=" && !is_date(text)
 }
 
 /// What PyYAML expects of a scalar that [`resolve`] takes and for which it finds no value.

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::scalar;
-use crate::value::{Map, Value, float_text};
+use crate::value::{Value, float_text};
 
 /// Spaces for each level.
 const INDENT: usize = 4;
@@ -29,12 +29,14 @@ const SIMPLE_KEY_CHARS_MAX: usize = 127;
 pub fn write(value: &Value) -> String {
     let mut emitter = Emitter::new();
     emitter.node(value, Context::Root);
-    emitter.line();
-    if emitter.open_ended {
-        emitter.indicator("...", true);
-        emitter.line();
-    }
-    emitter.out
+    emitter.ended()
+}
+
+/// A map of these entries, alone; for one that nobody else needs and that is large. There has to be one.
+pub fn write_entries(entries: Vec<(&Value, &Value)>) -> String {
+    let mut emitter = Emitter::new();
+    emitter.map(entries);
+    emitter.ended()
 }
 
 /// The value between the marks of a document, `---` and `...`, as cloud-config.txt has it.
@@ -92,12 +94,22 @@ impl Emitter {
         }
     }
 
+    /// What was written, with the end that a reader needs.
+    fn ended(mut self) -> String {
+        self.line();
+        if self.open_ended {
+            self.indicator("...", true);
+            self.line();
+        }
+        self.out
+    }
+
     fn node(&mut self, value: &Value, context: Context) {
         match value {
             Value::List(list) if list.is_empty() => self.indicator("[]", true),
             Value::Map(map) if map.is_empty() => self.indicator("{}", true),
             Value::List(list) => self.list(list, context),
-            Value::Map(map) => self.map(map),
+            Value::Map(map) => self.map(map.iter().collect()),
             _ => self.scalar(value, context),
         }
     }
@@ -116,10 +128,10 @@ impl Emitter {
         self.indent = outer;
     }
 
-    fn map(&mut self, map: &Map) {
+    fn map(&mut self, entries: Vec<(&Value, &Value)>) {
         let outer = self.indent;
         self.increase_indent(0);
-        for (key, value) in sorted(map) {
+        for (key, value) in sorted(entries) {
             self.line();
             if is_simple_key(key) {
                 self.node(key, Context::SimpleKey);
@@ -158,6 +170,11 @@ impl Emitter {
 
     fn raw(&mut self, text: &str) {
         self.column += text.chars().count();
+        // Behind a long text one letter would double all of it.
+        if self.out.capacity() - self.out.len() < text.len() + WIDTH {
+            self.out
+                .reserve_exact(text.len() + WIDTH + self.out.len() / 8);
+        }
         self.out.push_str(text);
     }
 
@@ -379,8 +396,7 @@ fn base64_lines(bytes: &[u8]) -> String {
 }
 
 /// Entries by key where Python can compare the keys: all text, all numbers or all bytes; else in their order.
-fn sorted(map: &Map) -> Vec<(&Value, &Value)> {
-    let mut entries: Vec<(&Value, &Value)> = map.iter().collect();
+fn sorted<'a>(mut entries: Vec<(&'a Value, &'a Value)>) -> Vec<(&'a Value, &'a Value)> {
     let all = |fits: fn(&Value) -> bool| entries.iter().all(|(key, _)| fits(key));
     let comparable = all(|key| matches!(key, Value::Text(_)))
         || all(|key| matches!(key, Value::Bytes(_)))
