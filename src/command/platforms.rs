@@ -3,8 +3,10 @@
 use argh::FromArgs;
 use cloudseed_core::json;
 use cloudseed_core::outside::Network;
-use cloudseed_core::platform::{Needs, PLATFORMS, Platform, Way, named};
+use cloudseed_core::platform::{Needs, PLATFORMS, Platform, Way};
 use cloudseed_core::value::{Map, Value};
+
+use super::platform;
 
 /// show how each platform is known, what network it needs, and what is asked
 #[derive(FromArgs)]
@@ -22,14 +24,11 @@ impl Platforms {
     /// The table, or the records; an error if there is no platform of the name.
     pub fn shown(&self) -> Result<String, String> {
         let chosen: Vec<&Platform> = match &self.name {
-            Some(name) => named(name).into_iter().collect(),
+            Some(name) => {
+                Vec::from([platform(name).map_err(|error| format!("platforms: {error}"))?])
+            }
             None => PLATFORMS.to_vec(),
         };
-        if chosen.is_empty() {
-            return Err(String::from(
-                "platforms: expected the name of a platform, but found another",
-            ));
-        }
         if self.json {
             let records: Vec<Value> = chosen.iter().map(|platform| record(platform)).collect();
             return Ok(json::write_indented(&Value::List(records)));
