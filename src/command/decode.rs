@@ -122,6 +122,15 @@ fn write_parts(directory: &Path, decoded: &Decoded) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory)?;
+    // Without a slash at its end, with which it would be what it leads to.
+    let place: PathBuf = directory.components().collect();
+    if fs::symlink_metadata(&place)?.is_symlink() {
+        let words = format!(
+            "{}: expected a directory, but found a link",
+            place.display()
+        );
+        return Err(io::Error::other(words));
+    }
     for part in &decoded.parts {
         let name = file_name(part.number, &part.filename);
         write_private(&directory.join(name), &part.content)?;
