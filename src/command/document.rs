@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use cloudseed_core::bytes::Bytes;
+use cloudseed_core::url::shown;
 use cloudseed_core::userdata::{self, Includes};
 use cloudseed_core::warning::{Blame, Error};
 
@@ -59,7 +60,8 @@ impl Includes for Files<'_> {
             Some(scheme) if scheme.eq_ignore_ascii_case("file://") => url.get(7..),
             _ => Some(url).filter(|url| url.starts_with('/')),
         };
-        let wanted = |found: String| Error::new(Blame::Broken, "decode", url, "a document", found);
+        let wanted =
+            |found: String| Error::new(Blame::Broken, "decode", shown(url), "a document", found);
         match (local, &mut self.web) {
             (Some(path), _) => {
                 let path = format!("/{}", path.trim_start_matches('/'));

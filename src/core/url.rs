@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::Ipv6Addr;
 
 /// How long a URL may be that is asked for, bytes. RFC 9110 (4.1) recommends that 8,000 can be; whatever lists names that make a
 /// longer one than this means no good.
@@ -214,8 +215,14 @@ impl fmt::Display for Shown<'_> {
         };
         let (scheme, rest) = self.0.split_at(start);
         let (authority, rest) = rest.split_at(end_of_authority(rest));
-        let place = authority.rsplit_once('@');
-        let place = place.map_or(authority, |(_, place)| place);
+        let place = match authority.rsplit_once('@') {
+            Some((_, place)) => place,
+            // Of a password with a `/`, `?` or `#` in it, or of an address that was cut off, that is the first piece.
+            None if authority.contains(':') && (!is_place(authority) || rest.contains('@')) => {
+                return write!(f, "{scheme}…");
+            }
+            None => authority,
+        };
         let path = rest.find(['?', '#']).map_or(rest, |at| &rest[..at]);
         let more = match rest.get(path.len()..) {
             Some(more) if more.starts_with('?') => "?…",
@@ -223,6 +230,21 @@ impl fmt::Display for Shown<'_> {
         };
         write!(f, "{scheme}{place}{path}{more}")
     }
+}
+
+/// Whether this is `host [ ":" port ]`; an IPv6 address may lack its brackets.
+fn is_place(authority: &str) -> bool {
+    let behind = match authority
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((_, behind)) => behind,
+        None => &authority[authority.find(':').unwrap_or(authority.len())..],
+    };
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    behind.is_empty()
+        || behind.strip_prefix(':').is_some_and(digits)
+        || authority.parse::<Ipv6Addr>().is_ok()
 }
 
 /// Where the document `name` of a seed is (cloud-init's NoCloud): in place of `%s`, else below the address, or behind its query.
@@ -491,6 +513,15 @@ mod tests {
             ("/etc/x@y", "/etc/x@y"),
             ("a?b=http://me:pw@host", "a?…"),
             ("me:pw@host/a//b@c", "host/a//b@c"),
+            ("http://me:p/w@host/a", "http://…"),
+            ("http://me:1/w@host/a", "http://…"),
+            ("http://me:p?w@host/a", "http://…"),
+            ("http://me:p#w@host/a", "http://…"),
+            ("http://me:p", "http://…"),
+            ("http:me:pw@host/a", "host/a"),
+            ("http://host/@a", "http://host/@a"),
+            ("http://[fd00::1]:80/a", "http://[fd00::1]:80/a"),
+            ("http://fd00::1/a", "http://fd00::1/a"),
             ("", ""),
         ] {
             assert_eq!(shown(text).to_string(), want, "{text}");

@@ -100,6 +100,11 @@ fn what_is_wrong_with_a_document_is_told_without_it() {
         text("#include\nhttp://me:hunter2@127.0.0.1:1/x\n"),
         text("#include\nhttp://127.0.0.1:1/x?sig=hunter2#hunter2\n"),
         text("#include\nroot:hunter2:1:\n"),
+        // Passwords with what ends an authority, and an address that was cut off.
+        text("#include\nhttp://me:hunter2/x@127.0.0.1:1/x\n"),
+        text("#include\nhttp://me:hunter2?x@127.0.0.1:1/x\n"),
+        text("#include\nhttp://me:hunter2#x@127.0.0.1:1/x\n"),
+        text("#include\nhttp://me:hunter2"),
     ];
     let meta_data = [
         ("#cloud-config\na: 1\n", "admin_pass: : hunter2\n"),

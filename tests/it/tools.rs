@@ -19,6 +19,7 @@ use cloudseed_core::warning::{Blame, Error};
 use crate::command::check::{Check, report};
 use crate::command::decode::Decode;
 use crate::command::make_mime::MakeMime;
+use crate::command::platforms::Platforms;
 use crate::command::{document, words};
 use crate::compile::Scratch;
 use crate::formats::Folder;
@@ -142,6 +143,26 @@ fn decode_writes_parts_under_harmless_names() {
             .unwrap()
             .is_file()
     );
+    // Nor is anything written through a link that is in the place of the directory.
+    symlink(&output, scratch.0.join("link")).unwrap();
+    for link in ["link", "link/"] {
+        let link = scratch.0.join(link);
+        let words = [&*path, "--output", link.to_str().unwrap()];
+        let run = parse::<Decode>(&words).run(&mut Nowhere, &mut Vec::new());
+        assert!(run.is_err_and(|error| error.to_string().ends_with("found a link")));
+    }
+}
+
+#[test]
+fn decode_shows_addresses_without_what_is_secret() {
+    let scratch = Scratch::new("decode-url");
+    let path = scratch.0.join("in");
+    let url = "http://me:hunter2@example.com/a?sig=hunter2#hunter2";
+    fs::write(&path, format!("#include\n{url}\n")).unwrap();
+    let (_, said) = decode(&[path.to_str().unwrap()]);
+    assert!(said.contains("lost: http://example.com/a?…"), "{said}");
+    let (_, said) = decode(&[path.to_str().unwrap(), "--json"]);
+    assert!(!said.contains("hunter2"), "{said}");
 }
 
 #[test]
@@ -376,6 +397,8 @@ fn a_mistyped_word_is_answered_with_the_nearest_right_one() {
     }
     let help = words::parse::<Tools>("cloudseed", &["check", "--help"]).unwrap_err();
     assert!(help.status.is_ok() && help.output.contains("--include"));
+    let refused = parse::<Platforms>(&["Hetzer"]).shown().unwrap_err();
+    assert!(refused.ends_with("(did you mean Hetzner?)"), "{refused}");
 }
 
 #[test]

@@ -52,7 +52,9 @@ impl Web<'_> {
             Some(path) => {
                 let path = format!("/{}", path.trim_start_matches('/'));
                 let found = self.files.document(&path, RESPONSE_BYTES_MAX);
-                found.map_err(|found| Error::new(Blame::Unable, "fetch", path, "a document", found))
+                found.map_err(|found| {
+                    Error::new(Blame::Unable, "fetch", shown(url), "a document", found)
+                })
             }
             None => self.request(url),
         }

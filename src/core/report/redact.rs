@@ -10,6 +10,7 @@ use crate::machine::smbios::Field;
 use crate::settings::ds_identify::bracketed;
 use crate::settings::own;
 use crate::text::without_quotations;
+use crate::url;
 use crate::value::{Map, Value};
 use crate::yaml;
 
@@ -157,15 +158,14 @@ fn cmdline(line: &str) -> String {
 }
 
 /// Parameters whose values somebody here looks at; those of `ds` are looked at one by one. So are those that begin with
-/// `ci.` or `cloudseed.`.
+/// `ci.`, and settings of ours.
 const PARAMETERS: [&str; 5] = ["ds", "cloud-init", "ip", "nameserver", "unavailable"];
 
 /// Parameters as the kernel reads them, of which only known ones keep their values.
 fn parameters(text: &str) -> String {
     let line = Cmdline::new(text);
-    let known = |key: &str| {
-        PARAMETERS.contains(&key) || key.starts_with("ci.") || key.starts_with("cloudseed.")
-    };
+    let ours = |key: &str| own::keys().any(|name| Some(name) == key.strip_prefix(own::PREFIX));
+    let known = |key: &str| PARAMETERS.contains(&key) || key.starts_with("ci.") || ours(key);
     let shown = line.parameters().map(|(key, value)| match value {
         None => word(key),
         Some(value) if !known(key) => {
@@ -227,13 +227,11 @@ fn item(item: &str) -> String {
 
 /// `scheme://user:password@host/path?query` without user, password and query.
 fn without_user(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
+    if !text.contains("://") {
         return String::from(text);
-    };
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
-    format!("{scheme}://{host}{path}")
+    }
+    let shown = format!("{}", url::shown(text));
+    String::from(shown.strip_suffix("?…").unwrap_or(&shown))
 }
 
 /// Of process 1's variables, those that rules look at.
@@ -397,6 +395,11 @@ mod tests {
                 Some(
                     "netroot=REDACTED x.password=REDACTED pwd=REDACTED y=REDACTED vultr cloudseed.deadline=5\n",
                 ),
+            ),
+            (
+                "/proc/cmdline",
+                "ds=nocloud;s=http://h?sig=TOKEN ds=nocloud;s=http://u:p/w@h/ cloudseed.user-data=x",
+                Some("ds=nocloud;s=http://h ds=nocloud;s=http://… cloudseed.user-data=REDACTED\n"),
             ),
             (
                 "/proc/1/environ",

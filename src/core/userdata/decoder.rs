@@ -264,12 +264,12 @@ impl<'i> Decoder<'i> {
             match self.fetch(&url, include.once, origin) {
                 Err(warning) => {
                     self.decoded.includes_lost += 1;
-                    self.note(Item::Lost(excerpt(&url)));
+                    self.note(Item::Lost(told(&url)));
                     self.warn(warning);
                 }
                 Ok(document) => {
-                    let inside = format!("{origin} > {}", excerpt(&shown(&url).to_string()));
-                    self.open(url.clone());
+                    let inside = format!("{origin} > {}", told(&url));
+                    self.open(told(&url));
                     self.chain.push(url);
                     self.document(document, &inside);
                     self.chain.pop();
@@ -284,10 +284,7 @@ impl<'i> Decoder<'i> {
     fn fetch(&mut self, url: &str, once: bool, origin: &str) -> Result<Bytes, Warning> {
         let refuse = |expected: String, found: &str| Err(Flaw::new(expected, found).at(origin));
         if url.len() > URL_BYTES_MAX {
-            return refuse(
-                format!("URLs of at most {URL_BYTES_MAX} bytes"),
-                &excerpt(&shown(url).to_string()),
-            );
+            return refuse(format!("URLs of at most {URL_BYTES_MAX} bytes"), &told(url));
         }
         if !include::is_address(url) {
             let expected = "an address (http://, https://, file:// or /path) alone on its line";
@@ -296,13 +293,13 @@ impl<'i> Decoder<'i> {
         if self.chain.iter().any(|outer| outer == url) {
             return refuse(
                 "documents that do not include themselves".to_string(),
-                &excerpt(&shown(url).to_string()),
+                &told(url),
             );
         }
         if self.chain.len() >= INCLUDE_DEPTH_MAX {
             return refuse(
                 format!("includes at most {INCLUDE_DEPTH_MAX} deep"),
-                &excerpt(&shown(url).to_string()),
+                &told(url),
             );
         }
         if self.included >= INCLUDES_MAX {
@@ -473,4 +470,9 @@ fn excerpt(text: &str) -> String {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_string(),
     }
+}
+
+/// An address as it may be shown.
+fn told(url: &str) -> String {
+    excerpt(&shown(url).to_string())
 }
