@@ -1,4 +1,5 @@
-//! The campaign of failures: every platform that is read over HTTP, and everything that can be wrong with its service.
+//! The campaign of failures: every platform that is read over HTTP or by a port, and everything that can be wrong with its
+//! service. (Ports that fall silent or fail half-way are in the campaign of faults.)
 //!
 //! What a platform asks for is taken from a boot of its root; each of those requests is made to fail in each way, and each document
 //! is spoilt in each way. No case is written by hand, so that a new platform is in it with its first root. What has to hold
@@ -20,7 +21,7 @@ use cloudseed_core::fetch::FETCH_SECONDS_MAX;
 use cloudseed_core::json;
 use cloudseed_core::value::Value;
 
-use crate::fixture::{Fixture, chosen, files_below};
+use crate::fixture::{Fixture, chosen, files_below, roots};
 use crate::roots::boot_of;
 
 /// What a boot may take beside fetching: includes have their own time.
@@ -247,6 +248,32 @@ fn a_boot_ends_well_whatever_its_documents_are() {
         Some(format!(
             "{}: {path}: {name}: {wrong} ({})",
             subject.platform,
+            status(&booted)
+        ))
+    });
+    none_wrong(&wrong, tasks.len());
+}
+
+/// Every document behind a serial line, a socket or a backdoor, spoilt in each way.
+#[test]
+fn a_boot_ends_well_whatever_a_port_says() {
+    let mut tasks = Vec::new();
+    for name in chosen() {
+        for (path, bytes) in files_below(&roots().join(&name).join("ports")) {
+            let spoilt = SPOILS
+                .iter()
+                .filter_map(|(how, spoil)| Some((*how, spoil(&bytes)?)));
+            tasks.extend(spoilt.map(|(how, bytes)| (name.clone(), path.clone(), how, bytes)));
+        }
+    }
+    assert!(!tasks.is_empty());
+    let wrong = on_all(&tasks, |(name, path, how, bytes)| {
+        let fixture = Fixture::new(name);
+        fs::write(fixture.ports()?.join(path), bytes).unwrap();
+        let (booted, took, _) = boot_of(&fixture, fixture.cloud().as_deref(), "");
+        let wrong = wrong(&booted, took)?;
+        Some(format!(
+            "{name}: {path}: {how}: {wrong} ({})",
             status(&booted)
         ))
     });

@@ -83,14 +83,17 @@ impl Laid {
         self.place.join("machine")
     }
 
-    /// Makes another part ready, like `cloud`; `None` if the root has no such.
+    /// Makes another part ready, like `cloud`; `None` if the root has no such. What is there already stays as it is, so that a
+    /// test may change it before the boot.
     pub fn part(&self, name: &str) -> Result<Option<PathBuf>, String> {
         let mut folder = None;
         let inside = self.files.iter().filter(|(path, _)| path.starts_with(name));
         for (path, from) in inside {
             let to = self.place.join(path);
-            make_folder(to.parent().unwrap_or(&to))?;
-            copy(from, &to).map_err(|error| told(from, &error))?;
+            if !to.exists() {
+                make_folder(to.parent().unwrap_or(&to))?;
+                copy(from, &to).map_err(|error| told(from, &error))?;
+            }
             folder = Some(self.place.join(name));
         }
         Ok(folder)
