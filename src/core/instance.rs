@@ -180,6 +180,16 @@ pub fn key_lines(value: &Value) -> Vec<&str> {
     }
 }
 
+/// How many leaves hold something and no lines.
+fn other_leaves(value: &Value) -> usize {
+    match value {
+        Value::List(values) => values.iter().map(other_leaves).sum(),
+        Value::Map(map) => map.iter().map(|(_, value)| other_leaves(value)).sum(),
+        Value::Text(_) | Value::Null | Value::Bool(false) | Value::Int(0) => 0,
+        _ => 1,
+    }
+}
+
 /// Where the data came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -459,6 +469,7 @@ impl Instance {
         warnings: &mut Vec<Warning>,
     ) -> Result<Instance, Error> {
         let mut refusals = Refusals { platform, warnings };
+        refusals.tell_of_other_kinds(&told);
         let id = told.instance_id.unwrap_or_default();
         let Some(instance_id) = InstanceId::new(&id) else {
             let expected = format!("text of 1 to {} bytes", InstanceId::BYTES_MAX);
@@ -513,6 +524,29 @@ impl Refusals<'_> {
             .push(Warning::new(step, place, expected, found));
     }
 
+    /// Facts that are lost because what stands in their place is no text.
+    fn tell_of_other_kinds(&mut self, told: &Told) {
+        let (named, zone) = (told.hostname.is_some(), told.availability_zone.is_some());
+        let facts: [(bool, &[&str]); 4] = [
+            (named, &["local-hostname", "hostname"]),
+            (told.region.is_some(), &["region"]),
+            (zone, &["availability-zone", "availability_zone"]),
+            (told.launch_index.is_some(), &["launch-index"]),
+        ];
+        for (is_known, keys) in facts {
+            let values = keys.iter().map(|key| (*key, told.meta_data.get(key)));
+            let mut other =
+                values.filter(|(_, value)| value.is_some_and(Value::is_other_than_text));
+            if let Some((key, Some(value))) = other.next().filter(|_| !is_known) {
+                self.tell(key, "text", value.kind());
+            }
+        }
+        let named = told.meta_data.get("cloud-name");
+        if let Some(other) = named.filter(|name| !name.is_null() && name.as_text().is_none()) {
+            self.tell("cloud-name", "text", other.kind());
+        }
+    }
+
     fn hostname(&mut self, text: &str, keeps_domain: bool) -> Option<Hostname> {
         let (hostname, fits) = if keeps_domain {
             Hostname::whole(text)
@@ -545,8 +579,8 @@ impl Refusals<'_> {
     fn ssh_keys(&mut self, value: &Value) -> Vec<SshKey> {
         let lines = key_lines(value);
         let keys: Vec<SshKey> = lines.iter().filter_map(|line| SshKey::new(line)).collect();
-        if keys.len() < lines.len() {
-            let lost = lines.len() - keys.len();
+        let lost = lines.len() - keys.len() + other_leaves(value);
+        if lost > 0 {
             let expected = "lines of an authorized_keys file";
             self.tell("public keys", expected, format!("{lost} of another kind"));
         }
@@ -675,6 +709,25 @@ mod tests {
             .iter()
             .map(|warning| warning.found.clone())
             .collect();
-        assert_eq!(told, ["1 of another kind"]);
+        assert_eq!(told, ["2 of another kind"]);
+    }
+
+    #[test]
+    fn what_is_no_text_is_told() {
+        let odd = || Value::Map(Map::from_iter([("a", Value::from("b"))]));
+        let keys = [
+            "local-hostname",
+            "region",
+            "availability-zone",
+            "launch-index",
+            "cloud-name",
+        ];
+        let mut meta_data: Map = keys.iter().map(|key| (*key, odd())).collect();
+        meta_data.insert("instance-id", "i");
+        let told = Told::by_meta_data("test", Source::metadata("x"), meta_data);
+        let mut warnings = Vec::new();
+        Instance::new("Test", told, &mut warnings).unwrap();
+        let told: Vec<&str> = warnings.iter().map(|warning| &*warning.place).collect();
+        assert_eq!(told, keys);
     }
 }

@@ -116,6 +116,16 @@ impl Value {
         }
     }
 
+    /// Whether something stands here that [`Value::to_text`] has no words for: bytes, a list or a map, and not an empty one.
+    pub fn is_other_than_text(&self) -> bool {
+        match self {
+            Value::Bytes(bytes) => !bytes.is_empty(),
+            Value::List(list) => !list.is_empty(),
+            Value::Map(map) => !map.is_empty(),
+            _ => false,
+        }
+    }
+
     /// What a single value says that stands for yes or no ([`text::flag`](crate::text::flag)).
     pub fn as_flag(&self) -> Option<bool> {
         crate::text::flag(&self.to_text()?)

@@ -176,6 +176,40 @@ fn a_seed_that_cannot_be_read_says_why() {
     assert!(booted.line.starts_with("degraded: "), "{}", booted.line);
 }
 
+#[test]
+fn what_a_seed_says_in_another_kind_is_told() {
+    for (meta_data, words) in [
+        (
+            "dsmode: sometimes",
+            "dsmode: expected disabled, local, net, but found \"sometimes\"",
+        ),
+        (
+            "seedfrom: [http://x/]",
+            "seedfrom: expected text, but found list",
+        ),
+        (
+            "network-interfaces: {a: b}",
+            "network-interfaces: expected text, but found dict",
+        ),
+        (
+            "local-hostname: [a]",
+            "local-hostname: expected text, but found list",
+        ),
+        (
+            "public-keys: 5",
+            "public keys: expected lines of an authorized_keys file, but found 1 of another kind",
+        ),
+    ] {
+        let scratch = Scratch::new("seed-kinds");
+        let meta_data = format!("instance-id: i\n{meta_data}\n");
+        let booted = boot(&scratch.0, "#cloud-config\na: 1\n", &meta_data);
+        let log = booted.plan.get("cloudseed/log").unwrap();
+        let log = String::from_utf8_lossy(log);
+        assert!(log.contains(words), "{words} in {log}");
+        assert!(booted.line.starts_with("degraded: "), "{}", booted.line);
+    }
+}
+
 /// Every root with something in the place of every secret that it has: the mark as it stands, and inside of documents of two kinds.
 #[test]
 fn no_root_shows_what_is_secret_of_it() {

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
 use crate::dialect::encoded;
+use crate::dialect::openstack;
 use crate::dialect::seed::{self, Place, Seed};
 use crate::digest;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
@@ -361,7 +362,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     for seen in core::mem::take(&mut cloud.evidence.seen) {
         gathered.take(cloud, seen);
     }
-    let url = gathered.meta_data.get("seedfrom").and_then(Value::to_text);
+    let url = text(cloud, &gathered.meta_data, "seedfrom");
     if let Some(url) = url.filter(|url| !url.is_empty()) {
         remote(cloud, &mut gathered, &url)?;
     }
@@ -411,6 +412,17 @@ fn said(meta_data: &Map, key: &str) -> Option<String> {
     meta_data.get(key).and_then(Value::to_text)
 }
 
+/// The same, and that something else stands there.
+fn text(cloud: &mut Cloud, meta_data: &Map, key: &str) -> Option<String> {
+    let other = meta_data
+        .get(key)
+        .filter(|value| value.is_other_than_text());
+    if let Some(other) = other {
+        cloud.warn(key, "text", other.kind());
+    }
+    said(meta_data, key)
+}
+
 /// Says of a network configuration that nobody will understand, on whichever root, while the boot can be seen.
 fn look_at_network(cloud: &mut Cloud, documents: &Documents) {
     let Some(document) = documents.get(Document::NetworkConfig) else {
@@ -438,10 +450,11 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     let Some(first) = sources.first() else {
         return Err(no_seed(cloud));
     };
-    if said(&meta_data, "dsmode").as_deref() == Some("disabled") {
+    let mode = meta_data.get("dsmode");
+    if openstack::mode(cloud, &[mode]) == "disabled" {
         return Err(unable(cloud, "dsmode", "disabled by the seed itself"));
     }
-    if let Some(text) = said(&meta_data, "network-interfaces")
+    if let Some(text) = text(cloud, &meta_data, "network-interfaces")
         && documents.get(Document::NetworkConfig).is_none()
     {
         let network = network::interfaces::config(&text);
