@@ -303,6 +303,15 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
+/// The same for the name of a document, as Python's `quote` has it in the original: slashes and colons stand as they are, too.
+pub fn name_encoded(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    encode(&mut encoded, name, |byte, _| {
+        is_unreserved(byte) || b"/:".contains(&byte)
+    });
+    encoded
+}
+
 /// Adds a text: the bytes for which `stands` is true, which is told what is behind them, as they are, every other as `%XX`.
 fn encode(out: &mut String, text: &str, stands: fn(u8, &[u8]) -> bool) {
     let mut rest = text.as_bytes();
@@ -531,6 +540,7 @@ mod tests {
     #[test]
     fn percent_encoding_is_put_on() {
         assert_eq!(percent_encoded("a-Z_0.~ &/%é"), "a-Z_0.~%20%26%2F%25%C3%A9");
+        assert_eq!(name_encoded("a:b/c d?%é"), "a:b/c%20d%3F%25%C3%A9");
         let decoded = percent_decoded(&percent_encoded("a b%é"));
         assert_eq!(decoded, "a b%é".as_bytes());
     }

@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import sys
+import urllib.parse
 
 sys.dont_write_bytecode = True  # Nothing is left in the sources.
 
@@ -923,6 +924,9 @@ def ec2(base):
                                "with a dot": listing + "\n.\n..", "with a slash": listing + "\n/",
                                "with a leaf and a folder": listing + "\nplacement"}.items():
             yield "listing " + what, {meta + "_": body}
+        tags = {"cost centre": "a", "who?": "b", "50%": "c", "z\u00fcrich": "d", "a/b": "e", "ada@example.com": "f", "a:b+c": "g"}
+        told = {meta + "tags/" + urllib.parse.quote(name, safe="/:"): body for name, body in tags.items()}
+        yield "tags of every sort", {meta + "_": listing + "\ntags/", meta + "tags/_": "\n".join(tags), **told}
         keys = meta + "public-keys/"
         if has(keys + "_"):
             for what, body in {"two": "0=my-key\n1=other", "no number": "my-key", "no key": "", "words": "0=my key", "equals": "0=a=b", "slash": "0/\n",

@@ -6,6 +6,7 @@
 //!           / 1*DIGIT "=" name        ; a public key, which lies at NUMBER/openssh-key
 //!           / name                    ; a leaf
 //! ```
+//! A name is what somebody called a tag, perhaps, and its path has it percent-encoded.
 //! Others than the owner of the machine may add to the tree (tags): one leaf never costs the tree. Source: the EC2 user guide,
 //! "Instance metadata categories", and cloud-init's behaviour.
 
@@ -17,6 +18,7 @@ use alloc::vec::Vec;
 use crate::fetch::service::Service;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents, Source, Told};
+use crate::url::name_encoded;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
 
@@ -232,8 +234,7 @@ impl Crawl<'_, '_, '_> {
 
 /// True for a path that can be asked for.
 fn fits(path: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'?');
-    path.len() <= PATH_BYTES_MAX && path.bytes().all(fits)
+    path.len() <= PATH_BYTES_MAX
 }
 
 impl Entry {
@@ -259,15 +260,14 @@ impl Entry {
         let key = line.split_once('=').filter(|(number, _)| {
             !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         });
+        let place = format!("{path}{}", name_encoded(name));
         let (key, path, what) = match key {
-            _ if line.ends_with('/') => {
-                (name, format!("{path}{name}/"), What::Directory(Vec::new()))
-            }
+            _ if line.ends_with('/') => (name, place + "/", What::Directory(Vec::new())),
             Some((number, key)) => {
                 let path = format!("{path}{number}/openssh-key");
                 (key, path, What::Leaf(None))
             }
-            None => (name, format!("{path}{name}"), What::Leaf(None)),
+            None => (name, place, What::Leaf(None)),
         };
         Some(Entry {
             key: String::from(key),
