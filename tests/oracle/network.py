@@ -402,6 +402,8 @@ def interfaces_text(w):
                 options.append("dns-nameservers " + " ".join([w.ip4(), w.ip6()]))
             if ":" not in name and w.chance(0.5):
                 options.append("dns-search " + " ".join([w.name(), "example.org"]))
+        elif method != "dhcp" and w.chance(0.6):
+            options += ["dns-nameservers " + w.ip4(), "dns-search " + w.name()]
         if method != "loopback" and ":" not in name and w.chance(0.2):
             options.append(w.one(["hwaddress ether ", "hwaddress "]) + w.mac())
         w.random.shuffle(options)
@@ -412,8 +414,8 @@ def interfaces_text(w):
 def interfaces_expected(told, _links):
     made = eni.convert_eni_data(told)
     for element in made["config"]:
-        # An interface without addresses has no subnets.
-        element["subnets"] = [subnet for subnet in element["subnets"] if (subnet["type"], subnet["control"]) != ("manual", "auto")]
+        # An interface without addresses has no subnets, unless name servers stand there.
+        element["subnets"] = [subnet for subnet in element["subnets"] if (subnet["type"], subnet["control"]) != ("manual", "auto") or "dns_search" in subnet]
         for subnet in element["subnets"]:
             del subnet["_orig_eni_name"]
             if ":" in subnet.get("address", ""):

@@ -23,8 +23,11 @@ use core::fmt::{Display, Write};
 use core::net::IpAddr;
 
 use super::field::written;
-use super::{Config, Device, DeviceKind, Dialect, Method, Name, Overrides, version2};
+use super::{
+    Config, Device, DeviceKind, Dialect, HardwareAddress, Method, Name, Overrides, version2,
+};
 use crate::plan::{Mode, Plan, RunPath};
+use crate::text::flag;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 use crate::yaml;
@@ -135,6 +138,7 @@ fn netplan(files: &mut Files, mut config: Config) {
     config.dialect = Dialect::Version2;
     for device in &mut config.devices {
         agree(files, device);
+        leave_out(files, device);
     }
     let others = core::mem::take(&mut config.others);
     let of_device = |device: &mut Device| {
@@ -167,6 +171,21 @@ fn netplan(files: &mut Files, mut config: Config) {
         }
     }
     files.put(["netplan/50-cloudseed.yaml", "", ""], Mode::Private, text);
+}
+
+/// Leaves out the parameters that netplan does not know: it would refuse all.
+fn leave_out(files: &mut Files, device: &mut Device) {
+    let DeviceKind::Bond(bond) = &mut device.kind else {
+        return;
+    };
+    let place = device.name.as_str();
+    bond.parameters.retain(|parameter| {
+        let is_known = !NOT_NETPLANS.contains(&parameter.name);
+        if !is_known && !(parameter.name == "use-carrier" && is_set(&parameter.value)) {
+            files.warn(place, "what this renderer has words for", parameter.name);
+        }
+        is_known
+    });
 }
 
 /// Says the same of both leases, for netplan writes nothing at all where they differ: what only one says counts for both, and
@@ -223,7 +242,11 @@ dhcp6-overrides.use-ntp            DHCPv6.UseNTP                ~               
 dhcp6-overrides.use-routes         ~                            !ipv6.ignore-auto-routes    ~
 dhcp6-overrides.send-hostname      ~                            ipv6.dhcp-send-hostname     ~
 dhcp6-overrides.hostname           -                            ipv6.dhcp-hostname          -
+parameters.active-slave            .                            bond.active_slave           bond-active-slave
+parameters.ad-actor-sys-prio       Bond.AdActorSystemPriority   bond.ad_actor_sys_prio      bond-ad-actor-sys-prio
+parameters.ad-actor-system         Bond.AdActorSystem           bond.ad_actor_system        bond-ad-actor-system
 parameters.ad-select               Bond.AdSelect                bond.ad_select              bond-ad-select
+parameters.ad-user-port-key        Bond.AdUserPortKey           bond.ad_user_port_key       bond-ad-user-port-key
 parameters.all-slaves-active       Bond.AllSlavesActive         bond.all_slaves_active      bond-all-slaves-active
 parameters.arp-all-targets         Bond.ARPAllTargets           bond.arp_all_targets        bond-arp-all-targets
 parameters.arp-interval            Bond.ARPIntervalSec+         bond.arp_interval           bond-arp-interval
@@ -233,15 +256,19 @@ parameters.down-delay              Bond.DownDelaySec+           bond.downdelay  
 parameters.fail-over-mac-policy    Bond.FailOverMACPolicy       bond.fail_over_mac          bond-fail-over-mac
 parameters.gratuitous-arp          Bond.GratuitousARP           bond.num_grat_arp           bond-num-grat-arp
 parameters.lacp-rate               Bond.LACPTransmitRate        bond.lacp_rate              bond-lacp-rate
-parameters.learn-packet-interval   Bond.LearnPacketIntervalSec  bond.lp_interval            bond-learn-packet-interval
+parameters.learn-packet-interval   Bond.LearnPacketIntervalSec  bond.lp_interval            bond-lp-interval
 parameters.mii-monitor-interval    Bond.MIIMonitorSec+          bond.miimon                 bond-miimon
 parameters.min-links               Bond.MinLinks                bond.min_links              bond-min-links
 parameters.mode                    Bond.Mode                    bond.mode                   bond-mode
 parameters.packets-per-slave       Bond.PacketsPerSlave         bond.packets_per_slave      bond-packets-per-slave
+parameters.peer-notif-delay        -                            bond.peer_notif_delay       bond-peer-notif-delay
 parameters.primary                 .                            bond.primary                bond-primary
 parameters.primary-reselect-policy Bond.PrimaryReselectPolicy   bond.primary_reselect       bond-primary-reselect
+parameters.resend-igmp             Bond.ResendIGMP              bond.resend_igmp            bond-resend-igmp
+parameters.tlb-dynamic-lb          Bond.DynamicTransmitLoadBalancing bond.tlb_dynamic_lb    bond-tlb-dynamic-lb
 parameters.transmit-hash-policy    Bond.TransmitHashPolicy      bond.xmit_hash_policy       bond-xmit-hash-policy
 parameters.up-delay                Bond.UpDelaySec+             bond.updelay                bond-updelay
+parameters.use-carrier             ~                            bond.use_carrier            bond-use-carrier
 parameters.ageing-time             Bridge.AgeingTimeSec         bridge.ageing-time          bridge-ageing
 parameters.forward-delay           Bridge.ForwardDelaySec       bridge.forward-delay        bridge-fd
 parameters.hello-time              Bridge.HelloTimeSec          bridge.hello-time           bridge-hello
@@ -249,6 +276,22 @@ parameters.max-age                 Bridge.MaxAgeSec             bridge.max-age  
 parameters.priority                Bridge.Priority              bridge.priority             bridge-bridgeprio
 parameters.stp                     Bridge.STP                   bridge.stp                  bridge-stp
 ";
+
+/// Parameters of bonds that the kernel has, and netplan does not.
+const NOT_NETPLANS: [&str; 7] = [
+    "active-slave",
+    "ad-actor-sys-prio",
+    "ad-actor-system",
+    "ad-user-port-key",
+    "peer-notif-delay",
+    "tlb-dynamic-lb",
+    "use-carrier",
+];
+
+/// Does a value say yes, in any word?
+fn is_set(value: &Value) -> bool {
+    value.to_text().and_then(|word| flag(&word)) == Some(true)
+}
 
 /// A column of [`WORDS`], and how its program writes a list, false and true.
 struct Column {
@@ -281,7 +324,7 @@ impl Column {
             };
             match cell {
                 "." => {}
-                "~" if value == &Value::Bool(true) => {}
+                "~" if is_set(value) => {}
                 "-" | "~" => files.warn(
                     device.name.as_str(),
                     "what this renderer has words for",
@@ -416,6 +459,12 @@ impl Device {
     /// Does anything give it addresses?
     fn has_addresses(&self) -> bool {
         !self.addresses.is_empty() || self.dhcp4.is_on() || self.dhcp6.is_on()
+    }
+
+    /// Is it a card of InfiniBand? Those have the longer hardware addresses.
+    fn is_infiniband(&self) -> bool {
+        let is_long = |mac: &HardwareAddress| mac.as_str().len() > "00:00:00:00:00:00".len();
+        self.kind == DeviceKind::Card && self.mac.as_ref().is_some_and(is_long)
     }
 
     fn is_loopback(&self) -> bool {

@@ -14,7 +14,11 @@ use crate::value::{Map, Value};
 
 /// Parameters of a bond by version 1's names, and version 2's.
 pub(super) const BOND: &[(&str, &str)] = &[
+    ("bond-active-slave", "active-slave"),
+    ("bond-ad-actor-sys-prio", "ad-actor-sys-prio"),
+    ("bond-ad-actor-system", "ad-actor-system"),
     ("bond-ad-select", "ad-select"),
+    ("bond-ad-user-port-key", "ad-user-port-key"),
     ("bond-all-slaves-active", "all-slaves-active"),
     ("bond-arp-all-targets", "arp-all-targets"),
     ("bond-arp-interval", "arp-interval"),
@@ -29,10 +33,17 @@ pub(super) const BOND: &[(&str, &str)] = &[
     ("bond-mode", "mode"),
     ("bond-num-grat-arp", "gratuitous-arp"),
     ("bond-packets-per-slave", "packets-per-slave"),
+    ("bond-peer-notif-delay", "peer-notif-delay"),
     ("bond-primary", "primary"),
     ("bond-primary-reselect", "primary-reselect-policy"),
+    ("bond-resend-igmp", "resend-igmp"),
+    ("bond-tlb-dynamic-lb", "tlb-dynamic-lb"),
     ("bond-updelay", "up-delay"),
+    ("bond-use-carrier", "use-carrier"),
     ("bond-xmit-hash-policy", "transmit-hash-policy"),
+    // Other names of the kernel's.
+    ("bond-lp-interval", "learn-packet-interval"),
+    ("bond-num-unsol-na", "gratuitous-arp"),
     // Spellings that are in use in version 2.
     ("arp-ip-target", "arp-ip-targets"),
     ("gratuitious-arp", "gratuitous-arp"),
@@ -308,12 +319,17 @@ fn element(dialect: Dialect, device: &mut Device) -> Value {
         DeviceKind::Vlan(..) => "vlan",
     };
     let mut subnets = subnets(dialect, device);
+    let nothing = if kind == "loopback" { kind } else { "manual" };
+    let control = if device.manual { "manual" } else { "auto" };
+    let is_told = dialect == Dialect::Interfaces && (nothing, control) != ("manual", "auto");
+    let dns = dns_map(&mut device.dns, "dns_nameservers", "dns_search");
+    if subnets.is_empty() && (is_told || !dns.is_empty()) {
+        // Its name servers need a subnet to stand with.
+        let mut subnet = typed(nothing);
+        subnet.extend(dns);
+        subnets.push(subnet);
+    }
     if dialect == Dialect::Interfaces {
-        let control = if device.manual { "manual" } else { "auto" };
-        let kind = if kind == "loopback" { kind } else { "manual" };
-        if subnets.is_empty() && (kind, control) != ("manual", "auto") {
-            subnets.push(typed(kind));
-        }
         for subnet in &mut subnets {
             subnet.insert("control", Value::from(control));
         }

@@ -37,6 +37,7 @@ pub(super) fn render(files: &mut Files, config: Config) {
         }
         COLUMN.tell(files, device, &mut |section, key, text| match section {
             "ipv4" | "ipv6" if is_member || !is_on(device, section == "ipv6") => {}
+            "ethernet" => file.put(card(device), key, &text),
             _ => file.put(section, key, &text),
         });
         let name = ["cloudseed-", device.name.as_str(), ".nmconnection"];
@@ -67,7 +68,7 @@ fn uuid(device: &Device) -> String {
 fn connection(file: &mut Sections, config: &Config, device: &Device) {
     let section = "connection";
     let kind = match device.kind {
-        DeviceKind::Card => "ethernet",
+        DeviceKind::Card => card(device),
         DeviceKind::Bond(_) => "bond",
         DeviceKind::Bridge(_) => "bridge",
         DeviceKind::Vlan(..) => "vlan",
@@ -93,6 +94,15 @@ fn connection(file: &mut Sections, config: &Config, device: &Device) {
     }
     if let Some(master) = master(config, device) {
         port(file, device, master);
+    }
+}
+
+/// The kind of a card, and the section with what belongs to its hardware.
+fn card(device: &Device) -> &'static str {
+    if device.is_infiniband() {
+        "infiniband"
+    } else {
+        "ethernet"
     }
 }
 
@@ -128,12 +138,15 @@ fn vlan(file: &mut Sections, config: &Config, device: &Device) {
 fn hardware(file: &mut Sections, device: &Device) {
     let mac = device.mac.as_ref().map(|mac| mac.as_str().to_uppercase());
     let (section, key) = match &device.kind {
-        DeviceKind::Card => ("ethernet", "mac-address"),
+        DeviceKind::Card => (card(device), "mac-address"),
         DeviceKind::Bridge(_) => ("bridge", "mac-address"),
         DeviceKind::Bond(_) | DeviceKind::Vlan(..) => ("ethernet", "cloned-mac-address"),
     };
     if let Some(mac) = &mac {
         file.put(section, key, mac);
+    }
+    if device.is_infiniband() {
+        file.put(section, "transport-mode", &"datagram");
     }
     let by_name = device
         .match_name

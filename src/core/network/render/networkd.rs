@@ -140,9 +140,11 @@ fn relations(network: &mut Sections, config: &Config, device: &Device) {
     let name = master.name.as_str();
     if let DeviceKind::Bond(_) = master.kind {
         network.put("Network", "Bond", &name);
-        let primary = master.parameter("primary").and_then(Value::as_text);
-        if primary.is_some_and(|primary| primary == device.label().as_str()) {
-            network.put("Network", "PrimarySlave", &"yes");
+        for (parameter, key) in [("primary", "PrimarySlave"), ("active-slave", "ActiveSlave")] {
+            let named = master.parameter(parameter).and_then(Value::as_text);
+            if named.is_some_and(|named| named == device.label().as_str()) {
+                network.put("Network", key, &"yes");
+            }
         }
     } else {
         network.put("Network", "Bridge", &name);

@@ -141,9 +141,13 @@ impl Members {
     }
 }
 
-/// Gives name servers of no device to those that have addresses, and no servers of their own.
+/// Gives name servers of no device to those that have addresses, and no servers of their own. Those of the loopback are of no
+/// device: that is where interfaces(5) has them.
 fn spread_dns(config: &mut Config) {
-    let dns = core::mem::take(&mut config.dns);
+    let mut dns = core::mem::take(&mut config.dns);
+    for device in config.devices.iter_mut().filter(|it| it.is_loopback()) {
+        dns.extend(core::mem::take(&mut device.dns));
+    }
     for device in &mut config.devices {
         if device.dns == Dns::default() && device.has_addresses() && !device.is_loopback() {
             device.dns = dns.clone();
