@@ -7,7 +7,8 @@
 //! ```
 //!
 //! `default`, and a map without a name, is the default user: the one that `user` names, else the platform's administrator, else root.
-//! What is said of a name more than once is taken together, the first of each key.
+//! What is said of a name more than once is taken together, the first of each key; what is said of `default` counts less, and `user`
+//! the least.
 
 use alloc::format;
 use alloc::string::String;
@@ -90,13 +91,18 @@ impl Reader<'_> {
         if listed.len() > ACCOUNTS_MAX {
             self.refuse("users", &format!("{ACCOUNTS_MAX} accounts at most"));
         }
+        let mut of_default = Vec::new();
         for (name, map) in listed.into_iter().take(ACCOUNTS_MAX) {
-            let name = if name == DEFAULT {
-                String::from(owner.name())
+            if name == DEFAULT {
+                add(&mut users, String::from(owner.name()), Map::new());
+                of_default.push(map);
             } else {
-                name
-            };
-            add(&mut users, name, map);
+                add(&mut users, name, map);
+            }
+        }
+        // What is said of the default user by its own name outranks that.
+        for map in of_default {
+            add(&mut users, String::from(owner.name()), map);
         }
         let owners = owner.administrator.iter();
         let named = (owner.named.clone(), owner.said.clone());
