@@ -10,8 +10,18 @@ use cloudseed_core::config::{self, Parts};
 use cloudseed_core::instance::Document;
 use cloudseed_core::text::{printable, without_quotations};
 use cloudseed_core::userdata::advice::{self, Advice};
+use cloudseed_core::userdata::part_type::PartType;
+use cloudseed_core::userdata::sniff::sniff;
 use cloudseed_core::userdata::{self, Flaw, Includes, Part};
 use cloudseed_core::value::Value;
+#[cfg(feature = "jinja")]
+use cloudseed_core::{
+    compile::instance_data::InstanceData,
+    instance::{Instance, Source, Told},
+    machine::Kernel,
+    value::Map,
+    variables::{Names, variables},
+};
 
 use super::document::{Files, read};
 use crate::sys::root::Root;
@@ -61,7 +71,10 @@ pub fn report(
     let mut doubts = 0;
     let mut told = Vec::new();
     for part in &decoded.parts {
-        let advice = advice::on_part(part);
+        let mut advice = advice::on_part(part);
+        if part.content_type == PartType::Jinja {
+            advice.doubts.extend(on_template(part));
+        }
         write_part(part, &advice, out)?;
         doubts += advice.doubts.len();
         let expected = advice.doubts.iter().map(|flaw| &flaw.expected);
@@ -82,6 +95,37 @@ pub fn report(
         doubts += 1;
     }
     Ok(doubts)
+}
+
+/// What a boot would say of a template on whatever machine, without one.
+fn on_template(part: &Part) -> Vec<Flaw> {
+    let text = String::from_utf8_lossy(&part.content);
+    let (_, body) = text.split_once('\n').unwrap_or_default();
+    // Nothing is filled in: what it becomes is what it is.
+    if !["{{", "{%", "{#"].iter().any(|open| body.contains(open)) {
+        let becomes = sniff(body.as_bytes()).map(|content_type| Part {
+            content_type,
+            content: body.into(),
+            ..part.clone()
+        });
+        return becomes.map_or_else(Vec::new, |part| advice::on_part(&part).doubts);
+    }
+    #[cfg(feature = "jinja")]
+    return cloudseed_core::jinja::look(body, &variables_of_all());
+    #[cfg(not(feature = "jinja"))]
+    Vec::new()
+}
+
+/// The variables that each machine has, for templates.
+#[cfg(feature = "jinja")]
+fn variables_of_all() -> Value {
+    let source = Source::metadata("");
+    let meta_data = Map::from_iter([("instance-id", "x")]);
+    let told = Told::by_meta_data("", source, meta_data);
+    let instance = Instance::new("", told, &mut Vec::new());
+    let data = instance.map(|instance| InstanceData::new(&instance, &Kernel::default()));
+    let data = data.as_ref().ok().and_then(|data| data.as_value().as_map());
+    variables(data.unwrap_or(&Map::new()), Names::Aliased).into()
 }
 
 fn write_part(part: &Part, advice: &Advice, out: &mut dyn Write) -> io::Result<()> {

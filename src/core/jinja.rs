@@ -19,6 +19,8 @@ use alloc::vec::Vec;
 use crate::userdata::template::{Broken, Rendered};
 use crate::value::Value;
 
+pub use look::look;
+
 mod advice;
 mod args;
 mod dict;
@@ -28,6 +30,7 @@ mod formats;
 mod functions;
 mod iter;
 mod lexer;
+mod look;
 mod methods;
 mod number;
 mod order;

@@ -267,6 +267,14 @@ fn check_says_what_a_boot_would_say_when_it_merges() {
             "#cloud-config-jsonp\n[{\"op\": \"remove\", \"path\": \"/x\"}]\n",
             "a place \"/x\"",
         ),
+        (
+            "#cloud-config\nmerge_how: dict(replce)+list(append)\nruncmd: []\n",
+            "an option that the merger dict has, but found \"replce\" (did you mean replace?)",
+        ),
+        (
+            "#cloud-config\nmerge_how: [{name: list, settings: [first]}]\nruncmd: []\n",
+            "an option that the merger list has",
+        ),
         ("#cloud-config-jsonp\n[{]\n", "a key in double quotes"),
         ("#cloud-config\n# nothing\n", "a map"),
     ] {
@@ -303,6 +311,49 @@ fn check_says_what_a_boot_would_say_of_scripts() {
         said.matches("! ").count() - said.matches("#! ").count(),
         3,
         "{said}"
+    );
+}
+
+/// What a boot would say when it renders, as far as that is the same on every machine.
+#[test]
+fn check_says_what_a_boot_would_say_of_templates() {
+    for (template, doubt) in [
+        (
+            "#!/bin/sh\n{% if a %}\n",
+            "the end of the template instead of",
+        ),
+        (
+            "#!/bin/sh\n{{ v1.region | nope }}\n",
+            "`nope`, which is no filter in line 3",
+        ),
+        (
+            "#!/bin/sh\n{{ v1.instance-id }}\n",
+            "is written v1.instance_id",
+        ),
+        (
+            "#!/bin/sh\n{{ local-hostname }}\n",
+            "is written local_hostname",
+        ),
+        (
+            "#!/bin/sh\n{{ v1.instanceid }}\n",
+            "there is `v1.instance_id`",
+        ),
+        (
+            "#!/bin/sh\n{{ nope }}\n",
+            "`nope`, which is not there in line 3",
+        ),
+        ("#cloud-config\na: b: c\n", "a: b: c"),
+    ] {
+        let said = checked(format!("## template: jinja\n{template}").as_bytes());
+        assert!(said.contains(doubt), "{template}: {said}");
+        assert_eq!(said.matches("! ").count(), 1, "{said}");
+    }
+    let well = "## template: jinja\n#!/bin/sh\necho {{ v1.cloud_name }} {{ ds.meta_data.x }} \
+        {{ region }} {{ sys_info.platform }} {{ v1['local-hostname'] | upper }}\n";
+    assert!(
+        !checked(well.as_bytes()).contains("! "),
+        "{}",
+        checked(well.as_bytes())
     );
 }
 

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::part_type::PartType;
-use super::{DOCUMENT_BYTES_MAX, Flaw, Part, gzip, launch, mime, sniff, transfer};
+use super::{DOCUMENT_BYTES_MAX, Flaw, Part, gzip, launch, merge, mime, sniff, transfer};
 use crate::text::{nearest, quote};
 use crate::value::SyntaxError;
 use crate::yaml;
@@ -319,6 +319,7 @@ fn on_cloud_config(content: &[u8]) -> Advice {
         Ok(value) => match value.as_map() {
             Some(map) => {
                 doubts.extend(keys::flaws(map));
+                doubts.extend(merge::unknown_options(map));
                 map.iter()
                     .map(|(key, _)| key.to_text().unwrap_or_default())
                     .collect()

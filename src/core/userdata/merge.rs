@@ -13,6 +13,7 @@ use nom::character::complete::{char, satisfy};
 use nom::{IResult, Parser};
 
 use crate::budget::Budget;
+use crate::text::mistyped;
 use crate::userdata::Flaw;
 use crate::value::{Map, Value, quote};
 
@@ -69,17 +70,12 @@ impl Mergers {
     /// out of the body. [`DEFAULT`] where nothing is named.
     ///
     /// # Errors
-    /// A merger or one of its options is unknown or no text, or there are more than [`MERGERS_MAX`].
+    /// A merger is unknown, or an option no text, or there are more than [`MERGERS_MAX`].
     pub fn of_part(body: &mut Map, header: &str) -> Result<Mergers, Flaw> {
-        let how = ["merge_how", "merge_type"]
+        let how = KEYS
             .into_iter()
             .find_map(|key| body.remove(&key.into()).filter(|how| !how.is_null()));
-        let mut specs = match &how {
-            None => Vec::new(),
-            Some(Value::Text(text)) => parse(text)?,
-            Some(Value::List(list)) => list.iter().filter_map(listed).collect::<Result<_, _>>()?,
-            Some(other) => return Err(Flaw::new("mergers as text or a list", other.kind())),
-        };
+        let mut specs = specs(how.as_ref())?;
         specs.extend(parse(header)?);
         if specs.is_empty() {
             specs = parse(DEFAULT)?;
@@ -281,6 +277,65 @@ fn has_places(old: &[Value], new: &Value) -> bool {
             (0..places).all(|place| map.get_value(&Value::Int(place as i64)).is_some())
         }
         _ => false,
+    }
+}
+
+/// The keys of a body that name its mergers; the first counts.
+const KEYS: [&str; 2] = ["merge_how", "merge_type"];
+/// The mergers, and the options that they know.
+const OPTIONS: [(&str, &[&str]); 3] = [
+    (
+        "dict",
+        &[
+            "replace",
+            "no_replace",
+            "recurse_str",
+            "recurse_array",
+            "recurse_list",
+            "recurse_dict",
+            "allow_delete",
+        ],
+    ),
+    (
+        "list",
+        &[
+            "append",
+            "prepend",
+            "replace",
+            "no_replace",
+            "recurse_str",
+            "recurse_dict",
+            "recurse_array",
+            "recurse_list",
+        ],
+    ),
+    ("str", &["append"]),
+];
+
+/// Options that no merger knows; a boot takes them for none, as the original does.
+pub fn unknown_options(body: &Map) -> Vec<Flaw> {
+    let mut said = KEYS.iter().filter_map(|key| body.get(key));
+    let specs = specs(said.find(|how| !how.is_null())).unwrap_or_default();
+    let flaws = specs.iter().take(MERGERS_MAX).flat_map(|spec| {
+        let name = spec.name.strip_prefix("m_").unwrap_or(&spec.name);
+        let known = OPTIONS.iter().find(|(merger, _)| *merger == name);
+        let known = known.map_or(&[][..], |(_, known)| known);
+        let mut options = spec.options.iter();
+        let unknown = options.find(|option| !known.is_empty() && !known.contains(&&***option));
+        unknown.map(|option| {
+            let expected = format!("an option that the merger {name} has");
+            Flaw::new(expected, mistyped(option, &mut known.iter().copied()))
+        })
+    });
+    flaws.collect()
+}
+
+fn specs(how: Option<&Value>) -> Result<Vec<Spec>, Flaw> {
+    match how {
+        None => Ok(Vec::new()),
+        Some(Value::Text(text)) => parse(text),
+        Some(Value::List(list)) => list.iter().filter_map(listed).collect(),
+        Some(other) => Err(Flaw::new("mergers as text or a list", other.kind())),
     }
 }
 
