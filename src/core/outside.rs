@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 pub mod date;
@@ -205,6 +205,9 @@ pub struct Request<'a> {
     pub url: &'a str,
     /// Where to connect.
     pub at: At<'a>,
+    /// Whether somebody else has sent us there: then no address counts that means this machine or its link ([`is_near`]),
+    /// whatever name stands for it.
+    pub far: bool,
     /// The first and the last local port that the connection may have; none is ordinary. A request that names ports takes
     /// no connection that somebody else has opened, and leaves none.
     pub local_ports: Option<(u16, u16)>,
@@ -220,13 +223,41 @@ pub struct Request<'a> {
     pub timeout: Duration,
 }
 
+/// Whether an address means this machine or its link, where metadata services are.
+pub fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(host) => host.is_loopback() || host.is_link_local() || host.is_unspecified(),
+        IpAddr::V6(host) => {
+            host.is_loopback() || host.is_unicast_link_local() || host.is_unspecified()
+        }
+    }
+}
+
 impl<'a> Request<'a> {
+    /// Of the addresses of its host those that it may go to.
+    ///
+    /// # Errors
+    /// There are some, and none of them.
+    pub fn allowed(far: bool, addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, Failure> {
+        let some = !addresses.is_empty();
+        let left = addresses
+            .into_iter()
+            .filter(|address| !(far && is_near(*address)));
+        let left: Vec<IpAddr> = left.collect();
+        if some && left.is_empty() {
+            let found = "a redirect to an address of this machine or its link";
+            return Err(Failure::lasting(found));
+        }
+        Ok(left)
+    }
+
     /// A request for `url` as it is asked most often: no headers, no body, connected to the host of the URL.
     pub fn new(method: Method, url: &'a str, bytes_max: usize, timeout: Duration) -> Request<'a> {
         Request {
             method,
             url,
             at: At::Host,
+            far: false,
             local_ports: None,
             headers: &[],
             body: &[],

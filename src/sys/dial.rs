@@ -37,6 +37,8 @@ struct Call {
     until: Duration,
     /// The ports that a new connection may have.
     local_ports: Option<(u16, u16)>,
+    /// Whether it may go to no address that is near.
+    far: bool,
     /// The stream that is there already.
     stream: Option<Box<dyn Stream>>,
     /// Why it went wrong, in better words than ureq has.
@@ -59,6 +61,7 @@ impl Dial {
             names,
             until: Duration::ZERO,
             local_ports: None,
+            far: false,
             stream,
             failure: None,
         })))
@@ -83,7 +86,7 @@ impl Dial {
     ) -> Result<Response, Failure> {
         let mut call = self.call();
         (call.until, call.failure) = (until, None);
-        call.local_ports = request.local_ports;
+        (call.local_ports, call.far) = (request.local_ports, request.far);
         drop(call);
         let mut progress = Progress::default();
         http::exchange(agent, request, &mut progress).map_err(|error| {
@@ -110,7 +113,7 @@ impl Resolver for Dial {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut found = self.empty();
         let call = self.call();
-        let (names, until) = (call.names.clone(), call.until);
+        let (names, until, far) = (call.names.clone(), call.until, call.far);
         drop(call);
         let Some((started, names)) = names else {
             // The stream is there already, so that the address does not count.
@@ -121,6 +124,7 @@ impl Resolver for Dial {
         let url = Url::parse(&url).ok_or(ureq::Error::HostNotFound)?;
         let addresses = names
             .addresses(url.host(), started.left(until))
+            .and_then(|found| Request::allowed(far, found))
             .map_err(|failure| self.failed(failure))?;
         for address in addresses.into_iter().take(ENTRIES_MAX) {
             found.push(SocketAddr::new(address, url.port()));

@@ -31,6 +31,8 @@ pub struct Shared<W: Wires> {
     cut: Option<Trouble>,
     /// The ports that a new connection of the request under way may have.
     local_ports: Option<(u16, u16)>,
+    /// Whether the request under way may go to no address that is near.
+    far: bool,
     /// The origin of what is expected to be asked for, if anything is.
     expected: Option<String>,
     /// True until the head of the request under way is sent, if it may be one that is expected.
@@ -70,6 +72,7 @@ impl<W: Wires> Handle<W> {
             until,
             cut: None,
             local_ports: None,
+            far: false,
             expected: None,
             fits: false,
         })))
@@ -107,7 +110,7 @@ impl<W: Wires> Handle<W> {
             .expected
             .as_deref()
             .is_some_and(|origin| fits(request, origin));
-        shared.local_ports = request.local_ports;
+        (shared.local_ports, shared.far) = (request.local_ports, request.far);
         shared.until = shared.net.now() + micros(request.timeout);
         shared.cut = None;
         drop(shared);
@@ -150,7 +153,9 @@ impl<W: Wires> Resolver for Handle<W> {
         let (host, port) = (url.host(), url.port());
         let mut shared = self.lock();
         let until = shared.until;
-        match shared.net.resolve(host, until) {
+        let found = shared.net.resolve(host, until);
+        let far = shared.far;
+        match found.and_then(|found| Request::allowed(far, found)) {
             Ok(addresses) => {
                 let mut found = self.empty();
                 for address in addresses.into_iter().take(ADDRESSES_MAX) {

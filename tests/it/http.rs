@@ -263,12 +263,14 @@ fn redirects_are_followed_only_if_asked_and_in_the_same_scheme() {
 
 #[test]
 fn credentials_and_headers_stay_with_their_origin() {
-    let lines = "name here.test 10.0.2.80\nname there.test 10.0.2.81\nlisten 10.0.2.80 10.0.2.81\n\
+    let lines = "name here.test 10.0.2.80\nname there.test 10.0.2.81\nname close.test 169.254.169.254\nname both.test 169.254.169.254,10.0.2.81\nlisten 10.0.2.80 10.0.2.81 169.254.169.254\n\
                  require /a authorization * else 401\n\
                  require /a x-token secret else 401\n\
                  answer GET /away 302 location http://there.test/a\n\
                  answer GET /back 302 location http://here.test/a\n\
                  answer GET /on 302 location /a\n\
+                 answer GET /named 302 location http://close.test/a\n\
+                 answer GET /both 302 location http://both.test/a\n\
                  answer GET /near 302 location http://169.254.169.254/a\n\
                  answer GET /mapped 302 location http://[::ffff:127.0.0.1]/\n\
                  answer GET /zone 302 location http://[fe80::1%25eth0]/";
@@ -277,6 +279,11 @@ fn credentials_and_headers_stay_with_their_origin() {
         ("/on", Ok(404)),
         ("/back", Ok(404)),
         ("/away", Ok(401)),
+        (
+            "/named",
+            Err("a redirect to an address of this machine or its link"),
+        ),
+        ("/both", Ok(401)),
         ("/near", Err("a redirect to http://169.254.169.254/a")),
         ("/mapped", Err("a redirect to http://[::ffff:127.0.0.1]/")),
         ("/zone", Err("a redirect to http://[fe80::1%25eth0]/")),

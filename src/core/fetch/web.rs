@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 use core::time::Duration;
 
 use super::RESPONSE_BYTES_MAX;
@@ -13,7 +12,7 @@ use crate::bytes::Bytes;
 use crate::journal::Journal;
 use crate::machine::Files;
 use crate::net::names::literal;
-use crate::outside::{Endpoint, Failure, Method, Network, Outside, Request, Response};
+use crate::outside::{Endpoint, Failure, Method, Network, Outside, Request, Response, is_near};
 use crate::url::{Url, encoded, shown};
 use crate::userdata::Includes;
 use crate::warning::{Blame, Error};
@@ -149,6 +148,7 @@ pub fn follow(
         };
         let left = until.saturating_sub(outside.now());
         let mut next = Request::new(request.method, &url, request.bytes_max, left);
+        next.far = request.far || !here.host().eq_ignore_ascii_case(first.host());
         if here.same_origin(&first) {
             (next.at, next.headers) = (request.at, request.headers);
         }
@@ -173,16 +173,9 @@ fn may_lead(first: &Url, here: &Url, to: &str) -> bool {
     let Some(to) = Url::parse(to) else {
         return false;
     };
-    // Read as who asks for it reads it, a zone and all.
-    let near = match literal(to.host()).map(|host| host.to_canonical()) {
-        Some(IpAddr::V4(host)) => {
-            host.is_loopback() || host.is_link_local() || host.is_unspecified()
-        }
-        Some(IpAddr::V6(host)) => {
-            host.is_loopback() || host.is_unicast_link_local() || host.is_unspecified()
-        }
-        None => to.host().eq_ignore_ascii_case("localhost"),
-    };
+    // Read as who asks for it reads it, a zone and all. What a name stands for is seen when it is looked up.
+    let near =
+        literal(to.host()).is_some_and(is_near) || to.host().eq_ignore_ascii_case("localhost");
     let same_host = to.host().eq_ignore_ascii_case(here.host());
     first.is_https() == to.is_https() && to.is_http() && (!near || same_host)
 }
