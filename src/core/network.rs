@@ -338,7 +338,7 @@ impl Dns {
 }
 
 /// A route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// Where to; with the prefix 0 everywhere.
     pub to: Cidr,
@@ -352,6 +352,8 @@ pub struct Route {
     pub on_link: Option<bool>,
     /// The MTU in bytes.
     pub mtu: Option<u32>,
+    /// What netplan alone has words for, as it came.
+    pub others: Map,
 }
 
 impl Route {
@@ -364,6 +366,7 @@ impl Route {
             table: None,
             on_link: None,
             mtu: None,
+            others: Map::new(),
         }
     }
 
@@ -374,7 +377,7 @@ impl Route {
 }
 
 /// Which packets look into which table of routes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRule {
     /// Packets from here.
     pub from: Option<Cidr>,
@@ -384,6 +387,8 @@ pub struct PolicyRule {
     pub table: Option<u32>,
     /// Less comes first.
     pub priority: Option<u32>,
+    /// What netplan alone has words for, as it came.
+    pub others: Map,
 }
 
 impl PolicyRule {

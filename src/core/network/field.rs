@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use super::version2::others;
 use super::{
     Cidr, Config, Device, DeviceKind, HardwareAddress, Method, NETWORK_DEVICES_MAX,
     NETWORK_ELEMENTS_MAX, NETWORK_WARNINGS_MAX, Name, Parameter, PolicyRule, Route, everywhere,
@@ -17,6 +18,11 @@ use crate::warning::Warning;
 
 /// Parameters of bridge-utils, which no bridge has: how long to wait for one.
 const UTILITIES: [&str; 3] = ["bridge_gcint", "bridge_maxwait", "bridge_waitport"];
+
+/// What netplan has for a route or a rule and is not spoken of here.
+#[rustfmt::skip]
+const ROUTE_OTHERS: [&str; 5] = ["advertised-receive-window", "congestion-window", "from", "scope", "type"];
+const RULE_OTHERS: [&str; 2] = ["mark", "type-of-service"];
 
 /// One way over the fields of a map.
 pub(super) enum Pass<'a> {
@@ -300,7 +306,12 @@ impl Reader {
     fn route(&mut self, map: &Map) -> Option<Route> {
         let mut to = None;
         let mut route = Route::new(Cidr::UNSPECIFIED, None);
-        self.fields(map, &["to", "type"], &mut |pass| route.fields(pass));
+        let also = [&["to"][..], &ROUTE_OTHERS].concat();
+        self.fields(map, &also, &mut |pass| route.fields(pass));
+        let others = others(map, &ROUTE_OTHERS).into_iter();
+        // What a route is without a word.
+        let usual = [Value::from("unicast"), Value::from("global")];
+        route.others = others.filter(|(_, value)| !usual.contains(value)).collect();
         if map.get("to").and_then(Value::as_text) == Some("default") {
             to = route.via.map(everywhere);
         } else {
@@ -318,7 +329,8 @@ impl Reader {
     fn rules(&mut self, value: &Value, to: &mut Vec<PolicyRule>) {
         for map in self.maps(Some(value)) {
             let mut rule = PolicyRule::default();
-            self.fields(map, &[], &mut |pass| rule.fields(pass));
+            self.fields(map, &RULE_OTHERS, &mut |pass| rule.fields(pass));
+            rule.others = others(map, &RULE_OTHERS);
             self.push(to, Some(rule));
         }
     }
@@ -502,6 +514,7 @@ impl Route {
     fn value(&mut self) -> Value {
         let mut map = written(&mut |pass| self.fields(pass));
         map.insert("to", Value::from(self.to.to_string()));
+        map.extend(self.others.clone());
         map.into()
     }
 }
@@ -515,6 +528,8 @@ impl PolicyRule {
     }
 
     fn value(&mut self) -> Value {
-        written(&mut |pass| self.fields(pass)).into()
+        let mut map = written(&mut |pass| self.fields(pass));
+        map.extend(self.others.clone());
+        map.into()
     }
 }

@@ -87,9 +87,10 @@ impl Renderer {
             plan,
             warnings: Vec::new(),
         };
-        let config = settle::settle(&mut files, config);
+        let mut config = settle::settle(&mut files, config);
         if self.name != NETPLAN {
             others(&mut files, &config);
+            leave_others(&mut config);
         }
         (self.render)(&mut files, config);
         files.warnings
@@ -98,12 +99,25 @@ impl Renderer {
 
 /// Tells what netplan alone has words for; which program is to read the rest is its affair, too.
 fn others(files: &mut Files, config: &Config) {
-    let of_devices = config.devices.iter();
-    let of_devices = of_devices.map(|device| (device.name.as_str(), &device.others));
+    let of_devices = config.devices.iter().flat_map(|device| {
+        let routes = device.routes.iter().map(|route| &route.others);
+        let rules = device.rules.iter().map(|rule| &rule.others);
+        let all = [&device.others].into_iter().chain(routes).chain(rules);
+        all.map(|others| (device.name.as_str(), others))
+    });
     for (place, others) in of_devices.chain([("network", &config.others)]) {
         for (key, _) in others.texts().filter(|(key, _)| *key != "renderer") {
             files.warn(place, "what this renderer has words for", key);
         }
+    }
+}
+
+/// Leaves out what would mean something else without the words that netplan alone has: a route that leads nowhere, a rule for some
+/// of the packets.
+fn leave_others(config: &mut Config) {
+    for device in &mut config.devices {
+        device.routes.retain(|route| !route.others.contains("type"));
+        device.rules.retain(|rule| rule.others.is_empty());
     }
 }
 

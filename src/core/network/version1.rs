@@ -160,7 +160,7 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
     let place = reader.enter(name.as_str());
     let mut device = Device::named(name);
     device.kind = kind;
-    let also = ["type", "name", "subnets", "config_id"];
+    let also = ["type", "name", "id", "subnets", "config_id"];
     reader.fields(told, &also, &mut |pass| fields(&mut device, pass));
     if device.kind == DeviceKind::Card {
         let mac = device.mac.take();

@@ -30,7 +30,7 @@ pub(super) fn has_sections(document: &Map) -> bool {
 }
 
 /// Those of the keys that stand in a map.
-fn others(map: &Map, keys: &[&str]) -> Map {
+pub(super) fn others(map: &Map, keys: &[&str]) -> Map {
     let there = map
         .texts()
         .filter(|(key, value)| keys.contains(key) && !value.is_null());
