@@ -27,7 +27,7 @@ pub const TEMPLATE_BYTES_MAX: usize = 4 << 20;
 pub const RENDERED_BYTES_MAX: usize = 16 << 20;
 
 /// Longest time that all templates of a boot may take together, in seconds.
-pub const TEMPLATES_SECONDS_MAX: u64 = 10;
+pub const TEMPLATES_SECONDS_MAX: u64 = 8;
 
 /// How many missing variables a warning names.
 const NAMES_MAX: usize = 16;
