@@ -195,7 +195,8 @@ fn leave_out(files: &mut Files, device: &mut Device) {
     let place = device.name.as_str();
     bond.parameters.retain(|parameter| {
         let is_known = !NOT_NETPLANS.contains(&parameter.name);
-        if !is_known && !(parameter.name == "use-carrier" && is_set(&parameter.value)) {
+        let is_so_anyway = parameter.name == "use-carrier" && is_set(&parameter.value);
+        if !(is_known || is_so_anyway) {
             files.warn(place, "what this renderer has words for", parameter.name);
         }
         is_known
