@@ -401,7 +401,7 @@ mod tests {
         for (line, expected) in [
             ("placement/", Some(("placement", "/m/placement/"))),
             ("0=my=key", Some(("my=key", "/m/0/openssh-key"))),
-            ("team=a", Some(("team=a", "/m/team=a"))),
+            ("team=a b", Some(("team=a b", "/m/team%3Da%20b"))),
             ("ami-id", Some(("ami-id", "/m/ami-id"))),
             ("security-credentials/", None),
             ("/", None),
