@@ -17,7 +17,7 @@ use crate::fixture::{Fixture, files_below};
 pub const MARK: &str = "hunter2-correct-horse";
 
 /// What the name of a secret has in it, in lower case, without what is between its words.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "userdata",
     "vendordata",
     "adminpass",
@@ -30,6 +30,7 @@ const WORDS: [&str; 12] = [
     "secret",
     "startupscript",
     "customdata",
+    "authkey",
 ];
 /// Names that have such a word in them, and are none: flags, addresses of documents, and what is public of a secret.
 const NOT: [&str; 5] = ["url", "encoding", "enabled", "fetch", "status"];

@@ -22,8 +22,9 @@ use crate::value::{Map, Value};
 /// What stands in the public copy for a secret; users of the original look for these words.
 const REDACTED: &str = "redacted for non-root user";
 /// Keys, or paths of keys, whose values are secret, in lower case.
-const SENSITIVE_KEYS: [&str; 24] = [
+const SENSITIVE_KEYS: [&str; 25] = [
     "admin_pass",
+    "auth_key",
     "cloud-init.user-data",
     "cloud-init.vendor-data",
     "combined_cloud_config",
