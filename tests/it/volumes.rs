@@ -12,8 +12,9 @@ use cloudseed_core::machine::{Disk, Machine};
 use crate::tree::Tree;
 
 /// Who brings a program, for the message when it is missing.
-const PACKAGES: [(&str, &str); 13] = [
+const PACKAGES: [(&str, &str); 14] = [
     ("genisoimage", "genisoimage"),
+    ("xorriso", "xorriso"),
     ("mkfs.vfat", "dosfstools"),
     ("mcopy", "mtools"),
     ("mlabel", "mtools"),
@@ -216,6 +217,35 @@ fn iso9660_with_rock_ridge_and_with_joliet() {
         &long,
         true,
     );
+}
+
+/// As a genisoimage, as a disk with a partition table, with another block that tells of the files, and in its own words.
+#[test]
+fn iso9660_as_xorriso_makes_it() {
+    let scratch = Scratch::new();
+    let (seed, long) = seed(&scratch);
+    for (turn, options) in [
+        &["-J", "-joliet-long", "-r"][..],
+        &["-r", "--protective-msdos-label"],
+        &["-r", "-partition_offset", "16"],
+        &["-r", "-iso-level", "4", "-hfsplus"],
+        &["-r", "-checksum_algorithm_iso", "md5", "-no-pad"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let image = scratch.path(&format!("{turn}.iso"));
+        let mut arguments = vec!["-as", "mkisofs", "-quiet", "-V", "cidata", "-o", &image];
+        arguments.extend(*options);
+        arguments.push(&seed);
+        make("xorriso", &arguments);
+        assert_eq!(read(&image).1.label.as_deref(), Some("cidata"));
+        check_seed(&image, &long, false);
+    }
+    let image = scratch.path("own.iso");
+    let words = ["-outdev", &image, "-volid", "cidata", "-joliet", "on"];
+    make("xorriso", &[&words[..], &["-map", &seed, "/"]].concat());
+    check_seed(&image, &long, false);
 }
 
 #[test]
