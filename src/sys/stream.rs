@@ -50,6 +50,8 @@ pub struct Stream {
     /// Its name, for messages.
     name: String,
     started: Started,
+    /// Whether reading nothing is the end.
+    ends: bool,
 }
 
 impl Stream {
@@ -59,6 +61,15 @@ impl Stream {
             file: File::from(fd),
             name,
             started,
+            ends: true,
+        }
+    }
+
+    /// The same for a device that has no end, and gives nothing as long as it works on what it was told.
+    pub fn without_end(self) -> Stream {
+        Stream {
+            ends: false,
+            ..self
         }
     }
 
@@ -94,7 +105,11 @@ impl Stream {
 
 impl outside::Stream for Stream {
     fn read(&mut self, buffer: &mut [u8], until: Duration) -> Result<usize, Failure> {
-        self.when(libc::POLLIN, until, |file| file.read(buffer))
+        let ends = self.ends;
+        self.when(libc::POLLIN, until, |file| match file.read(buffer) {
+            Ok(0) if !ends => Err(io::Error::from(ErrorKind::WouldBlock)),
+            done => done,
+        })
     }
 
     fn write(&mut self, mut bytes: &[u8], until: Duration) -> Result<(), Failure> {

@@ -20,7 +20,7 @@ use cloudseed_core::settings::Settings;
 use crate::compile::Scratch;
 use crate::sys::ports::Doors;
 use crate::sys::root::Root;
-use crate::sys::stream::Started;
+use crate::sys::stream::{self, Started};
 use crate::sys::world;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -104,6 +104,28 @@ fn a_serial_line_is_raw_and_left_as_it_was() {
     assert_eq!(late.unwrap_err().found, format!("no answer from {path}"));
     drop(stream);
     assert_eq!(flags(&near), before);
+}
+
+/// A file stands for the device of a TPM: both give nothing as long as nothing is there.
+#[test]
+fn a_device_without_an_end_is_waited_for() {
+    let scratch = Scratch::new("without-end");
+    let path = scratch.0.join("tpm");
+    std::fs::write(&path, b"").unwrap();
+    let file = File::options().read(true).write(true).open(&path).unwrap();
+    let started = Started::now();
+    let mut stream = stream::Stream::new(file.into(), String::from("tpm"), started).without_end();
+    let late = stream.read(&mut [0; 9], started.passed() + SECOND / 20);
+    assert_eq!(late.unwrap_err().found, "no answer from tpm");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(SECOND / 5);
+            std::fs::write(&path, b"answer").unwrap();
+        });
+        let mut buffer = [0; 9];
+        let count = stream.read(&mut buffer, started.passed() + 30 * SECOND);
+        assert_eq!(&buffer[..count.unwrap()], b"answer");
+    });
 }
 
 /// A program that holds the lock of a serial line, as mdata-get does.
