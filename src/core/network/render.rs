@@ -27,7 +27,6 @@ use super::{
     Config, Device, DeviceKind, Dialect, HardwareAddress, Method, Name, Overrides, version2,
 };
 use crate::plan::{Mode, Plan, RunPath};
-use crate::text::flag;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 use crate::yaml;
@@ -195,7 +194,8 @@ fn leave_out(files: &mut Files, device: &mut Device) {
     let place = device.name.as_str();
     bond.parameters.retain(|parameter| {
         let is_known = !NOT_NETPLANS.contains(&parameter.name);
-        let is_so_anyway = parameter.name == "use-carrier" && is_set(&parameter.value);
+        let is_so_anyway =
+            parameter.name == "use-carrier" && parameter.value.as_flag() == Some(true);
         if !(is_known || is_so_anyway) {
             files.warn(place, "what this renderer has words for", parameter.name);
         }
@@ -303,11 +303,6 @@ const NOT_NETPLANS: [&str; 7] = [
     "use-carrier",
 ];
 
-/// Does a value say yes, in any word?
-fn is_set(value: &Value) -> bool {
-    value.to_text().and_then(|word| flag(&word)) == Some(true)
-}
-
 /// A column of [`WORDS`], and how its program writes a list, false and true.
 struct Column {
     number: usize,
@@ -339,7 +334,7 @@ impl Column {
             };
             match cell {
                 "." => {}
-                "~" if is_set(value) => {}
+                "~" if value.as_flag() == Some(true) => {}
                 "-" | "~" => files.warn(
                     device.name.as_str(),
                     "what this renderer has words for",
