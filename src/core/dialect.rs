@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+pub mod dsmode;
 pub mod ec2;
 pub mod encoded;
 pub mod mdata;

@@ -40,8 +40,6 @@ const VERSIONS: [&str; 8] = [
     "2013-04-04",
     "2012-08-10",
 ];
-/// What may stand as `dsmode`: when the original applies the data, if at all.
-const MODES: [&str; 3] = ["disabled", "local", "net"];
 /// Most files to be injected that a message names.
 const FILES_TOLD_MAX: usize = 8;
 
@@ -127,22 +125,6 @@ impl Answer {
             beside,
             documents: self.documents,
             ..Told::by_meta_data(&cloud_name, source, self.meta_data)
-        }
-    }
-}
-
-/// The mode of the first that says one: `net` where nobody does, or nobody who is understood.
-pub fn mode<'v>(cloud: &mut Cloud, said: &[Option<&'v Value>]) -> &'v str {
-    let mut said = said.iter().flatten().filter(|value| !value.is_null());
-    let Some(first) = said.next() else {
-        return "net";
-    };
-    match first.as_text() {
-        Some(mode) if MODES.contains(&mode) => mode,
-        _ => {
-            let found = first.to_text().unwrap_or_default();
-            cloud.warn("dsmode", &MODES.join(", "), crate::text::quote(&found));
-            "net"
         }
     }
 }

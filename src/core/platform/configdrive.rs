@@ -10,6 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
+use crate::dialect::dsmode;
 use crate::dialect::openstack::{self, Answer, FILES};
 use crate::dialect::seed::Place;
 use crate::fetch::Cloud;
@@ -18,7 +19,7 @@ use crate::network;
 use crate::rule::Rule;
 use crate::rule::kin;
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error};
+use crate::warning::Error;
 
 /// A drive of version 2; those of version 1 carry no mark.
 pub static PLATFORM: Platform = Platform {
@@ -243,12 +244,7 @@ fn instance(cloud: &mut Cloud, drive: Drive) -> Result<Instance, Error> {
         Some(first_version) => first_version.get("dsmode"),
         None => answer.mode(),
     };
-    if openstack::mode(cloud, &[said, configured]) == "disabled" {
-        let step = format!("fetch {}", cloud.name);
-        let expected = "a drive that is to be used";
-        let found = "disabled by the drive itself, or by the configuration";
-        return Err(Error::new(Blame::Unable, step, "dsmode", expected, found));
-    }
+    dsmode::refuse_disabled(cloud, &[said, configured])?;
     let mut keys = None;
     if is_first_version {
         keys = answer.meta_data.get("public-keys").cloned();

@@ -11,9 +11,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
-use crate::dialect::encoded;
-use crate::dialect::openstack;
 use crate::dialect::seed::{self, Place, Seed};
+use crate::dialect::{dsmode, encoded};
 use crate::digest;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents, Instance, InstanceId, Source, Told};
@@ -450,10 +449,7 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
     let Some(first) = sources.first() else {
         return Err(no_seed(cloud));
     };
-    let mode = meta_data.get("dsmode");
-    if openstack::mode(cloud, &[mode]) == "disabled" {
-        return Err(unable(cloud, "dsmode", "disabled by the seed itself"));
-    }
+    dsmode::refuse_disabled(cloud, &[meta_data.get("dsmode")])?;
     if let Some(text) = text(cloud, &meta_data, "network-interfaces")
         && documents.get(Document::NetworkConfig).is_none()
     {

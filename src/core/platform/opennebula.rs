@@ -4,20 +4,19 @@
 //! shell; here it is parsed and never executed: see [`shell::variables`]. Source: OpenNebula's "Context section" of the template
 //! reference, and cloud-init's behaviour. On purpose otherwise: what only a shell could tell costs its variable.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Needs, Platform, Way};
 use crate::dialect::seed::Place;
-use crate::dialect::{openstack, shell, unpacked_text};
+use crate::dialect::{dsmode, shell, unpacked_text};
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::Machine;
 use crate::network;
 use crate::rule::Rule;
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error};
+use crate::warning::Error;
 
 /// OpenNebula.
 pub static PLATFORM: Platform = Platform {
@@ -58,17 +57,7 @@ const SHELLS: [&str; 8] = [
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let configured = cloud.settings.datasource(PLATFORM.name);
     let configured = configured.and_then(|map| map.get("dsmode"));
-    if openstack::mode(cloud, &[configured]) == "disabled" {
-        let step = format!("fetch {}", cloud.name);
-        let found = "disabled by the configuration";
-        return Err(Error::new(
-            Blame::Unable,
-            step,
-            "dsmode",
-            "a context that is to be used",
-            found,
-        ));
-    }
+    dsmode::refuse_disabled(cloud, &[configured])?;
     let places = places(cloud.machine);
     let mut failed = None;
     for place in &places {

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Needs, Platform, Way};
+use crate::dialect::dsmode;
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::openstack::{self, Answer, FILES};
 use crate::fetch::Cloud;
@@ -22,7 +23,7 @@ use crate::outside::Network;
 use crate::rule::kin;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error};
+use crate::warning::Error;
 
 /// What the firmware of a machine on OpenStack says, and on the clouds made of it.
 const FIRMWARE: Rule = Rule::Any(&[
@@ -127,12 +128,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     }
     let mut service = cloud.reach(&urls)?;
     let mut answer = documents(cloud, &mut service)?;
-    let mode = answer.mode().cloned();
-    if openstack::mode(cloud, &[mode.as_ref()]) == "disabled" {
-        let step = format!("fetch {}", cloud.name);
-        let (expected, found) = ("data that are to be used", "disabled by their owner");
-        return Err(Error::new(Blame::Unable, step, "dsmode", expected, found));
-    }
+    dsmode::refuse_disabled(cloud, &[answer.mode()])?;
     if !cloud.is_off("apply_network_config") {
         answer.put_network(cloud);
     }
