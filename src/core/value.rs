@@ -3,7 +3,7 @@
 //! The model is Python's, because the original's is: whole numbers have no upper end, and a key is found by Python's
 //! equality, in which `1`, `1.0` and `true` are one key. Comparing two values with `==` is stricter: `1` is not `1.0`.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -105,13 +105,17 @@ impl Value {
     /// A single value in words, as Python's `str()` writes it: `True`, `12`, `1.5`, the text itself. `None` for null,
     /// bytes, lists and maps. For fields whose author may have left out the quotes: `instance-id: 12`.
     pub fn to_text(&self) -> Option<String> {
+        self.words().map(Cow::into_owned)
+    }
+
+    /// The same without a copy of what is a text already.
+    pub fn words(&self) -> Option<Cow<'_, str>> {
         match self {
-            Value::Text(text) => Some(text.clone()),
-            Value::Bool(true) => Some("True".to_owned()),
-            Value::Bool(false) => Some("False".to_owned()),
-            Value::Int(int) => Some(int.to_string()),
-            Value::BigInt(digits) => Some(digits.clone()),
-            Value::Float(float) => Some(float_text(*float)),
+            Value::Text(text) | Value::BigInt(text) => Some(text.into()),
+            Value::Bool(true) => Some("True".into()),
+            Value::Bool(false) => Some("False".into()),
+            Value::Int(int) => Some(int.to_string().into()),
+            Value::Float(float) => Some(float_text(*float).into()),
             Value::Null | Value::Bytes(_) | Value::List(_) | Value::Map(_) => None,
         }
     }
@@ -128,7 +132,7 @@ impl Value {
 
     /// What a single value says that stands for yes or no ([`text::flag`](crate::text::flag)).
     pub fn as_flag(&self) -> Option<bool> {
-        crate::text::flag(&self.to_text()?)
+        crate::text::flag(&self.words()?)
     }
 
     /// The name of the value's type in Python, the word that the original's messages use.

@@ -281,12 +281,9 @@ fn fact(found: &Found, path: &str) -> Option<String> {
             Value::List(list) => list.get(step.parse::<usize>().ok()?),
             other => other.get(step),
         })?;
-    // Nothing is copied that is left out below.
-    let is_long = value
-        .as_text()
-        .is_some_and(|text| text.len() > VALUE_BYTES_MAX);
-    let told = !is_long && !found.data.is_secret(path);
-    told.then(|| value.to_text())?
+    let words = value.words()?;
+    let told = words.len() <= VALUE_BYTES_MAX && !found.data.is_secret(path);
+    told.then(|| words.into_owned())
 }
 
 /// The lines for who expects Afterburn's.

@@ -4,7 +4,7 @@
 //! alone or by its whole path, without case; and, behind whatever key a cloud puts it, what is one of the instance's own
 //! documents, for these are for root alone. The original searches maps, not the lists in them; here both are.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -271,12 +271,11 @@ impl<'a> Copies<'a> {
 
     /// Whether a leaf of the tree is one of them, as it is or in base 64, or has one inside.
     fn are_in(&self, leaf: &Value) -> bool {
-        let bytes: Cow<[u8]> = match leaf {
-            Value::Bytes(bytes) => bytes.into(),
-            Value::Text(text) => text.as_bytes().into(),
-            _ => leaf.to_text().unwrap_or_default().into_bytes().into(),
+        let words = leaf.words().unwrap_or_default();
+        let bytes = match leaf {
+            Value::Bytes(bytes) => bytes,
+            _ => words.as_bytes(),
         };
-        let bytes = &*bytes;
         let is_in = |document: &&[u8]| holds(bytes, document) || is_encoded(bytes, document);
         self.0.iter().any(is_in)
     }
