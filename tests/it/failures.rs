@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -222,62 +223,51 @@ fn other(value: &Value) -> Value {
     }
 }
 
-#[test]
-fn a_boot_ends_well_whatever_its_documents_are() {
-    let subjects = subjects();
-    let mut tasks = Vec::new();
-    for subject in &subjects {
-        let fixture = Fixture::new(&subject.root);
-        let cloud = fixture.cloud().unwrap();
-        let files = files_below(&cloud);
-        let documents = files
-            .into_iter()
-            .filter(|(path, _)| path.contains("GET/") || path.contains("PUT/"));
-        for (path, bytes) in documents.take(2 * REQUESTS) {
-            for (name, spoil) in SPOILS {
-                tasks.extend(spoil(&bytes).map(|bytes| (subject, path.clone(), name, bytes)));
-            }
-        }
-    }
-    let wrong = on_all(&tasks, |(subject, path, name, bytes)| {
-        let fixture = Fixture::new(&subject.root);
-        let cloud = fixture.cloud().unwrap();
-        fs::write(cloud.join(path), bytes).unwrap();
-        let (booted, took, _) = boot_of(&fixture, Some(&cloud), "");
+/// A document of a root: its path below the place, and what it says.
+type Document = (String, String, Vec<u8>);
+
+/// Boots with each of the documents spoilt in each way.
+fn none_wrong_of_spoilt(documents: &[Document], place: fn(&Fixture) -> Option<PathBuf>) {
+    assert!(!documents.is_empty());
+    let spoilt = documents.iter().flat_map(|(root, path, bytes)| {
+        let spoilt = SPOILS.iter();
+        spoilt.filter_map(move |(how, spoil)| Some((root, path, *how, spoil(bytes)?)))
+    });
+    let tasks: Vec<_> = spoilt.collect();
+    let wrong = on_all(&tasks, |(root, path, how, bytes)| {
+        let fixture = Fixture::new(root);
+        fs::write(place(&fixture)?.join(path), bytes).unwrap();
+        let (booted, took, _) = boot_of(&fixture, fixture.cloud().as_deref(), "");
         let wrong = wrong(&booted, took)?;
-        Some(format!(
-            "{}: {path}: {name}: {wrong} ({})",
-            subject.platform,
-            status(&booted)
-        ))
+        let status = status(&booted);
+        Some(format!("{root}: {path}: {how}: {wrong} ({status})"))
     });
     none_wrong(&wrong, tasks.len());
 }
 
-/// Every document behind a serial line, a socket or a backdoor, spoilt in each way.
+#[test]
+fn a_boot_ends_well_whatever_its_documents_are() {
+    let mut documents = Vec::new();
+    for Subject { root, .. } in subjects() {
+        let files = files_below(&Fixture::new(&root).cloud().unwrap());
+        let answers = files
+            .into_iter()
+            .filter(|(path, _)| path.contains("GET/") || path.contains("PUT/"));
+        let answers = answers.take(2 * REQUESTS);
+        documents.extend(answers.map(|(path, bytes)| (root.clone(), path, bytes)));
+    }
+    none_wrong_of_spoilt(&documents, Fixture::cloud);
+}
+
+/// What stands behind a serial line, a socket or a backdoor.
 #[test]
 fn a_boot_ends_well_whatever_a_port_says() {
-    let mut tasks = Vec::new();
-    for name in chosen() {
-        for (path, bytes) in files_below(&roots().join(&name).join("ports")) {
-            let spoilt = SPOILS
-                .iter()
-                .filter_map(|(how, spoil)| Some((*how, spoil(&bytes)?)));
-            tasks.extend(spoilt.map(|(how, bytes)| (name.clone(), path.clone(), how, bytes)));
-        }
+    let mut documents = Vec::new();
+    for root in chosen() {
+        let files = files_below(&roots().join(&root).join("ports")).into_iter();
+        documents.extend(files.map(|(path, bytes)| (root.clone(), path, bytes)));
     }
-    assert!(!tasks.is_empty());
-    let wrong = on_all(&tasks, |(name, path, how, bytes)| {
-        let fixture = Fixture::new(name);
-        fs::write(fixture.ports()?.join(path), bytes).unwrap();
-        let (booted, took, _) = boot_of(&fixture, fixture.cloud().as_deref(), "");
-        let wrong = wrong(&booted, took)?;
-        Some(format!(
-            "{name}: {path}: {how}: {wrong} ({})",
-            status(&booted)
-        ))
-    });
-    none_wrong(&wrong, tasks.len());
+    none_wrong_of_spoilt(&documents, Fixture::ports);
 }
 
 fn none_wrong(wrong: &[String], tried: usize) {
