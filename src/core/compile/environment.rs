@@ -9,15 +9,20 @@
 //! What Afterburn knows of a cloud is told under its names as well, so that units that were written for it work.
 //! Inside double quotes both readers take a backslash away before these four characters only, and nothing else is special.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::{Ending, Found, Outcome, Products};
 use crate::instance::Instance;
+use crate::json::path_below;
 use crate::value::Value;
 
 /// What a line of ours begins with.
 const OURS: &str = "CLOUDSEED_";
+/// Most places of a list that are told one by one.
+const PLACES_MAX: usize = 32;
 /// Facts that many clouds have in their meta-data, by their name there, and the keys they are told under.
 const META_DATA: [(&str, &str); 4] = [
     ("local-ipv4", "LOCAL_IPV4"),
@@ -32,7 +37,7 @@ struct Names {
     platform: &'static str,
     /// What Afterburn calls it, in the names of variables; of a platform with relatives only the one with this name counts.
     prefix: &'static str,
-    /// The rest of the name, and the path of the value in the instance data.
+    /// The rest of the name, and the path of the value in the instance data; a star in both stands for each place of a list.
     facts: &'static [(&'static str, &'static str)],
 }
 
@@ -53,6 +58,7 @@ const AFTERBURN: &[Names] = &[
             ("INSTANCE_ID", "ds/meta_data/id"),
             ("INSTANCE_LABEL", "ds/meta_data/label"),
             ("INSTANCE_REGION", "ds/meta_data/region"),
+            ("INSTANCE_TAGS", "ds/meta_data/tags"),
             ("INSTANCE_TYPE", "ds/meta_data/type"),
         ],
     },
@@ -80,10 +86,31 @@ const AFTERBURN: &[Names] = &[
             ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
             ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
             ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
+            ("IPV6", "ds/meta_data/ipv6"),
             ("AVAILABILITY_ZONE", "v1/availability_zone"),
+            (
+                "AVAILABILITY_ZONE_ID",
+                "ds/meta_data/placement/availability-zone-id",
+            ),
             ("INSTANCE_ID", "v1/instance_id"),
             ("INSTANCE_TYPE", "ds/meta_data/instance-type"),
             ("REGION", "v1/region"),
+        ],
+    },
+    Names {
+        platform: "Ec2",
+        prefix: "OUTSCALE",
+        facts: &[
+            ("AMI_ID", "ds/meta_data/ami-id"),
+            (
+                "AVAILABILITY_ZONE",
+                "ds/meta_data/placement/availability-zone",
+            ),
+            ("HOSTNAME", "ds/meta_data/hostname"),
+            ("INSTANCE_ID", "ds/meta_data/instance-id"),
+            ("INSTANCE_TYPE", "ds/meta_data/instance-type"),
+            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
+            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
         ],
     },
     Names {
@@ -123,24 +150,24 @@ const AFTERBURN: &[Names] = &[
         facts: &[
             ("HOSTNAME", "ds/meta_data/local-hostname"),
             (
-                "IPV4_ANCHOR_0",
-                "ds/meta_data/interfaces/public/0/anchor_ipv4/ip_address",
+                "IPV4_ANCHOR_*",
+                "ds/meta_data/interfaces/public/*/anchor_ipv4/ip_address",
             ),
             (
-                "IPV4_PUBLIC_0",
-                "ds/meta_data/interfaces/public/0/ipv4/ip_address",
+                "IPV4_PUBLIC_*",
+                "ds/meta_data/interfaces/public/*/ipv4/ip_address",
             ),
             (
-                "IPV4_PRIVATE_0",
-                "ds/meta_data/interfaces/private/0/ipv4/ip_address",
+                "IPV4_PRIVATE_*",
+                "ds/meta_data/interfaces/private/*/ipv4/ip_address",
             ),
             (
-                "IPV6_PUBLIC_0",
-                "ds/meta_data/interfaces/public/0/ipv6/ip_address",
+                "IPV6_PUBLIC_*",
+                "ds/meta_data/interfaces/public/*/ipv6/ip_address",
             ),
             (
-                "IPV6_PRIVATE_0",
-                "ds/meta_data/interfaces/private/0/ipv6/ip_address",
+                "IPV6_PRIVATE_*",
+                "ds/meta_data/interfaces/private/*/ipv6/ip_address",
             ),
             ("REGION", "ds/metadata/region"),
         ],
@@ -183,8 +210,12 @@ const AFTERBURN: &[Names] = &[
             ("AVAILABILITY_ZONE", "ds/metadata/availability-zone"),
             ("HOSTNAME", "ds/metadata/hostname"),
             ("INSTANCE_ID", "ds/metadata/instance-id"),
-            ("PRIVATE_IPV4_0", "ds/metadata/private-networks/0/ip"),
+            ("PRIVATE_IPV4_*", "ds/metadata/private-networks/*/ip"),
             ("PUBLIC_IPV4", "ds/metadata/public-ipv4"),
+            (
+                "PUBLIC_IPV6",
+                "ds/metadata/network-config/config/type=physical/subnets/ipv6=True/address",
+            ),
             ("REGION", "ds/metadata/region"),
         ],
     },
@@ -195,6 +226,7 @@ const AFTERBURN: &[Names] = &[
             ("HOSTNAME", "ds/ec2_metadata/hostname"),
             ("INSTANCE_ID", "ds/ec2_metadata/instance-id"),
             ("INSTANCE_TYPE", "ds/ec2_metadata/instance-type"),
+            ("INSTANCE_UUID", "ds/meta_data/uuid"),
             ("IPV4_LOCAL", "ds/ec2_metadata/local-ipv4"),
             ("IPV4_PUBLIC", "ds/ec2_metadata/public-ipv4"),
         ],
@@ -240,7 +272,7 @@ const AFTERBURN: &[Names] = &[
         facts: &[
             ("HOSTNAME", "ds/meta_data/local-hostname"),
             ("INSTANCE_ID", "ds/meta_data/instanceid"),
-            ("REGION_CODE", "ds/meta_data/region"),
+            ("REGION_CODE", "ds/region/regioncode"),
         ],
     },
 ];
@@ -262,7 +294,7 @@ pub(super) fn print(products: &mut Products, outcome: &Outcome) {
             for (name, key) in META_DATA {
                 let places = ["meta_data", "metadata"];
                 let mut paths = places.iter().map(|place| format!("ds/{place}/{name}"));
-                let value = paths.find_map(|path| fact(&found, &path));
+                let value = paths.find_map(|path| fact(&found, &path)?.words());
                 line(&mut text, OURS, key, value.as_deref());
             }
             afterburn(&mut text, &found);
@@ -273,27 +305,54 @@ pub(super) fn print(products: &mut Products, outcome: &Outcome) {
     products.put("cloudseed/metadata.env", text);
 }
 
-/// What stands at a path of the instance data, its keys and places in lists joined by slashes, if everybody may know it.
-fn fact(found: &Found, path: &str) -> Option<String> {
-    let value = path
-        .split('/')
-        .try_fold(found.data.as_value(), |value, step| match value {
-            Value::List(list) => list.get(step.parse::<usize>().ok()?),
-            other => other.get(step),
-        })?;
-    let words = value.words()?;
-    let told = words.len() <= VALUE_BYTES_MAX && !found.data.is_secret(path);
-    told.then(|| words.into_owned())
+/// What stands at a path of the instance data, its steps joined by slashes, if everybody may know it. A step is a key, a place in
+/// a list, or `KEY=VALUE`: the first of a list of maps that has that.
+fn fact<'f>(found: &Found<'f>, path: &str) -> Option<&'f Value> {
+    let (mut value, mut place) = (found.data.as_value(), String::new());
+    for step in path.split('/') {
+        let key = match (value, step.split_once('=')) {
+            (Value::List(list), Some((key, wanted))) => {
+                let has =
+                    |map: &Value| map.get(key).and_then(Value::words).as_deref() == Some(wanted);
+                let number = list.iter().position(has);
+                Cow::Owned(format!("{}", number?))
+            }
+            _ => Cow::Borrowed(step),
+        };
+        value = match value {
+            Value::List(list) => list.get(key.parse::<usize>().ok()?)?,
+            other => other.get(&key)?,
+        };
+        place = path_below(&place, &key);
+    }
+    (!found.data.is_secret(&place)).then_some(value)
 }
 
-/// The lines for who expects Afterburn's.
+/// The elements of a list, with colons between them.
+fn several(list: &Value) -> Option<Cow<'_, str>> {
+    let words: Option<Vec<Cow<str>>> = list.as_list()?.iter().map(Value::words).collect();
+    words.map(|words| words.join(":").into())
+}
+
+/// The lines for who expects Afterburn's. Of a name in the plural there may be several values; an address is told without the length
+/// of its prefix.
 fn afterburn(text: &mut String, found: &Found) {
     let instance = found.instance;
     let known = |names: &&Names| instance.platform == names.platform && names.clouds(instance);
     for names in AFTERBURN.iter().filter(known) {
         let prefix = format!("AFTERBURN_{}_", names.prefix);
         for (key, path) in names.facts {
-            line(text, &prefix, key, fact(found, path).as_deref());
+            let places = if key.contains('*') { PLACES_MAX } else { 1 };
+            for place in 0..places {
+                let [key, path] = [key, path].map(|text| text.replace('*', &format!("{place}")));
+                let many = key.ends_with('S');
+                let value = fact(found, &path).and_then(if many { several } else { Value::words });
+                let value = value.as_deref().map(|value| match value.split_once('/') {
+                    Some((address, _)) if key.contains("IPV6") => address,
+                    _ => value,
+                });
+                line(text, &prefix, &key, value);
+            }
         }
     }
 }

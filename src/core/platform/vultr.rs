@@ -48,6 +48,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let document = service.body(cloud, &question)?;
     let mut meta_data = cloud.json_map(PATH, &document)?;
     let network = network_config(cloud, &mut meta_data);
+    let region = meta_data.get("region").cloned();
     rename(&mut meta_data);
     let documents = vendor::documents(cloud, document, &meta_data, ["user-data", "vendor-data"])
         .with(Document::NetworkConfig, network);
@@ -55,6 +56,8 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let told = Told {
         documents,
         launch_index: None,
+        // The code of the region, in the place of which the meta-data have the country's.
+        beside: Map::from_iter([("region", Value::from(region))]),
         ..Told::by_meta_data("vultr", source, meta_data)
     };
     cloud.instance(told)
