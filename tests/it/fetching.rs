@@ -39,7 +39,7 @@ use crate::network::{python, said};
 use crate::roots::{boot_of, booted};
 
 /// What is compared.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "instance-id",
     "hostname",
     "local-hostname",
@@ -54,6 +54,7 @@ const FIELDS: [&str; 15] = [
     "vendor-data",
     "vendor-data2",
     "network",
+    "config",
     "meta-data",
 ];
 
@@ -128,7 +129,7 @@ impl Simulated {
         }
         let request = request(asked, &url);
         // Whether a service is there some datasources ask of its first page, which no root records.
-        if url.target() == "/" && !self.has_first_page {
+        if url.target() == "/" && url.port() == 80 && !self.has_first_page {
             let up = [
                 ("status", 200.into()),
                 ("headers", Map::new().into()),
@@ -277,7 +278,7 @@ pub fn found(booted: &Booted) -> Option<(String, Map)> {
         })
     };
     let hostname = instance.hostname.as_ref().map(|name| name.as_str());
-    let network = file("network-config").and_then(|bytes| yaml::read(bytes).ok());
+    let read = |name: &str| file(name).and_then(|bytes| yaml::read(bytes).ok());
     let fields = [
         ("instance-id", fact("instance_id")),
         ("hostname", hostname.into()),
@@ -292,7 +293,8 @@ pub fn found(booted: &Booted) -> Option<(String, Map)> {
         ("user-data", document("user-data").into()),
         ("vendor-data", document("vendor-data").into()),
         ("vendor-data2", document("vendor-data2").into()),
-        ("network", network.into()),
+        ("network", read("network-config").into()),
+        ("config", read("platform-cloud-config.yaml").into()),
         ("meta-data", data.at(&["ds", "meta_data"]).cloned().into()),
     ];
     Some((String::from(instance.platform), Map::from_iter(fields)))

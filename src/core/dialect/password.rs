@@ -23,6 +23,9 @@ use crate::warning::Blame;
 const SECONDS_MAX: u64 = 3;
 /// Longest password that is taken, in bytes.
 const BYTES_MAX: usize = 512;
+/// What its answers are called in warnings, and what they have to be.
+const PLACE: &str = "password server";
+const EXPECTED: &str = "a password of one line";
 /// Where it listens.
 const PORT: u16 = 8080;
 
@@ -57,7 +60,10 @@ fn ask(cloud: &mut Cloud, service: &mut Service, path: &str, what: &str) -> Opti
     };
     match service.ask(cloud, &question) {
         Ok(answer) => {
-            let text = String::from_utf8_lossy(&answer?.body).into_owned();
+            let Ok(text) = String::from_utf8(answer?.body) else {
+                cloud.warn(PLACE, EXPECTED, "bytes that are no text");
+                return None;
+            };
             Some(String::from(text.trim()))
         }
         Err(error) if error.blame == Blame::Silent => {
@@ -80,6 +86,6 @@ fn is_one(cloud: &mut Cloud, answer: &str) -> bool {
         _ if answer.chars().any(char::is_control) => "several lines",
         _ => return true,
     };
-    cloud.warn("password server", "a password of one line", found);
+    cloud.warn(PLACE, EXPECTED, found);
     false
 }

@@ -148,12 +148,15 @@ struct Environment {
 }
 
 impl Environment {
-    /// What the service's profile of the system says, and where it says nothing, what is here.
-    fn under(self, profile: impl Fn(&str) -> Option<String>) -> Environment {
-        let no_passwords = profile("disablePasswordAuthentication").map(|word| word == "true");
+    /// What the service's profile of the system says, and where it says nothing, what is here. As in the original, whatever it says
+    /// of passwords that is not `true` is that they are taken.
+    fn under(self, profile: &Value) -> Environment {
+        let text = |key| profile.get(key).and_then(said);
+        let no_passwords = profile.get("disablePasswordAuthentication");
+        let no_passwords = no_passwords.map(|word| word.as_text() == Some("true"));
         Environment {
-            hostname: profile("computerName").or(self.hostname),
-            user: profile("adminUsername").or(self.user),
+            hostname: text("computerName").or(self.hostname),
+            user: text("adminUsername").or(self.user),
             no_passwords: no_passwords.or(self.no_passwords),
             ..self
         }
@@ -253,14 +256,15 @@ fn listed<'a, 'i>(set: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
     list.into_iter().flat_map(|list| list.children())
 }
 
+/// A text that is there.
+fn said(value: &Value) -> Option<String> {
+    value.to_text().filter(|text| !text.is_empty())
+}
+
 fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, tree: Value) -> Told {
     let network = network_config(cloud, &tree);
     let user_data = user_data(cloud, &tree);
-    let text = |path: &[&str]| {
-        tree.at(path)
-            .and_then(Value::to_text)
-            .filter(|text| !text.is_empty())
-    };
+    let text = |path: &[&str]| tree.at(path).and_then(said);
     let (source, environment) = found.unwrap_or_else(|| {
         let source = Source {
             kind: "imds",
@@ -268,7 +272,8 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, tree: Value) ->
         };
         (source, Environment::default())
     });
-    let mut environment = environment.under(|key| text(&["compute", "osProfile", key]));
+    let mut environment =
+        environment.under(tree.at(&["compute", "osProfile"]).unwrap_or(&Value::Null));
     let config = config(cloud, &environment);
     let keys = public_keys(cloud, &tree, &mut environment);
     let id = instance_id(cloud.machine);
