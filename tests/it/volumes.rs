@@ -352,7 +352,7 @@ fn a_disc_of_udf_alone() {
 #[test]
 fn udf_as_mkudffs_makes_it() {
     let scratch = Scratch::new();
-    // It makes volumes without a file; a kernel has to put them there.
+    // It makes volumes without a file.
     for (kind, block) in [
         ("hd", "512"),
         ("hd", "1024"),
@@ -379,6 +379,38 @@ fn udf_as_mkudffs_makes_it() {
     }
 }
 
+/// `tests/machine/udf.gz` was made by mkudffs (blocks of 512 bytes) and filled by Linux 6.1: files of many pieces, of none, with
+/// holes and with odd names, directories of which half was deleted again, links.
+#[test]
+fn udf_as_linux_fills_it() {
+    let scratch = Scratch::new();
+    let image = scratch.path("udf");
+    let packed = crate::differential::manifest("tests/machine/udf.gz");
+    fs::write(
+        &image,
+        run("gzip", &["-dc", packed.to_str().unwrap()]).stdout,
+    )
+    .unwrap();
+    let (disk, volume) = read(&image);
+    let file = |path: &str| volume::read_file(disk.as_ref(), &volume, path, BYTES_MAX).unwrap();
+    let lines: String = (0..40)
+        .flat_map(|number| std::iter::repeat_n(format!("line {number}\n"), 64))
+        .collect();
+    assert!(file("user-data").unwrap() == lines.as_bytes());
+    for path in ["meta-data", "absolute", "turn/md", "folder/md"] {
+        assert_eq!(file(path).unwrap(), META_DATA, "{path}");
+    }
+    assert_eq!(file("vendor-data").unwrap(), b"");
+    assert_eq!(file("zürich ☁").unwrap(), b"zurich\n");
+    let holes = [&[0; 65536], &b"end\n"[..]].concat();
+    assert!(file("holes").unwrap() == holes);
+    let odd = "a file of many words in its long name, number 19";
+    assert_eq!(file(odd).unwrap(), b"filler of this number: 19\n");
+    assert_eq!(file(&odd.replace("19", "18")), None);
+    let list = volume::list(disk.as_ref(), &volume, "turn").unwrap();
+    assert_eq!(list, ["md", "openstack/"]);
+}
+
 /// Puts a folder on a disc: `KIND IMAGE FOLDER`, where the kind says which names there are.
 const PYCDLIB: &str = r#"
 import os, pycdlib, sys
@@ -393,6 +425,9 @@ def put(below, iso, path):
     for name in sorted(os.listdir(below)):
         number += 1
         here, there = os.path.join(below, name), path + "/" + name
+        if os.path.islink(here):
+            disc.add_symlink(udf_symlink_path=there, udf_target=os.readlink(here))
+            continue
         names = {}
         if "rock_ridge" in kinds:
             names["rr_name"] = name
@@ -410,24 +445,26 @@ put(folder, "", "")
 disc.write(image)
 "#;
 
-#[test]
-fn discs_of_pycdlib() {
-    let scratch = Scratch::new();
-    let (seed, long) = seed(&scratch);
+/// A disc of this kind with what is in a folder.
+fn pycdlib(scratch: &Scratch, kind: &str, seed: &str) -> String {
     let has = run("/usr/bin/python3", &["-c", "import pycdlib"]);
     assert!(
         has.status.success(),
         "no pycdlib; install the package python3-pycdlib"
     );
-    let disc = |kind: &str| {
-        let image = scratch.path(kind);
-        make("/usr/bin/python3", &["-c", PYCDLIB, kind, &image, &seed]);
-        image
-    };
+    let image = scratch.path(kind);
+    make("/usr/bin/python3", &["-c", PYCDLIB, kind, &image, seed]);
+    image
+}
+
+#[test]
+fn discs_of_pycdlib() {
+    let scratch = Scratch::new();
+    let (seed, long) = seed(&scratch);
     for kind in ["rock", "udf", "all"] {
-        check_seed(&disc(kind), &long, false);
+        check_seed(&pycdlib(&scratch, kind, &seed), &long, false);
     }
-    let (disk, volume) = read(&disc("joliet"));
+    let (disk, volume) = read(&pycdlib(&scratch, "joliet", &seed));
     let file = |path: &str| volume::read_file(disk.as_ref(), &volume, path, BYTES_MAX).unwrap();
     assert_eq!(file("META-data").unwrap(), META_DATA);
     assert!(file("user-data").unwrap() == long, "user-data differs");
@@ -683,13 +720,11 @@ fn links_are_followed_inside_a_volume() {
         std::os::unix::fs::symlink(target, Path::new(&seed).join(name)).unwrap();
     }
     let iso = scratch.path("links.iso");
-    make(
-        "genisoimage",
-        &["-quiet", "-R", "-V", "cidata", "-o", &iso, &seed],
-    );
+    make("genisoimage", &["-quiet", "-R", "-o", &iso, &seed]);
+    let udf = pycdlib(&scratch, "udf", &seed);
     let ext = scratch.image("links.ext", 16 << 20);
     make("mke2fs", &["-q", "-F", "-t", "ext4", "-d", &seed, &ext]);
-    for image in [&iso, &ext] {
+    for image in [&iso, &udf, &ext] {
         let (disk, volume) = read(image);
         let file = |path: &str| volume::read_file(disk.as_ref(), &volume, path, BYTES_MAX).unwrap();
         for (path, expected) in [

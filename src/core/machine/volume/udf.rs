@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::bytes::{self, Blocks};
 use super::superblock::{Superblock, some};
-use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
+use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, LINK_BYTES_MAX, Node, Tree, read};
 
 /// Where the volume recognition sequence begins, how far apart its descriptors are, and how many are looked at.
 const RECOGNITION_AT: u64 = 32768;
@@ -28,6 +28,7 @@ const TAG_LOGICAL: u16 = 6;
 const TAG_TERMINATING: u16 = 8;
 const TAG_FILE_SET: u16 = 256;
 const TAG_IDENTIFIER: u16 = 257;
+const TAG_MORE: u16 = 258;
 const TAG_FILE: u16 = 261;
 const TAG_EXTENDED_FILE: u16 = 266;
 
@@ -279,11 +280,14 @@ impl Udf<'_> {
     ) -> Result<Vec<u8>, Damage> {
         let mut content = Vec::new();
         let size = if long_ones { 16 } else { 8 };
-        for extent in described.chunks_exact(size).take(EXTENTS_MAX) {
+        let (mut rest, mut more) = (described, None);
+        for _ in 0..EXTENTS_MAX {
+            let (extent, after) = rest.split_at(size.min(rest.len()));
+            rest = after;
+            let extent = Blocks(extent);
             let (length, place) = if long_ones {
-                long(Blocks(extent), 0).unwrap_or_default()
+                long(extent, 0).unwrap_or_default()
             } else {
-                let extent = Blocks(extent);
                 let block = extent.u32(4).unwrap_or_default();
                 (extent.u32(0).unwrap_or_default(), address(block, partition))
             };
@@ -294,7 +298,7 @@ impl Udf<'_> {
             }
             match length >> 30 {
                 0 => content.extend(read(self.disk, self.place(place)?, count)?),
-                3 => return Err(Damage::new("a file of few extents", "one of many")),
+                3 => rest = more.insert(self.continued(place)?),
                 _ => content.resize(content.len() + count, 0),
             }
         }
@@ -303,6 +307,16 @@ impl Udf<'_> {
         } else {
             Err(Damage::new("extents for the whole file", "fewer"))
         }
+    }
+
+    /// ECMA-167 4/14.5: further allocation descriptors, behind a tag and, at 20, their length.
+    fn continued(&self, place: u64) -> Result<Vec<u8>, Damage> {
+        let block = self.block(place)?;
+        let block = Blocks(&block);
+        let length = block.u32(20).filter(|_| block.u16(0) == Some(TAG_MORE));
+        let more = length.and_then(|length| block.slice(24, length as usize));
+        more.map(<[u8]>::to_vec)
+            .ok_or_else(|| Damage::new("more extents of a file", "another block"))
     }
 }
 
@@ -364,8 +378,27 @@ impl Tree for Udf<'_> {
         self.bytes(file, bytes_max)
     }
 
-    fn link(&self, _: &Entry) -> Result<Option<String>, Damage> {
-        Ok(None)
+    /// ECMA-167 4/14.6.6 says what is a link, 4/14.16.1 what is in one: components, each `kind length version(2) name`, where 5
+    /// is a name, 3 the directory above, 1 and 2 the root.
+    fn link(&self, entry: &Entry) -> Result<Option<String>, Damage> {
+        const LINK: u8 = 12;
+        let block = self.block(entry.node.start)?;
+        if Blocks(&block).u8(27) != Some(LINK) {
+            return Ok(None);
+        }
+        let content = self.bytes(&entry.node, LINK_BYTES_MAX)?;
+        let (mut rest, mut link) = (content.as_slice(), String::new());
+        while let [kind, length, _, _, after @ ..] = rest {
+            let (name, after) = after.split_at(usize::from(*length).min(after.len()));
+            match kind {
+                3 => link += "../",
+                5 => link += &(characters(name) + "/"),
+                1 | 2 => link += "/",
+                _ => {}
+            }
+            rest = after;
+        }
+        Ok(Some(link))
     }
 
     fn folds_case(&self) -> bool {
