@@ -415,7 +415,7 @@ fn udf_as_linux_fills_it() {
 const PYCDLIB: &str = r#"
 import os, pycdlib, sys
 kind, image, folder = sys.argv[1:]
-kinds = {"rock": {"rock_ridge": "1.09"}, "joliet": {"joliet": 3}, "udf": {"udf": "2.60"},
+kinds = {"rock": {"rock_ridge": "1.09"}, "joliet": {"joliet": 3}, "udf": {"udf": "2.60"}, "xa": {"rock_ridge": "1.12", "xa": True},
          "all": {"rock_ridge": "1.09", "joliet": 3, "udf": "2.60"}}[kind]
 disc = pycdlib.PyCdlib()
 disc.new(interchange_level=3, vol_ident="cidata", **kinds)
@@ -461,7 +461,7 @@ fn pycdlib(scratch: &Scratch, kind: &str, seed: &str) -> String {
 fn discs_of_pycdlib() {
     let scratch = Scratch::new();
     let (seed, long) = seed(&scratch);
-    for kind in ["rock", "udf", "all"] {
+    for kind in ["rock", "xa", "udf", "all"] {
         check_seed(&pycdlib(&scratch, kind, &seed), &long, false);
     }
     let (disk, volume) = read(&pycdlib(&scratch, "joliet", &seed));
@@ -719,12 +719,17 @@ fn links_are_followed_inside_a_volume() {
     ] {
         std::os::unix::fs::symlink(target, Path::new(&seed).join(name)).unwrap();
     }
-    let iso = scratch.path("links.iso");
+    let (iso, bridge) = (scratch.path("links.iso"), scratch.path("bridge.iso"));
     make("genisoimage", &["-quiet", "-R", "-o", &iso, &seed]);
+    // Its UDF has empty files instead.
+    make(
+        "genisoimage",
+        &["-quiet", "-R", "-udf", "-o", &bridge, &seed],
+    );
     let udf = pycdlib(&scratch, "udf", &seed);
     let ext = scratch.image("links.ext", 16 << 20);
     make("mke2fs", &["-q", "-F", "-t", "ext4", "-d", &seed, &ext]);
-    for image in [&iso, &udf, &ext] {
+    for image in [&iso, &bridge, &udf, &ext] {
         let (disk, volume) = read(image);
         let file = |path: &str| volume::read_file(disk.as_ref(), &volume, path, BYTES_MAX).unwrap();
         for (path, expected) in [

@@ -240,10 +240,10 @@ fn read(disk: &dyn Disk, offset: u64, length: usize) -> Result<Vec<u8>, Damage> 
 fn open<'a>(disk: &'a dyn Disk, volume: &Volume) -> Result<Box<dyn Tree + 'a>, Damage> {
     match volume.kind.as_deref() {
         Some("iso9660") => Ok(Box::new(iso9660::open(disk)?)),
-        // A bridge to iso9660 may hold another tree there, which says that this is UDF.
-        Some("udf") => match udf::open(disk) {
-            Ok(tree) => Ok(Box::new(tree)),
-            Err(damage) => iso9660::open(disk).map_or(Err(damage), |tree| Ok(Box::new(tree))),
+        // A bridge may hold in its iso9660 tree what it has not in that of UDF: the links of Rock Ridge, or anything at all.
+        Some("udf") => match (iso9660::open(disk), udf::open(disk)) {
+            (Ok(iso), udf) if iso.has_links() || udf.is_err() => Ok(Box::new(iso)),
+            (_, udf) => Ok(Box::new(udf?)),
         },
         Some("vfat") => Ok(Box::new(fat::open(disk)?)),
         Some("ext2" | "ext3" | "ext4") => Ok(Box::new(ext::open(disk)?)),

@@ -169,14 +169,19 @@ fn with_root<'a>(
     })
 }
 
-/// SUSP 5.3: the first entry of the root directory's own record is `SP`; it says how many bytes to skip elsewhere.
+/// SUSP 5.3: the first entry of the root directory's own record is `SP`, on a CD-ROM XA behind 14 bytes; it says how many
+/// bytes to skip elsewhere.
 fn rock_ridge(volume: &Iso9660) -> Result<Option<usize>, Damage> {
     let block = read(volume.disk, volume.at(&volume.root), SECTOR_BYTES)?;
     let area = record(&block)
         .map(|(_, own)| own.system_use)
         .unwrap_or_default();
-    let marked = Blocks(area).has(0, b"SP\x07\x01\xbe\xef");
-    Ok(Blocks(area).u8(6).filter(|_| marked).map(usize::from))
+    let at = [0, 14].into_iter();
+    let mut marked = at.filter(|at| Blocks(area).has(*at, b"SP\x07\x01\xbe\xef"));
+    Ok(marked
+        .next()
+        .and_then(|at| Blocks(area).u8(at + 6))
+        .map(usize::from))
 }
 
 /// A record of a directory.
@@ -237,6 +242,11 @@ fn record(input: &[u8]) -> IResult<&[u8], Record<'_>> {
 }
 
 impl Iso9660<'_> {
+    /// True if its names are those of Rock Ridge, which knows links.
+    pub fn has_links(&self) -> bool {
+        matches!(self.names, Names::RockRidge { .. })
+    }
+
     fn at(&self, node: &Node) -> u64 {
         node.start.saturating_mul(self.block_bytes)
     }
@@ -384,7 +394,7 @@ impl Tree for Iso9660<'_> {
     }
 
     fn folds_case(&self) -> bool {
-        !matches!(self.names, Names::RockRidge { .. })
+        !self.has_links()
     }
 }
 
