@@ -1,16 +1,19 @@
 //! What is found is read: each sign of each way, alone on a machine, leads to the data that it promises.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use cloudseed_core::boot::{self, Options};
-use cloudseed_core::instance::Document;
+use cloudseed_core::instance::{Document, Instance};
 use cloudseed_core::journal::Journal;
 use cloudseed_core::machine::Machine;
-use cloudseed_core::platform::{Needs, PLATFORMS};
+use cloudseed_core::platform::{self, Needs, PLATFORMS};
 
 use crate::compile::Scratch;
+use crate::fixture::{Fixture, chosen, matches};
+use crate::roots::boot_of;
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
@@ -71,8 +74,9 @@ fn what_is_asked_is_what_the_readme_says() {
         let asks: Vec<&str> = asked.flat_map(|way| way.asks.iter().copied()).collect();
         let start = format!("| {} | ", platform.name);
         let row = format!("{start}{} |", asks.join("; "));
-        let mut said = rows.iter().filter(|row| row.starts_with(&start));
-        wrong.extend(said.next().filter(|said| **said != row).map(|_| row));
+        let said = rows.iter().find(|row| row.starts_with(&start));
+        let as_said = said.map_or(asks.is_empty(), |said| *said == row);
+        wrong.extend(Some(row).filter(|_| !as_said));
     }
     assert!(
         wrong.is_empty(),
@@ -208,4 +212,90 @@ fn each_label_that_shows_a_seed_is_read() {
         let (line, user_data) = found(&tree);
         assert_eq!(user_data.as_deref(), Some(&script[..]), "{label}: {line}");
     }
+}
+
+/// What a platform says that it asks for: method and path of each, as a pattern for [`matches`].
+fn said(asks: &[&str]) -> Vec<(String, String)> {
+    let mut said: Vec<(String, String)> = Vec::new();
+    for ask in asks {
+        let plain = ask.split(" (").next().unwrap();
+        let plain = plain.replace(" and ", ", ").replace(" else ", " ");
+        for piece in plain.split(", ") {
+            let mut words = piece.trim_start_matches("without that ").split(' ');
+            let first = words.next().unwrap();
+            let (method, path) = match (first, said.last()) {
+                ("GET" | "PUT" | "POST", _) => (String::from(first), words.next().unwrap()),
+                ("every", Some(_)) => {
+                    said.last_mut().unwrap().1.push('*');
+                    continue;
+                }
+                (_, Some((method, _))) if words.next().is_none() => (method.clone(), first),
+                _ => continue,
+            };
+            let path = path.strip_prefix("URL").unwrap_or(path);
+            let path = match (path, said.last()) {
+                ("the", _) => String::from("*"),
+                (":8080", _) => String::from("/"),
+                (path, Some((_, before))) if !path.starts_with(['/', ':']) => {
+                    format!("{}/{path}", before.rsplit_once('/').unwrap().0)
+                }
+                (path, _) => String::from(path.strip_prefix(":8080").unwrap_or(path)),
+            };
+            said.push((method, path.replace("VERSION", "*")));
+        }
+    }
+    said
+}
+
+/// Method and path of a request, as the cloud tells it: `GET http://HOST/PATH 200`. What users include and the command line names is
+/// no platform's.
+fn request(event: &str) -> Option<(&str, &str)> {
+    let (method, rest) = event.split_once(" http://")?;
+    let (url, _) = rest.split_once(' ')?;
+    let (host, _) = url.split_once('/')?;
+    let others = ["/loop", "get_preseed"]
+        .iter()
+        .any(|word| url.contains(word));
+    let ours = host != "example.com" && !others;
+    ours.then_some((method, &url[host.len()..]))
+}
+
+#[test]
+fn what_is_said_is_asked_and_nothing_else() {
+    let (mut wrong, mut sent) = (Vec::new(), BTreeMap::new());
+    // Who is given a list of platforms may ask those before the right one.
+    let names = chosen().into_iter();
+    for name in names.filter(|name| !name.starts_with("policy-")) {
+        let fixture = Fixture::new(&name);
+        let Some(cloud) = fixture.cloud() else {
+            continue;
+        };
+        let (booted, _, events) = boot_of(&fixture, Some(&cloud), "");
+        let http = |instance: &&Instance| instance.source.place.contains("http");
+        let Some(instance) = booted.instance.as_ref().filter(http) else {
+            continue;
+        };
+        let platform = platform::named(instance.platform).unwrap();
+        let ways = platform.ways.iter();
+        let ways = ways.filter(|way| matches!(way.needs, Needs::Network(_)));
+        let asks: Vec<&str> = ways.flat_map(|way| way.asks.iter().copied()).collect();
+        if asks.is_empty() {
+            continue;
+        }
+        let said = said(&asks);
+        let left = sent.entry(platform.name).or_insert_with(|| said.clone());
+        for (method, path) in events.iter().filter_map(|event| request(event)) {
+            let path = path.strip_prefix("/MAAS/metadata").unwrap_or(path);
+            let same = |said: &&(String, String)| said.0 == method && matches(&said.1, path);
+            match said.iter().find(same) {
+                Some(found) => left.retain(|said| said != found),
+                None => wrong.push(format!("{name}: {method} {path} is not in {said:?}")),
+            }
+        }
+    }
+    let left = sent.iter().filter(|(_, left)| !left.is_empty());
+    if std::env::var_os("ROOT").is_none() {
+        wrong.extend(left.map(|(name, left)| format!("{name}: no root asks for {left:?}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -28,7 +28,8 @@ pub static PLATFORM: Platform = Platform {
             needs: Needs::Network(Network::Any),
             asks: &[
                 "PUT /latest/api/token",
-                "GET /2016-01-01/meta-data/all, user-data and vendor-data",
+                "GET /2016-01-01/meta-data/all, else /2016-01-01/meta-data/ and every entry below it",
+                "GET /2016-01-01/user-data, vendor-data",
             ],
             read: Some(read),
         },

@@ -46,7 +46,7 @@ pub static PLATFORM: Platform = Platform {
         needs: Needs::Network(Network::Dhcp4),
         asks: &[
             "ovf-env.xml of the seed directory or of a disc",
-            "GET /metadata/instance?api-version=2021-08-01&extended=true",
+            "GET /metadata/instance?api-version=2021-08-01&extended=true, else /metadata/instance?api-version=2019-06-01",
             "GET /machine/?comp=goalstate and POST /machine?comp=health of the wireserver, with report_ready",
         ],
         read: Some(read),

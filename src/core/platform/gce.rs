@@ -33,7 +33,11 @@ pub static PLATFORM: Platform = Platform {
             Rule::Dmi(Field::ProductSerial, Match::Starts("GoogleCloud-")),
         ]),
         needs: Needs::Network(Network::Any),
-        asks: &["GET /computeMetadata/v1/?recursive=true"],
+        asks: &[
+            "GET /computeMetadata/v1/?recursive=true",
+            "without that GET /computeMetadata/v1/instance/id, zone, hostname, attributes/?recursive=True, \
+             /computeMetadata/v1/project/attributes/?recursive=True",
+        ],
         read: Some(read),
     }],
 };

@@ -27,8 +27,8 @@ pub static PLATFORM: Platform = Platform {
         sign: Rule::Dmi(Field::ChassisAssetTag, Match::Is("OracleCloud.com")),
         needs: Needs::Network(Network::Any),
         asks: &[
-            "GET /opc/v2/instance/, or of version 1",
-            "GET /opc/v2/vnics/, unless the initramfs has configured the network",
+            "GET /opc/v2/instance/, else /opc/v1/instance/",
+            "GET /opc/v2/vnics/, else /opc/v1/vnics/, unless the initramfs has configured the network",
         ],
         read: Some(read),
     }],
