@@ -25,10 +25,14 @@ installkernel() {
 }
 
 install() {
-    local unit
+    local unit file root=${dracutsysrootdir:-}
     inst_simple /usr/bin/cloudseed
     # What the owner wants it to know: the policy, and whom to trust instead of the roots that it brings along.
     inst_multiple -o /etc/cloudseed/cloudseed.cfg /etc/cloudseed/minisign.pub /etc/cloudseed/ca-certificates.crt
+    # Cards have the names here that they will have in the real root: a network configuration may say them.
+    for file in "$root"/{usr/lib,etc}/systemd/network/*.link; do
+        if [[ -e $file ]]; then inst_simple "${file#"$root"}"; fi
+    done
     if dracut_module_included systemd; then
         for unit in cloudseed cloudseed-handover; do
             inst_simple "$moddir/$unit.service" "$systemdsystemunitdir/$unit.service"
