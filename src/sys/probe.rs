@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use cloudseed_core::identify::late;
 use cloudseed_core::machine::Machine;
+use cloudseed_core::net::Nic;
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
 
@@ -24,6 +25,9 @@ const BUSY_MAX: Duration = Duration::from_secs(10);
 /// How often is looked whether it still is.
 const TURN: Duration = Duration::from_millis(20);
 
+/// Longest that cards wait for their names.
+const NAMED_MAX: Duration = Duration::from_secs(1);
+
 /// Whether udev has still to load drivers, or to show what they have found.
 pub fn udev_is_busy() -> bool {
     Path::new(BUSY).exists()
@@ -35,6 +39,20 @@ fn settle() {
     while udev_is_busy() && Instant::now() < until {
         std::thread::sleep(TURN);
     }
+}
+
+/// Waits, a second at most, until udev, which has its files at `udev`, has run its rules for these interfaces; whether there was
+/// anything to wait for. Kernels before 6.2 rename no interface that is up, and what is configured by names would then say the
+/// kernel's, which the real root does not know.
+pub fn wait_for_names(nics: &[Nic], udev: &Path) -> bool {
+    let is_named = |nic: &Nic| udev.join(format!("data/n{}", nic.index)).exists();
+    let is_awaited = || udev.join("control").exists() && !nics.iter().all(is_named);
+    let until = Instant::now() + NAMED_MAX;
+    let waits = is_awaited();
+    while is_awaited() && Instant::now() < until {
+        std::thread::sleep(TURN);
+    }
+    waits
 }
 
 /// Reads the machine below `root`. At `/` this waits, within [`late::patience`], for a volume that should be there.
@@ -54,5 +72,38 @@ pub fn machine(root: &Root) -> Machine<'_> {
         }
         let until = started + patience;
         while uevents.wait_for_block(until.min(Instant::now() + QUIET)) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn cards_wait_for_the_names_that_udev_gives() {
+        let udev = std::env::temp_dir().join(format!("cloudseed-names-{}", std::process::id()));
+        let nic = Nic {
+            name: "eth0".into(),
+            index: 7,
+            mac: [2, 0, 0, 0, 0, 7],
+            mtu: 1500,
+        };
+        fs::create_dir_all(udev.join("data")).expect("a file of ours");
+        assert!(
+            !wait_for_names(std::slice::from_ref(&nic), &udev),
+            "nobody gives names"
+        );
+        fs::write(udev.join("control"), "").expect("a file of ours");
+        let (from, to) = (udev.join("new"), udev.join("data/n7"));
+        fs::write(&from, "").expect("a file of ours");
+        let giver = std::thread::spawn({
+            let to = to.clone();
+            move || fs::rename(from, to).expect("a file of ours")
+        });
+        wait_for_names(std::slice::from_ref(&nic), &udev);
+        giver.join().expect("no panic");
+        assert!(!wait_for_names(&[nic], &udev), "it has been named");
+        fs::remove_dir_all(udev).expect("a file of ours");
     }
 }

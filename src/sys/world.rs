@@ -25,6 +25,8 @@ use super::tls::Tls;
 use super::watch::{self, Watch};
 use super::{clock, random};
 
+/// Where udev has its files.
+const UDEV: &str = "/run/udev";
 /// Longest time to wait for a network interface whose driver comes late, once udev has nothing left to do.
 const NIC_MAX: Duration = Duration::from_secs(10);
 
@@ -133,6 +135,9 @@ impl Lazy {
             if nics.is_empty() && !self.settings.patience.is_zero() {
                 return Err(Failure::passing("no usable network interface yet"));
             }
+        }
+        if !kernels && probe::wait_for_names(&nics, Path::new(UDEV)) {
+            (nics, left_out) = net::candidates(&machine::links(&Root::new(Path::new("/"))));
         }
         for line in left_out {
             self.note(line);
