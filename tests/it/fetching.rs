@@ -67,6 +67,8 @@ pub struct Simulated {
     service: Service,
     has_first_page: bool,
     is_socket: bool,
+    /// The routers of cards that are told one each.
+    routers: Value,
 }
 
 impl Simulated {
@@ -83,6 +85,13 @@ impl Simulated {
         let mut settings = Settings::default();
         let text = folder.settings();
         settings.add(text.as_deref().unwrap_or(DEFAULT)).unwrap();
+        let leases = text.iter().flat_map(|text| text.lines());
+        let routers = leases.filter_map(|line| {
+            let words = || line.strip_prefix("lease ").map(|line| line.split(' '));
+            let word = |key| words()?.skip_while(|word| *word != key).nth(1);
+            Some((Value::from(word("only")?), Value::from(word("router")?)))
+        });
+        let routers = Value::Map(routers.collect());
         let service = Service::new(folder, &settings);
         let has_first_page = cloud.join("GET/_").exists();
         Simulated {
@@ -90,6 +99,7 @@ impl Simulated {
             service,
             has_first_page,
             is_socket: false,
+            routers,
         }
     }
 
@@ -243,6 +253,7 @@ impl Oracle {
             ("machine", path(fixture.machine())),
             ("scratch", path(fixture.beside("scratch"))),
             ("lease", lease),
+            ("routers", simulated.routers.clone()),
         ];
         self.tell(&Map::from_iter(machine).into());
         loop {

@@ -1,7 +1,7 @@
 """Datasources of cloud-init against services that somebody else simulates: what they make of machines.
 
-A line of the input is a machine: its `platform`, the prefix of its files (`machine`), a folder for `scratch`, and the `lease` that DHCP
-told. cloud-init and its modules are found by PYTHONPATH. Requests are lines as service.py has them; the last line for a machine has
+A line of the input is a machine: its `platform`, the prefix of its files (`machine`), a folder for `scratch`, the `lease` that DHCP
+told, and the `routers` of cards that are told others. cloud-init and its modules are found by PYTHONPATH. Requests are lines as service.py has them; the last line for a machine has
 the `result`, or the `error` that it ends with. The network, firmware and clock are replaced; all else is the original's own code.
 tests/it/fetching.rs is the other end.
 """
@@ -33,7 +33,7 @@ def result(module, platform):
 
 
 def one(module, told):
-    machine.take(told["machine"], told["scratch"], told["lease"])
+    machine.take(told["machine"], told["scratch"], told["lease"], told["routers"])
     service.limit()
     try:
         found = {"result": result(module, told["platform"])}

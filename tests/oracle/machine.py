@@ -12,14 +12,14 @@ from unittest import mock
 from cloudinit import dmi, helpers, net, sources, util
 from cloudinit.net import dhcp, eni, ephemeral, netplan
 
-# The root, a place for what is written, and what DHCP told.
-machine, scratch, lease = "", "", {}
+# The root, a place for what is written, what DHCP told, and the routers that it told to some cards.
+machine, scratch, lease, routers = "", "", {}, {}
 
 
-def take(root, beside, told):
+def take(root, beside, told, others=()):
     """Is another machine from now on."""
-    global machine, scratch, lease
-    machine, scratch, lease = root, beside, told
+    global machine, scratch, lease, routers
+    machine, scratch, lease, routers = root, beside, told, dict(others)
     dmi.DMI_SYS_PATH = os.path.join(root, "sys/class/dmi/id")
     os.makedirs(beside, exist_ok=True)
 
@@ -113,9 +113,14 @@ ephemeral.EphemeralIPv4Network = ephemeral.EphemeralIPv6Network = Both
 ephemeral.EphemeralIPNetwork = Both
 
 
+def leased(name, *_, **__):
+    router = routers.get(text("sys/class/net", name, "address"))
+    return {**lease, "routers": router} if router else lease
+
+
 def distro():
     made = mock.MagicMock()
-    made.dhcp_client.dhcp_discovery = lambda *_, **__: lease
+    made.dhcp_client.dhcp_discovery = leased
     made.dhcp_client.get_newest_lease = lambda *_, **__: lease
     made.fallback_interface = first()
     made.generate_fallback_config = lambda *_, **__: None
