@@ -28,6 +28,7 @@ use crate::identify::{self, Answer, Identification};
 use crate::instance::{Document, Instance};
 use crate::journal::Journal;
 use crate::machine::cmdline::Cmdline;
+use crate::machine::volume::UNREADABLE;
 use crate::machine::{Files, Machine};
 use crate::outside::Outside;
 use crate::outside::learnt::Learnt;
@@ -213,6 +214,9 @@ impl<'a> Boot<'a> {
             _ => None,
         };
         let ending = ending(&fetched, meaning.as_ref(), identified.answer);
+        if matches!(ending, Ending::None) {
+            self.warnings.extend(unreadable(self.machine));
+        }
         let (plan, line) = self.compile(ending, &identified);
         Booted {
             plan,
@@ -563,6 +567,15 @@ fn ending<'a>(
         _ if answer == Answer::Disabled => Ending::Disabled,
         _ => Ending::None,
     }
+}
+
+/// The volumes that may be why nothing was found.
+fn unreadable(machine: &Machine) -> impl Iterator<Item = Warning> {
+    let volumes = machine.volumes.iter().filter(|volume| volume.unreadable);
+    volumes.map(|volume| {
+        let place = format!("volume {}", volume.name);
+        Warning::new("probe", place, "a file system", UNREADABLE)
+    })
 }
 
 /// The names of those that are about to be asked.

@@ -1,6 +1,7 @@
 //! Files of a machine in memory, for tests of what reads them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use cloudseed_core::machine::{Disk, Files, Kind};
@@ -14,6 +15,8 @@ pub struct Tree {
     pub cpuid: Option<[u8; 12]>,
     pub architecture: Option<&'static str>,
     pub times: BTreeMap<String, Duration>,
+    /// The part of each disk that fails.
+    pub failing: Range<u64>,
 }
 
 impl Tree {
@@ -68,7 +71,8 @@ impl Files for Tree {
 
     fn disk(&self, name: &str) -> Option<Box<dyn Disk>> {
         let bytes = self.files.get(&format!("/dev/{name}"))?;
-        Some(Box::new(Image(bytes.clone())))
+        let failing = self.failing.clone();
+        Some(Box::new(Failing(Image(bytes.clone()), failing)))
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -165,5 +169,20 @@ impl Disk for Image {
             buffer.copy_from_slice(bytes);
             true
         })
+    }
+}
+
+/// A disk of which a part gives errors.
+struct Failing(Image, Range<u64>);
+
+impl Disk for Failing {
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let end = offset + buffer.len() as u64;
+        let fails = offset < self.1.end && self.1.start < end;
+        !fails && self.0.read_at(offset, buffer)
     }
 }

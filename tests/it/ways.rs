@@ -299,3 +299,55 @@ fn what_is_said_is_asked_and_nothing_else() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A volume with a seed, as a maker of volumes makes it.
+fn volume(scratch: &Path, kind: &str) -> Vec<u8> {
+    let (content, image) = (scratch.join("seed"), scratch.join(kind));
+    fs::create_dir_all(&content).unwrap();
+    let cards = "version: 2\nethernets: {eth0: {dhcp4: true}}\n";
+    let script = format!("#!/bin/sh\n{}", "# and so on\n".repeat(1000));
+    for (name, text) in [
+        ("meta-data", "instance-id: i-1\n"),
+        ("user-data", &script),
+        ("vendor-data", "#!/bin/sh\n"),
+        ("network-config", cards),
+    ] {
+        fs::write(content.join(name), text).unwrap();
+    }
+    let maker = Path::new(env!("CARGO_MANIFEST_DIR")).join("qemu/volume");
+    let mut maker = Command::new(maker);
+    maker.arg(kind).args([&image, &content]).arg("cidata");
+    assert!(maker.status().unwrap().success(), "{kind}");
+    fs::read(image).unwrap()
+}
+
+/// Whichever block of a medium fails, the boot has all or says why not.
+#[test]
+fn a_block_that_fails_is_told() {
+    const BLOCK: usize = 512;
+    let scratch = Scratch::new("failing");
+    for kind in ["iso9660", "imapi", "vfat", "ext4"] {
+        let image = volume(&scratch.0, kind);
+        let mut tree = Tree::new(&[("/proc/sys/kernel/arch", "x86_64\n")]);
+        tree.put("/dev/sr0", &image);
+        let sectors = image.len() / BLOCK;
+        tree.put("/sys/class/block/sr0/size", sectors.to_string().as_bytes());
+        let (line, whole) = found(&tree);
+        assert!(line.starts_with("found: "), "{kind}: {line}");
+        let used = image.chunks(BLOCK).zip(0..);
+        let used = used.filter(|(bytes, _)| bytes.iter().any(|byte| *byte != 0));
+        let mut told = 0;
+        for (_, block) in used {
+            let at = block * BLOCK as u64;
+            tree.failing = at..at + BLOCK as u64;
+            let (line, user_data) = found(&tree);
+            if line.contains("blocks that cannot be read") {
+                told += 1;
+            } else {
+                let same = line.starts_with("found: ") && user_data == whole;
+                assert!(same, "{kind}, block {block}: {line}");
+            }
+        }
+        assert!(told > 4, "{kind}: {told}");
+    }
+}

@@ -10,6 +10,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::{Disk, Files, Kind};
 use crate::warning::{Blame, Error};
@@ -30,6 +31,8 @@ const LINKS_MAX: usize = 8;
 const LINK_BYTES_MAX: usize = 1024;
 /// Most directories on the way to a file, those that links lead through among them.
 const STEPS_MAX: usize = 64;
+/// What is found where a device fails.
+pub const UNREADABLE: &str = "blocks that cannot be read";
 /// Most block devices looked at.
 pub const DEVICES_MAX: usize = 1024;
 
@@ -48,12 +51,30 @@ pub struct Volume {
     pub label_fatboot: Option<String>,
     /// The file system's UUID, as blkid prints it.
     pub uuid: Option<String>,
+    /// True if some of what would say all this could not be read.
+    pub unreadable: bool,
+}
+
+/// A disk that remembers whether a part of it could not be read.
+struct Noted<'a>(&'a dyn Disk, Cell<bool>);
+
+impl Disk for Noted<'_> {
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        let read = self.0.read_at(offset, buffer);
+        self.1.set(self.1.get() || !read);
+        read
+    }
 }
 
 impl Volume {
     /// What the bytes of a device say of it.
     pub fn read(name: &str, disk: &dyn Disk) -> Volume {
-        let found = superblock::read(disk).unwrap_or_default();
+        let noted = Noted(disk, Cell::new(false));
+        let found = superblock::read(&noted).unwrap_or_default();
         let Superblock {
             kind,
             label,
@@ -68,6 +89,7 @@ impl Volume {
             label: some(label),
             label_fatboot: some(label_fatboot),
             uuid: some(uuid),
+            unreadable: noted.1.get(),
         }
     }
 
@@ -228,13 +250,22 @@ fn read(disk: &dyn Disk, offset: u64, length: usize) -> Result<Vec<u8>, Damage> 
     if fits && disk.read_at(offset, &mut buffer) {
         return Ok(buffer);
     }
-    Err(Damage::new(
-        &format!("{length} bytes at {offset}"),
-        format!(
-            "a device of {} bytes, or one that cannot be read",
-            disk.bytes()
-        ),
-    ))
+    let found = if fits {
+        String::from(UNREADABLE)
+    } else {
+        format!("a device of {} bytes", disk.bytes())
+    };
+    Err(Damage::new(&format!("{length} bytes at {offset}"), found))
+}
+
+/// As many bytes of a disk, fewer where it ends.
+fn some(disk: &dyn Disk, offset: u64, length: usize) -> Result<Vec<u8>, Damage> {
+    let left = disk.bytes().saturating_sub(offset);
+    read(
+        disk,
+        offset,
+        usize::try_from(left).unwrap_or(length).min(length),
+    )
 }
 
 fn open<'a>(disk: &'a dyn Disk, volume: &Volume) -> Result<Box<dyn Tree + 'a>, Damage> {

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::bytes::{self, Blocks};
-use super::superblock::{Superblock, some};
-use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read};
+use super::superblock::Superblock;
+use super::{DIRECTORY_BYTES_MAX, Damage, Disk, Entry, Kind, Node, Tree, read, some};
 
 /// Bytes of a directory's entry.
 const ENTRY_BYTES: usize = 32;
@@ -170,7 +170,7 @@ impl Window {
             return Ok(number);
         }
         self.at = at;
-        self.bytes = some(disk, at, WINDOW_BYTES);
+        self.bytes = some(disk, at, WINDOW_BYTES)?;
         Blocks(&self.bytes)
             .u32(0)
             .ok_or_else(|| Damage::new("a table of clusters", format!("the device's end at {at}")))

@@ -252,19 +252,19 @@ impl Iso9660<'_> {
     }
 
     /// A record as the tree has it.
-    fn described(&self, record: &Record) -> Entry {
+    fn described(&self, record: &Record) -> Result<Entry, Damage> {
         let plain = || plain_name(&String::from_utf8_lossy(record.name));
         let entry = |name| Entry {
             name,
             node: record.node(),
             link: None,
         };
-        match self.names {
+        Ok(match self.names {
             Names::Plain => entry(plain()),
             Names::Joliet => entry(plain_name(&bytes::text_utf16(bytes::units(record.name)))),
             Names::RockRidge { skip } => {
                 let area = record.system_use.get(skip..).unwrap_or_default();
-                let posix = self.rock_ridge(area);
+                let posix = self.rock_ridge(area)?;
                 let mut entry = entry(if posix.name.is_empty() {
                     plain()
                 } else {
@@ -280,12 +280,12 @@ impl Iso9660<'_> {
                 }
                 entry
             }
-        }
+        })
     }
 
     /// RRIP 4.1.4 and 4.1.1: `NM` holds flags and a piece of the name, `PX` begins with the mode; SUSP 5.1: `CE` holds block,
     /// offset and length of an area that continues this one.
-    fn rock_ridge(&self, area: &[u8]) -> Posix {
+    fn rock_ridge(&self, area: &[u8]) -> Result<Posix, Damage> {
         let mut posix = Posix::default();
         let mut area = area.to_vec();
         for _ in 0..=CONTINUATIONS_MAX {
@@ -310,9 +310,9 @@ impl Iso9660<'_> {
             };
             let at = u64::from(block) * self.block_bytes + u64::from(offset);
             let length = usize::try_from(length).unwrap_or(SECTOR_BYTES);
-            area = some(self.disk, at, length.min(SECTOR_BYTES));
+            area = super::some(self.disk, at, length.min(SECTOR_BYTES))?;
         }
-        posix
+        Ok(posix)
     }
 }
 
@@ -376,7 +376,7 @@ impl Tree for Iso9660<'_> {
                 if matches!(record.name, [0 | 1]) {
                     continue;
                 }
-                entries.push(self.described(&record));
+                entries.push(self.described(&record)?);
             }
         }
         Ok(entries)
