@@ -64,6 +64,7 @@ mod tidy;
 mod tls;
 mod tools;
 mod tree;
+mod trust;
 mod volumes;
 mod ways;
 mod writing;
