@@ -1,6 +1,6 @@
 //! What is found is read: each sign of each way, alone on a machine, leads to the data that it promises.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -298,6 +298,48 @@ fn what_is_said_is_asked_and_nothing_else() {
         wrong.extend(left.map(|(name, left)| format!("{name}: no root asks for {left:?}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Boots a root whose owner allows only these platforms: which was read, and whether a service was asked.
+fn allowed(name: &str, platforms: &str) -> (Option<&'static str>, bool) {
+    let fixture = Fixture::new(name);
+    let folder = fixture.machine().join("etc/cloudseed");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("cloudseed.cfg");
+    let said = fs::read_to_string(&file).unwrap_or_default();
+    fs::write(&file, format!("{said}sources: {platforms}\n")).unwrap();
+    let (booted, _, events) = boot_of(&fixture, fixture.cloud().as_deref(), "");
+    let asked = events.iter().any(|event| request(event).is_some());
+    (booted.instance.map(|instance| instance.platform), asked)
+}
+
+/// On each root, whatever is read there: media, command line, firmware, serial lines, sockets, services.
+#[test]
+fn what_the_owner_forbids_is_not_read() {
+    let (mut wrong, mut read) = (Vec::new(), BTreeSet::new());
+    let names = chosen().into_iter();
+    for name in names.filter(|name| !name.starts_with("policy-")) {
+        let (Some(platform), _) = allowed(&name, "all") else {
+            continue;
+        };
+        read.insert(platform);
+        let others = PLATFORMS.iter().map(|other| other.name);
+        let others: Vec<&str> = others.filter(|other| *other != platform).collect();
+        if allowed(&name, platform).0 != Some(platform) {
+            wrong.push(format!("{name}: {platform} is allowed, but not read"));
+        }
+        if allowed(&name, &others.join(",")).0 == Some(platform) {
+            wrong.push(format!("{name}: {platform} is read, but not allowed"));
+        }
+        if allowed(&name, "none") != (None, false) {
+            wrong.push(format!("{name}: nothing is allowed, but something asked"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let all = PLATFORMS.iter().filter(|platform| platform.is_read());
+    let mut left = all.filter(|platform| !read.contains(platform.name));
+    let some = std::env::var_os("ROOT").is_some();
+    assert!(some || left.next().is_none(), "read: {read:?}");
 }
 
 /// A volume with a seed, as a maker of volumes makes it.
