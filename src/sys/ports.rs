@@ -77,7 +77,10 @@ impl Doors {
                 Ok(Box::new(stream(self.tpm(until)?).without_end()))
             }
             Port::Tpm => Ok(stream(self.tpm(until)?)),
-            Port::Vsock { .. } => Err(io::Error::from(ErrorKind::NotFound)),
+            Port::Vsock { cid, port } => {
+                let path = format!("/dev/vsock-{cid}-{port}");
+                Ok(stream(self.socket(&path, until)?))
+            }
         }
     }
 

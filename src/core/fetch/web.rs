@@ -12,7 +12,9 @@ use crate::bytes::Bytes;
 use crate::journal::Journal;
 use crate::machine::Files;
 use crate::net::names::literal;
-use crate::outside::{Endpoint, Failure, Method, Network, Outside, Request, Response, is_near};
+use crate::outside::{
+    At, Endpoint, Failure, Method, Network, Outside, Port, Request, Response, is_near,
+};
 use crate::url::{Url, encoded, shown};
 use crate::userdata::Includes;
 use crate::warning::{Blame, Error};
@@ -35,7 +37,7 @@ pub struct Web<'a> {
 }
 
 impl Web<'_> {
-    /// The document behind `url`: `http://`, `https://`, `file://` or an absolute path. `Ok(None)` if it is not there.
+    /// The document behind `url`: `http://`, `https://`, `vsock://`, `file://` or an absolute path. `Ok(None)` if it is not there.
     ///
     /// # Errors
     /// It cannot be had from where it is: an address that is not understood, nobody who answers, an answer that is no document.
@@ -73,10 +75,15 @@ impl Web<'_> {
             let found = "an address of FTP, which is not spoken here: http://, https://, file:// and /path are";
             return Err(failed(Blame::Unable, found));
         }
-        let Some(first) = parsed.filter(Url::is_http) else {
+        let vsock = vsock(url);
+        let (asked, at, redirects) = match &vsock {
+            Some((url, port)) => (url.as_str(), At::Port(*port), 0),
+            None => (url, At::Host, REDIRECTS_MAX),
+        };
+        let Some(first) = Url::parse(asked).filter(Url::is_http) else {
             return Err(failed(
                 Blame::Unable,
-                "an address that is not http://, https://, file:// or /path",
+                "an address that is not http://, https://, vsock://NUMBER:PORT, file:// or /path",
             ));
         };
         let most = Duration::from_secs(INCLUDE_SECONDS_MAX);
@@ -84,7 +91,7 @@ impl Web<'_> {
         let left = schedule.left(self.outside.now());
         let origin = first.origin();
         self.outside
-            .reach(Network::Any, &[Endpoint::from(origin.as_str())], left)
+            .reach(Network::Any, &[Endpoint { url: &origin, at }], left)
             .map_err(|failure| failed(Blame::Silent, &failure.found))?;
         let goal = Goal {
             step: "fetch",
@@ -95,8 +102,9 @@ impl Web<'_> {
             meaning,
         };
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {
-            let request = Request::new(Method::Get, url, RESPONSE_BYTES_MAX, timeout);
-            follow(outside, &request, REDIRECTS_MAX).map_err(Miss::silent)
+            let mut request = Request::new(Method::Get, asked, RESPONSE_BYTES_MAX, timeout);
+            request.at = at;
+            follow(outside, &request, redirects).map_err(Miss::silent)
         };
         let found = goal.pursue(self.outside, &self.journal, &mut schedule, &mut attempt);
         match found {
@@ -104,6 +112,14 @@ impl Web<'_> {
             Err(denied) => Err(denied.error),
         }
     }
+}
+
+/// `vsock://CID:PORT/…`, HTTP over a socket of the hypervisor's: the URL to ask for there, and the port.
+fn vsock(url: &str) -> Option<(String, Port<'static>)> {
+    let parsed = Url::parse(url).filter(|url| url.is("vsock"))?;
+    let (cid, port) = (parsed.host().parse().ok()?, u32::from(parsed.port()));
+    let rest = url.get("vsock".len()..)?;
+    Some((format!("http{rest}"), Port::Vsock { cid, port }))
 }
 
 /// What a status means to whoever names a document: one that is there and empty (204) is no missing one.
