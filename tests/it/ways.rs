@@ -342,6 +342,20 @@ fn what_the_owner_forbids_is_not_read() {
     assert!(some || left.next().is_none(), "read: {read:?}");
 }
 
+/// VMware's host answers these commands and no others; what it has confirmed is in the log.
+#[test]
+fn what_vmware_keeps_is_cleared_on_request() {
+    for (root, cleared) in [("vmware-guestinfo", true), ("vmware-guestinfo-json", false)] {
+        let (booted, ..) = boot_of(&Fixture::new(root), None, "");
+        let log = booted.plan.get("cloudseed/log").unwrap();
+        let log = String::from_utf8_lossy(log);
+        for key in ["userdata", "vendordata"] {
+            let words = format!("guestinfo.{key} was cleared");
+            assert_eq!(log.contains(&words), cleared, "{root}: {log}");
+        }
+    }
+}
+
 /// A volume with a seed, as a maker of volumes makes it.
 fn volume(scratch: &Path, kind: &str) -> Vec<u8> {
     let (content, image) = (scratch.join("seed"), scratch.join(kind));
