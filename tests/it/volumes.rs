@@ -337,15 +337,22 @@ fn a_disc_of_udf_alone() {
     }
     assert_eq!(read(&image).1.kind.as_deref(), Some("udf"));
     check_seed(&image, &long, false);
-    let whole = fs::read(&image).unwrap();
-    let volume = read(&image).1;
+    survives(&image, 500);
+}
+
+/// Reads an image with one bit of it turned over, so many times.
+fn survives(image: &str, turns: usize) {
+    let whole = fs::read(image).unwrap();
+    let volume = read(image).1;
     let used: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
-    for (turn, at) in used.iter().step_by(used.len() / 500 + 1).enumerate() {
+    for (turn, at) in used.iter().step_by(used.len() / turns + 1).enumerate() {
         let mut damaged = whole.clone();
         damaged[*at] ^= 1 << (turn % 8);
         let disk = crate::tree::Image(damaged);
         let _ = volume::list(&disk, &volume, "");
-        let _ = volume::read_file(&disk, &volume, "meta-data", 1 << 20);
+        for path in ["meta-data", "user-data"] {
+            let _ = volume::read_file(&disk, &volume, path, 1 << 20);
+        }
     }
 }
 
@@ -409,6 +416,7 @@ fn udf_as_linux_fills_it() {
     assert_eq!(file(&odd.replace("19", "18")), None);
     let list = volume::list(disk.as_ref(), &volume, "turn").unwrap();
     assert_eq!(list, ["md", "openstack/"]);
+    survives(&image, 2000);
 }
 
 /// Puts a folder on a disc: `KIND IMAGE FOLDER`, where the kind says which names there are.
