@@ -254,6 +254,7 @@ impl Oracle {
             ("scratch", path(fixture.beside("scratch"))),
             ("lease", lease),
             ("routers", simulated.routers.clone()),
+            ("disc", path(fixture.beside("volume"))),
         ];
         self.tell(&Map::from_iter(machine).into());
         loop {
@@ -504,8 +505,11 @@ fn roots_are_read_as_the_original_reads_them() {
             continue;
         }
         let booted = booted(&name);
-        let is_http = |instance: &Instance| instance.source.place.contains("http");
-        if !booted.instance.as_ref().is_some_and(is_http) {
+        // Azure's disc is read beside its service.
+        let is_asked = |instance: &Instance| {
+            instance.source.place.contains("http") || instance.platform == "Azure"
+        };
+        if !booted.instance.as_ref().is_some_and(is_asked) {
             continue;
         }
         let (platform, ours) = found(&booted).unwrap();

@@ -33,7 +33,14 @@ const WORDS: [&str; 13] = [
     "authkey",
 ];
 /// Names that have such a word in them, and are none: flags, addresses of documents, and what is public of a secret.
-const NOT: [&str; 5] = ["url", "encoding", "enabled", "fetch", "status"];
+const NOT: [&str; 6] = [
+    "url",
+    "encoding",
+    "enabled",
+    "fetch",
+    "status",
+    "authentication",
+];
 
 /// Whether what has this name is for root alone.
 pub fn is_secret(name: &str) -> bool {

@@ -1,8 +1,9 @@
 """Datasources of cloud-init against services that somebody else simulates: what they make of machines.
 
 A line of the input is a machine: its `platform`, the prefix of its files (`machine`), a folder for `scratch`, the `lease` that DHCP
-told, and the `routers` of cards that are told others. cloud-init and its modules are found by PYTHONPATH. Requests are lines as service.py has them; the last line for a machine has
-the `result`, or the `error` that it ends with. The network, firmware and clock are replaced; all else is the original's own code.
+told, the `routers` of cards that are told others, and the `disc` in its drive as a folder. cloud-init and its modules are found by
+PYTHONPATH. Requests are lines as service.py has them; the last line for a machine has the `result`, or the `error` that it ends with.
+The network, firmware and clock are replaced; all else is the original's own code.
 tests/it/fetching.rs is the other end.
 """
 
@@ -17,12 +18,15 @@ from cloudinit import importer, util
 from cloudinit.handlers import jinja_template  # noqa: F401  Once, not in each child.
 
 
-def no_disc(*_, **__):
-    raise util.MountFailedError("no disc")
+def mounted(device, callback, *_, **__):
+    if device != "/dev/sr0" or not os.path.isdir(discs[-1]):
+        raise util.MountFailedError("no disc")
+    return callback(discs[-1])
 
 
+discs = [""]
 util.find_devs_with = lambda *_, **__: []
-util.mount_cb = no_disc
+util.mount_cb = mounted
 
 
 def result(module, platform):
@@ -33,6 +37,7 @@ def result(module, platform):
 
 
 def one(module, told):
+    discs.append(told["disc"])
     machine.take(told["machine"], told["scratch"], told["lease"], told["routers"])
     service.limit()
     try:
