@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 
 use crate::compile::cloud_init::NETPLAN;
 use crate::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
-use crate::network::render::Renderer;
+use crate::network::render::{ENI_DHCPCD, Renderer};
 use crate::platform;
 use crate::settings::{Handover, Settings};
 use crate::text;
@@ -122,6 +122,10 @@ const NETWORKS: [(&str, &[&[&str]]); 4] = [
     ),
 ];
 
+/// The DHCP clients that ifupdown knows: the first that is there is taken.
+const CLIENTS: [&str; 3] = ["/usr/sbin/dhclient", "/usr/sbin/udhcpc", DHCPCD];
+const DHCPCD: &str = "/usr/sbin/dhcpcd";
+
 /// Where cloud-init's program and its units or scripts are.
 const PROGRAM: [&str; 2] = ["/usr/bin/cloud-init", "/usr/local/bin/cloud-init"];
 const STARTED: [&str; 6] = [
@@ -173,10 +177,19 @@ fn network(files: &dyn Files) -> Result<&'static Renderer, &'static str> {
     let found = NETWORKS.iter().find(|(_, all)| all.iter().all(there));
     let found = found.and_then(|(name, _)| Renderer::named(name));
     let found = found.ok_or("nobody known sets up its network")?;
-    if found.name == "eni" && !reads_run(files) {
+    if found.name != "eni" {
+        return Ok(found);
+    }
+    if !reads_run(files) {
         return Err("no network, for its ifupdown reads nothing below /run");
     }
-    Ok(found)
+    // In the order in which ifupdown looks for a client.
+    let has = |client: &&&str| there(&&[*client, client.trim_start_matches("/usr")][..]);
+    let client = CLIENTS.iter().find(has);
+    Ok(match client {
+        Some(&DHCPCD) => &ENI_DHCPCD,
+        _ => found,
+    })
 }
 
 /// Whether `interfaces` takes in what is below /run: `source-directory /run/network/interfaces.d`, or `source` with a pattern.

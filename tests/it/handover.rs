@@ -483,6 +483,29 @@ fn whoever_sets_up_the_network_is_told_it() {
 }
 
 #[test]
+fn dhcpcd_asks_by_both_families_for_one_stanza() {
+    let card = CARD.replace("dhcp4: true", "dhcp4: true, dhcp6: true");
+    assert_ne!(card, CARD);
+    let [dhclient, dhcpcd]: [Files; 2] = [&[("sbin/dhclient", "")], &[("usr/sbin/dhcpcd", "")]];
+    for (index, (clients, six)) in [
+        (&[dhclient, dhcpcd][..], true),
+        (&[dhclient], true),
+        (&[dhcpcd], false),
+        (&[], true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let files = [&[DEBIAN, IFUPDOWN], clients].concat();
+        let (scratch, _) = handed(&format!("client-{index}"), &plan_with(&card), &files);
+        let text = scratch.0.join("run/network/interfaces.d/cloudseed");
+        let text = fs::read_to_string(text).unwrap();
+        assert!(text.contains("inet dhcp"), "{text}");
+        assert_eq!(text.contains("inet6 dhcp"), six, "{text}");
+    }
+}
+
+#[test]
 fn a_card_with_the_root_behind_it_is_left_as_it_is() {
     let read = |scratch: &Scratch| scratch.text("run/systemd/network/10-cloudseed-eth0.network");
     let up: Files = &[

@@ -73,6 +73,13 @@ pub static RENDERERS: [Renderer; 4] = [
     },
 ];
 
+/// `eni` where dhcpcd is the only DHCP client, as in Debian 13.
+pub static ENI_DHCPCD: Renderer = Renderer {
+    name: "eni",
+    can_hold: false,
+    render: ifupdown::render_for_dhcpcd,
+};
+
 impl Renderer {
     /// The renderer of this name.
     pub fn named(name: &str) -> Option<&'static Renderer> {

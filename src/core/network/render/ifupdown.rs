@@ -41,6 +41,18 @@ pub(super) fn render(files: &mut Files, mut config: Config) {
     );
 }
 
+/// The same for dhcpcd, which ifupdown starts for IPv4 only, and which then asks by both. A stanza of DHCPv6 would be an error, and
+/// what stands behind it left undone.
+pub(super) fn render_for_dhcpcd(files: &mut Files, mut config: Config) {
+    for device in &mut config.devices {
+        if let Some(Method::Dhcp | Method::Stateful | Method::Stateless) = device.dhcp6.method {
+            device.dhcp6.method = None;
+            device.dhcp4.method = Some(Method::Dhcp);
+        }
+    }
+    render(files, config);
+}
+
 /// One `iface` with its options.
 struct Stanza {
     six: bool,
