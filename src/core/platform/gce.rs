@@ -186,14 +186,25 @@ fn key_lines<'a>(instance: &'a Map, project: &'a Map) -> Vec<&'a str> {
     texts.flat_map(text::lines).collect()
 }
 
-/// The user whom keys may name to be the default user's, where cloud-init's configuration says.
+/// The user whom keys may name to be the default user's, where cloud-init's configuration says: who is named there by `user`, or
+/// whom `system_info` names, if `users` has a default one.
 fn default_user(settings: &Settings) -> Option<&str> {
     let user = settings.configured(&["user"]);
-    let user = user.and_then(|user| user.get("name").unwrap_or(user).as_text());
-    user.or_else(|| {
-        let user = settings.configured(&["system_info", "default_user", "name"]);
-        user?.as_text()
-    })
+    let named = user.and_then(|user| user.get("name").unwrap_or(user).as_text());
+    let is_default =
+        |value: &Value| value.get("name").unwrap_or(value).as_text() == Some("default");
+    let has_one = match settings.configured(&["users"]) {
+        _ if user.is_some() => true,
+        Some(Value::List(users)) => users.iter().any(is_default),
+        Some(Value::Text(users)) => users.split(',').any(|user| user.trim() == "default"),
+        Some(users) => users
+            .get("default")
+            .is_some_and(|value| value.as_flag() != Some(false)),
+        None => false,
+    };
+    let user = settings.configured(&["system_info", "default_user", "name"]);
+    let known = user.and_then(Value::as_text);
+    named.or(known.filter(|_| has_one))
 }
 
 /// The keys of the default user that have not expired.
