@@ -23,8 +23,9 @@ use crate::settings::Settings;
 pub mod redact;
 pub mod tar;
 
-/// Most bytes kept of the front of a disk; superblocks are there, and files are not wanted.
-pub const DISK_BYTES_MAX: u64 = 128 << 10;
+/// Most bytes kept of the front of a disk; superblocks are there, and files are not wanted. UDF has its anchor in the sector 256,
+/// of 4 KiB at most, and its descriptors after that.
+pub const DISK_BYTES_MAX: u64 = (1 << 20) + (64 << 10);
 
 /// The latest time that a report tells, in seconds since the epoch: in the year 2106.
 const TIME_SECONDS_MAX: u64 = u32::MAX as u64;
