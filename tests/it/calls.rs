@@ -41,29 +41,55 @@ fn named(source: &str, from: &str, to: &str) -> BTreeSet<String> {
     pieces.map(word).collect()
 }
 
-/// The calls of a record of strace that a process in the sandbox made, and how many there were: a line `PID CALL(…) = RESULT`,
-/// or the second half of one, `PID <... CALL resumed>…`.
+/// The calls of a record of strace that a process in the sandbox made, and how many there were.
+///
+/// A line is `PID CALL(…) = RESULT`; where another process came between, two are: `PID CALL(… <unfinished ...>`, which names
+/// the call, and `PID <... CALL resumed>…) = RESULT`, which tells only what became of it.
 fn sandboxed(record: &str, calls: &mut BTreeMap<String, usize>) {
     let mut inside: BTreeSet<&str> = BTreeSet::new();
     for line in record.lines() {
         let Some((pid, rest)) = line.split_once(' ') else {
             continue;
         };
-        let rest = rest.trim_start().trim_start_matches("<... ");
+        let rest = rest.trim_start();
+        let (is_resumed, rest) = match rest.strip_prefix("<... ") {
+            Some(rest) => (true, rest),
+            None => (false, rest),
+        };
         let end = rest.find(['(', ' ']).unwrap_or(rest.len());
         let name = &rest[..end];
         if name == "prctl" && rest.contains("PR_SET_SECCOMP") {
             inside.insert(pid);
-        } else if inside.contains(pid)
-            && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
-        {
+            continue;
+        }
+        if !inside.contains(pid) || !name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
+            continue;
+        }
+        if !is_resumed {
             *calls.entry(String::from(name)).or_default() += 1;
+        }
+        if matches!(name, "clone" | "clone3" | "fork" | "vfork") {
             let child = rest.rsplit_once(" = ").map(|(_, child)| child.trim());
-            if matches!(name, "clone" | "clone3" | "fork" | "vfork") {
-                inside.extend(child.filter(|child| !child.starts_with('-')));
-            }
+            inside.extend(child.filter(|child| !child.starts_with('-')));
         }
     }
+}
+
+#[test]
+fn a_call_that_another_process_interrupts_counts_once() {
+    let record = "1 openat(AT_FDCWD, \"x\") = 3\n\
+        1 prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, {len=9} <unfinished ...>\n\
+        2 read(0, \"\", 1) = 0\n\
+        1 <... prctl resumed>)              = 0\n\
+        1 clone(child_stack=NULL <unfinished ...>\n\
+        2 write(1, \"\", 0) = 0\n\
+        1 <... clone resumed>, child_tidptr=0x7) = 3\n\
+        3 socket(AF_UNIX, SOCK_STREAM, 0) = 4\n\
+        1 +++ exited with 0 +++\n";
+    let mut calls = BTreeMap::new();
+    sandboxed(record, &mut calls);
+    let expected = ["clone", "socket"].map(|call| (String::from(call), 1));
+    assert_eq!(calls, BTreeMap::from(expected));
 }
 
 #[test]
