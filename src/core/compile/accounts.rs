@@ -111,9 +111,13 @@ fn table(accounts: &Accounts) -> String {
         }
     }
     for password in &accounts.passwords {
-        let kind = if password.is_hash { "hash" } else { "text" };
+        let (kind, text) = if password.is_hash {
+            ("hash", hash(&password.text))
+        } else {
+            ("text", password.text.as_str())
+        };
         let lasts = if password.expires { "expire" } else { "keep" };
-        table.line(&["pass", &password.name, kind, lasts, &password.text]);
+        table.line(&["pass", &password.name, kind, lasts, text]);
     }
     if let Some(allowed) = accounts.ssh_passwords {
         table.line(&["sshd", yes(allowed)]);
@@ -172,7 +176,7 @@ impl Table {
             &account.gecos,
             &account.home,
             &account.shell,
-            &account.password,
+            hash(&account.password),
             &account.group,
             &flags.join(","),
             &account.inactive,
@@ -198,6 +202,11 @@ fn for_sudoers(name: &str) -> String {
 
 fn yes(flag: bool) -> &'static str {
     if flag { "yes" } else { "no" }
+}
+
+/// A hash that no password has. `-` is one, too, but here it means an empty one, by which anybody gets in.
+fn hash(text: &str) -> &str {
+    if text == "-" { "*" } else { text }
 }
 
 fn or_dash(word: &str) -> &str {

@@ -273,8 +273,11 @@ set_password() {
 
 # Whether sshd takes passwords. Its folder is there where it reads more than one file; the first word counts.
 set_sshd() {
-    [ -d "$etc/ssh/sshd_config.d" ] || return 0
-    printf 'PasswordAuthentication %s\n' "$1" >"$etc/ssh/sshd_config.d/10-cloudseed.conf"
+    if [ -d "$etc/ssh/sshd_config.d" ]; then
+        printf 'PasswordAuthentication %s\n' "$1" >"$etc/ssh/sshd_config.d/10-cloudseed.conf"
+    else
+        printf 'cloudseed: setup: sshd is not told whether to take passwords (%s): there is no %s here\n' "$1" "$etc/ssh/sshd_config.d"
+    fi
 }
 
 # Adds the rule $2 to file $1, once.
