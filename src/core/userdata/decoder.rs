@@ -120,13 +120,14 @@ impl<'i> Decoder<'i> {
     /// Inflates within the bounds of one document and of all.
     fn gunzip(&mut self, document: &[u8]) -> Result<gzip::Inflated, Flaw> {
         let bytes_max = self.budget.work.left().min(DOCUMENT_BYTES_MAX);
-        let outcome = gzip::gunzip(document, bytes_max);
-        self.budget.work.drain(match &outcome {
-            Ok(inflated) => inflated.bytes.len(),
-            // What it had produced before it failed is unknown, but deflate makes at most 1032 bytes out of one.
-            Err(_) => document.len().saturating_mul(1032).min(bytes_max),
-        });
-        outcome
+        let mut bytes = Vec::new();
+        let outcome = gzip::gunzip_into(&mut bytes, document, bytes_max);
+        // What failed has cost what it made until then.
+        self.budget.work.drain(bytes.len());
+        Ok(gzip::Inflated {
+            flaw: outcome?,
+            bytes,
+        })
     }
 
     /// A document that is mail.

@@ -44,8 +44,21 @@ pub fn is_gzip(document: &[u8]) -> bool {
 /// # Errors
 /// A member is cut off, damaged or too large. Nothing of the document is left then: half a script must not run.
 pub fn gunzip(document: &[u8], bytes_max: usize) -> Result<Inflated, Flaw> {
-    let mut inflater = Box::<DecompressorOxide>::default();
     let mut bytes = Vec::new();
+    let flaw = gunzip_into(&mut bytes, document, bytes_max)?;
+    Ok(Inflated { bytes, flaw })
+}
+
+/// The same into `bytes`, which hold what there was before a failure, too: that is what it cost. The flaw is one that costs nothing.
+///
+/// # Errors
+/// As in [`gunzip`].
+pub fn gunzip_into(
+    bytes: &mut Vec<u8>,
+    document: &[u8],
+    bytes_max: usize,
+) -> Result<Option<Flaw>, Flaw> {
+    let mut inflater = Box::<DecompressorOxide>::default();
     let mut flaw = None;
     let mut rest = document;
     while !rest.is_empty() {
@@ -71,7 +84,7 @@ pub fn gunzip(document: &[u8], bytes_max: usize) -> Result<Inflated, Flaw> {
             ));
         }
         let start = bytes.len();
-        let used = inflate(&mut inflater, deflated, &mut bytes, bytes_max)?;
+        let used = inflate(&mut inflater, deflated, bytes, bytes_max)?;
         let member = bytes.get(start..).unwrap_or_default();
         rest = check_trailer(deflated.get(used..).unwrap_or_default(), member)?;
 
@@ -86,7 +99,7 @@ pub fn gunzip(document: &[u8], bytes_max: usize) -> Result<Inflated, Flaw> {
             break;
         }
     }
-    Ok(Inflated { bytes, flaw })
+    Ok(flaw)
 }
 
 /// What a member says about itself before its data.
@@ -159,7 +172,7 @@ fn inflate(
     inflater.init();
     let start = output.len();
     let (mut read, mut written) = (0, 0);
-    loop {
+    let outcome = loop {
         // One byte of room above the bound tells "exactly as much" from "more".
         let grown = start + (2 * written).max(MEMBER_BYTES);
         grow(output, grown.min(bytes_max + 1));
@@ -174,28 +187,29 @@ fn inflate(
         read += more_read;
         written += more_written;
         if start + written > bytes_max {
-            return Err(Flaw::new(
+            break Err(Flaw::new(
                 format!("at most {bytes_max} bytes when inflated"),
                 "more",
             ));
         }
         match status {
             TINFLStatus::Done => {
-                output.truncate(start + written);
-                return Ok(read);
+                break Ok(read);
             }
             TINFLStatus::HasMoreOutput => {}
             TINFLStatus::FailedCannotMakeProgress | TINFLStatus::NeedsMoreInput => {
-                return Err(Flaw::new("whole gzip data", "data cut off"));
+                break Err(Flaw::new("whole gzip data", "data cut off"));
             }
             _ => {
-                return Err(Flaw::new(
+                break Err(Flaw::new(
                     "gzip data",
                     format!("data damaged after {written} inflated bytes"),
                 ));
             }
         }
-    }
+    };
+    output.truncate(start + written);
+    outcome
 }
 
 /// Makes `output` this long with zeros, page by page: `resize` writes byte by byte where code is to be small.
@@ -311,6 +325,19 @@ mod tests {
         assert!(document.len() < 80_000);
         let flaw = gunzip(&document, 1 << 20).unwrap_err();
         assert_eq!(flaw.expected, "at most 1048576 bytes when inflated");
+    }
+
+    #[test]
+    fn what_is_damaged_costs_what_it_made() {
+        let text: Vec<u8> = (0..100_000_u32)
+            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+            .collect();
+        let document = member(0, b"", &text);
+        let mut bytes = Vec::new();
+        let half = &document[..document.len() / 2];
+        assert!(gunzip_into(&mut bytes, half, 1 << 20).is_err());
+        assert!((1..text.len()).contains(&bytes.len()), "{}", bytes.len());
+        assert!(text.starts_with(&bytes));
     }
 
     #[test]
