@@ -13,6 +13,7 @@ pub mod firmware;
 pub mod manager;
 pub mod rpci;
 pub mod smbios;
+pub mod udev;
 pub mod uevent;
 pub mod virt;
 pub mod volume;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cloudseed_core::identify::late;
-use cloudseed_core::machine::Machine;
+use cloudseed_core::machine::{Machine, udev};
 use cloudseed_core::net::Nic;
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
@@ -18,8 +18,6 @@ use super::uevent::Uevents;
 /// Devices come in rows: after one, this long without another ends the row.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// Where udev shows that it is busy; `udevadm settle` looks there, too.
-const BUSY: &str = "/run/udev/queue";
 /// How long udev may be busy before nobody believes that it is about to show a disk.
 const BUSY_MAX: Duration = Duration::from_secs(10);
 /// How often is looked whether it still is.
@@ -28,15 +26,10 @@ const TURN: Duration = Duration::from_millis(20);
 /// Longest that cards wait for their names.
 const NAMED_MAX: Duration = Duration::from_secs(1);
 
-/// Whether udev has still to load drivers, or to show what they have found.
-pub fn udev_is_busy() -> bool {
-    Path::new(BUSY).exists()
-}
-
 /// Waits until udev has shown what there is.
-fn settle() {
+fn settle(root: &Root) {
     let until = Instant::now() + BUSY_MAX;
-    while udev_is_busy() && Instant::now() < until {
+    while udev::is_busy(root) && Instant::now() < until {
         std::thread::sleep(TURN);
     }
 }
@@ -62,7 +55,7 @@ pub fn machine(root: &Root) -> Machine<'_> {
     let Some(Ok(uevents)) = uevents else {
         return Machine::read(root);
     };
-    settle();
+    settle(root);
     loop {
         let machine = Machine::read(root);
         let settings = Settings::read(&machine, platform::searched());
@@ -99,10 +92,14 @@ mod tests {
         fs::write(&from, "").expect("a file of ours");
         let giver = std::thread::spawn({
             let to = to.clone();
-            move || fs::rename(from, to).expect("a file of ours")
+            move || {
+                std::thread::sleep(2 * TURN);
+                fs::rename(from, to).expect("a file of ours");
+            }
         });
-        wait_for_names(std::slice::from_ref(&nic), &udev);
-        giver.join().expect("no panic");
+        assert!(wait_for_names(std::slice::from_ref(&nic), &udev));
+        let (is_named, to) = (udev.join("data/n7").exists(), giver.join());
+        assert!(is_named && to.is_ok(), "it has not waited");
         assert!(!wait_for_names(&[nic], &udev), "it has been named");
         fs::remove_dir_all(udev).expect("a file of ours");
     }

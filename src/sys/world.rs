@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cloudseed_core::journal::Journal;
-use cloudseed_core::machine::{self, Link, Machine};
+use cloudseed_core::machine::{self, Link, Machine, udev};
 use cloudseed_core::net::fixed::Fixed;
 use cloudseed_core::net::{self, Net, names};
 use cloudseed_core::outside::learnt::Learnt;
@@ -25,8 +25,6 @@ use super::tls::Tls;
 use super::watch::{self, Watch};
 use super::{clock, random};
 
-/// Where udev has its files.
-const UDEV: &str = "/run/udev";
 /// Longest time to wait for a network interface whose driver comes late, once udev has nothing left to do.
 const NIC_MAX: Duration = Duration::from_secs(10);
 
@@ -125,9 +123,11 @@ impl Lazy {
         let patience = self.settings.patience.min(timeout);
         if nics.is_empty() && !kernels && !patience.is_zero() {
             self.note("waiting for a network interface");
-            let look = || machine::links(&Root::new(Path::new("/")));
+            let root = Root::new(Path::new("/"));
+            let look = || machine::links(&root);
+            let may_come = || udev::is_busy(&root);
             let before = self.started.passed();
-            let links = link::wait_for_nic(look, patience, probe::udev_is_busy, timeout);
+            let links = link::wait_for_nic(look, patience, may_come, timeout);
             (nics, left_out) = net::candidates(&links);
             let waited = self.started.passed().saturating_sub(before);
             self.waited += waited;
@@ -136,7 +136,7 @@ impl Lazy {
                 return Err(Failure::passing("no usable network interface yet"));
             }
         }
-        if !kernels && probe::wait_for_names(&nics, Path::new(UDEV)) {
+        if !kernels && probe::wait_for_names(&nics, Path::new(udev::PLACE)) {
             (nics, left_out) = net::candidates(&machine::links(&Root::new(Path::new("/"))));
         }
         for line in left_out {

@@ -99,6 +99,9 @@ fn a_card_that_is_told_of_is_waited_for() {
         // One that never comes: for half a second, or for ten while udev says that it may.
         assert_eq!(seen(&Late::new(999, 0), told), (1, millis(500), true));
         assert_eq!(seen(&Late::new(999, 999), told), (1, millis(10_000), true));
+        // Half a second that begins when udev has nothing left to do.
+        assert_eq!(seen(&Late::new(110, 100), told), (2, millis(2200), true));
+        assert_eq!(seen(&Late::new(999, 100), told), (1, millis(2500), true));
         let without_udev = Late {
             has_udev: false,
             ..Late::new(5, 0)

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::Cloud;
 use crate::digest::hex;
-use crate::machine::Link;
+use crate::machine::{Link, udev};
 use crate::network::HardwareAddress;
 use crate::value::Value;
 
@@ -15,10 +15,6 @@ use crate::value::Value;
 const CARD_MAX: Duration = Duration::from_millis(500);
 /// The same while udev still loads drivers, or says what they have found.
 const DRIVER_MAX: Duration = Duration::from_secs(10);
-/// Where udev is. Without it nobody loads drivers meanwhile.
-const UDEV: &str = "/run/udev";
-/// Where udev shows that it is busy.
-const BUSY: &str = "/run/udev/queue";
 /// How long between two looks.
 const TURN: Duration = Duration::from_millis(20);
 /// Length of an address with something between its digits, and without.
@@ -29,23 +25,26 @@ impl Cloud<'_> {
     /// for at most half a second, while udev is busy ten, and never longer than half of the time that is left; where no udev is,
     /// not at all.
     pub fn links_of(&mut self, told: &Value) -> Vec<Link> {
-        if self.machine.files.kind(UDEV).is_none() {
+        if !udev::is_there(self.machine.files) {
             return self.links();
         }
         let mut named = Vec::new();
         gather(told, false, &mut named);
         let begun = self.outside.now();
-        let most = self.remaining() / 2;
-        let mut is_first = true;
+        let most = begun.saturating_add(self.remaining() / 2);
+        let (mut idle_since, mut is_first) = (None, true);
         loop {
             // Asked first: what ends in between is seen by the look.
-            let is_busy = self.machine.files.kind(BUSY).is_some();
+            let until = if udev::is_busy(self.machine.files) {
+                idle_since = None;
+                begun.saturating_add(DRIVER_MAX)
+            } else {
+                let since: &mut Duration = idle_since.get_or_insert(self.outside.now());
+                since.saturating_add(CARD_MAX)
+            };
             let links = self.links();
-            let patience = most.min(if is_busy { DRIVER_MAX } else { CARD_MAX });
             let missing = named.iter().find(|mac| !has(&links, mac));
-            let Some(missing) =
-                missing.filter(|_| self.outside.now().saturating_sub(begun) < patience)
-            else {
+            let Some(missing) = missing.filter(|_| self.outside.now() < until.min(most)) else {
                 return links;
             };
             if core::mem::take(&mut is_first) {
