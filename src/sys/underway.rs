@@ -4,6 +4,7 @@
 //!   boot       opens /run/cloudseed.boot, locks it, writes until when it wants to be done, and for whom it waits
 //!   hand over  asks whose the lock is: nobody's any more ─► it has ended, whatever it died of
 //!                                      somebody's, who was stopped, at the limit ─► it is killed
+//!                                      somebody's, who runs, half a minute later ─► it is killed
 //! ```
 //!
 //! A record lock (fcntl(2)) because it goes with its process, however that ends, is not inherited by children, and tells
@@ -28,8 +29,11 @@ const TURN: Duration = Duration::from_millis(20);
 const START_MAX: Duration = Duration::from_secs(2);
 /// After this long of waiting, people want to know for what.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long one that runs may go on after its limit: as long as its owner may ask for.
-const RUNNING_MAX: Duration = Duration::from_secs(DEADLINE_SECONDS_MAX);
+/// The longest limit: as long as its owner may ask for.
+const LIMIT_MAX: Duration = Duration::from_secs(DEADLINE_SECONDS_MAX);
+/// How long one that runs may go on after its limit. It has a deadline of its own, and a supervisor: this is for what nobody has
+/// thought of, and for a slow machine.
+const OVERRUN_MAX: Duration = Duration::from_secs(30);
 /// How long the name of who is waited for may be, in bytes; the mark is always as long.
 const NAME_BYTES: usize = 60;
 /// Length of the whole mark, in bytes.
@@ -74,7 +78,7 @@ impl Underway {
 
     /// Says that the boot will be done within `limit` of its beginning, and for whom it waits now.
     pub fn expect(&self, limit: Duration, whom: &str) {
-        let limit = limit.min(RUNNING_MAX);
+        let limit = limit.min(LIMIT_MAX);
         let until = self.begun.saturating_add(limit).as_millis();
         let plain = |letter: &char| letter.is_ascii_graphic() || *letter == ' ';
         let whom: String = whom.chars().filter(plain).take(NAME_BYTES).collect();
@@ -119,8 +123,7 @@ pub fn join(root: &Root, told: impl FnOnce(&str, Duration)) -> Joined {
             return Joined::Ended;
         };
         let left = until.saturating_sub(uptime());
-        // One that runs has a deadline of its own, and a supervisor; the last limit is for what nobody has thought of.
-        if left.is_zero() && (is_stopped(owner) || uptime() > until + RUNNING_MAX) {
+        if left.is_zero() && (is_stopped(owner) || uptime() > until + OVERRUN_MAX) {
             return Joined::Killed(end(&file, owner));
         }
         if passed >= PATIENCE
