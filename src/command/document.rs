@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use cloudseed_core::bytes::Bytes;
-use cloudseed_core::url::shown;
+use cloudseed_core::fetch::RESPONSE_BYTES_MAX;
+use cloudseed_core::url::{local_path, shown};
 use cloudseed_core::userdata::{self, Includes};
 use cloudseed_core::warning::{Blame, Error};
 
@@ -56,16 +57,11 @@ pub struct Files<'a> {
 
 impl Includes for Files<'_> {
     fn get(&mut self, url: &str, once: bool) -> Result<Bytes, Error> {
-        let local = match url.get(..7) {
-            Some(scheme) if scheme.eq_ignore_ascii_case("file://") => url.get(7..),
-            _ => Some(url).filter(|url| url.starts_with('/')),
-        };
         let wanted =
             |found: String| Error::new(Blame::Broken, "decode", shown(url), "a document", found);
-        match (local, &mut self.web) {
+        match (local_path(url), &mut self.web) {
             (Some(path), _) => {
-                let path = format!("/{}", path.trim_start_matches('/'));
-                let document = self.root.load(&path, userdata::DOCUMENT_BYTES_MAX);
+                let document = self.root.load(&path, RESPONSE_BYTES_MAX);
                 let document = document.map(Bytes::from);
                 document.map_err(|error| wanted(plain(&error)))
             }

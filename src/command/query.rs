@@ -14,8 +14,6 @@ use cloudseed_core::{json, query};
 
 use crate::sys::root::Root;
 
-/// Longest file read, in bytes.
-const FILE_BYTES_MAX: usize = 16 << 20;
 /// Longest time that filling in a template may take.
 const FORMAT_MAX: Duration = Duration::from_secs(8);
 /// What everybody may read, and what only root may.
@@ -106,11 +104,11 @@ fn rendered(format: &str, data: Map, templates: &mut dyn Templates) -> Result<St
 
 /// The instance data with its secrets for those who may read it, else without; and where it is.
 fn of_this_boot(root: &Root) -> (io::Result<Vec<u8>>, &'static str) {
-    let sensitive = root.load(SENSITIVE, FILE_BYTES_MAX);
+    let sensitive = root.load(SENSITIVE, DOCUMENT_BYTES_MAX);
     let Err(error) = sensitive else {
         return (sensitive, SENSITIVE);
     };
-    let public = root.load(PUBLIC, FILE_BYTES_MAX);
+    let public = root.load(PUBLIC, DOCUMENT_BYTES_MAX);
     if public.is_ok() && error.kind() == ErrorKind::NotFound {
         eprintln!("Missing root-readable {SENSITIVE}. Using redacted {PUBLIC} instead.");
     }
@@ -126,7 +124,7 @@ fn unpacked(bytes: Vec<u8>) -> Value {
 
 /// A document as text, unpacked if it is packed; in its place the words of the original for who may not read it.
 fn document(root: &Root, place: &str) -> Value {
-    match root.load(place, FILE_BYTES_MAX) {
+    match root.load(place, DOCUMENT_BYTES_MAX) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => text.into(),
             Err(error) => unpacked(error.into_bytes()),

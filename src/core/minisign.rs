@@ -32,12 +32,13 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// The keys of a file, each in a line of its own; comments are passed over. `None` if a line is neither, or there is none.
+    /// The keys of a file, each in a line of its own; comments are passed over. `None` if a line is neither, if there is no key, or if
+    /// there are more than [`KEYS_MAX`].
     pub fn read_all(file: &str) -> Option<Vec<PublicKey>> {
         let lines = file.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(START));
-        let keys: Option<Vec<PublicKey>> = lines.take(KEYS_MAX).map(PublicKey::read).collect();
-        keys.filter(|keys| !keys.is_empty())
+        let keys: Option<Vec<PublicKey>> = lines.take(KEYS_MAX + 1).map(PublicKey::read).collect();
+        keys.filter(|keys| (1..=KEYS_MAX).contains(&keys.len()))
     }
 
     fn read(line: &str) -> Option<PublicKey> {
@@ -162,6 +163,12 @@ mod tests {
 
     fn keys(file: &str) -> Vec<PublicKey> {
         PublicKey::read_all(file).unwrap()
+    }
+
+    #[test]
+    fn a_file_has_as_many_keys_as_are_read() {
+        assert_eq!(keys(&KEYS.repeat(KEYS_MAX)).len(), KEYS_MAX);
+        assert!(PublicKey::read_all(&KEYS.repeat(KEYS_MAX + 1)).is_none());
     }
 
     #[test]

@@ -256,6 +256,17 @@ pub fn below(seed: &str, name: &str) -> String {
     }
 }
 
+/// The path that a document has on this machine: behind `file://`, or where no scheme is. From the root, for the working directory
+/// of the original is `/`.
+pub fn local_path(text: &str) -> Option<String> {
+    let path = match text.split_at_checked("file://".len()) {
+        Some((scheme, path)) if scheme.eq_ignore_ascii_case("file://") => path,
+        _ if text.starts_with('/') => text,
+        _ => return None,
+    };
+    Some(format!("/{}", path.trim_start_matches('/')))
+}
+
 /// The scheme of a reference, if it has one, and what follows the colon.
 fn split_scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;

@@ -11,6 +11,7 @@
 //! keys beside the list are passed over, a credential with a wrong name, a key of its own, or not exactly one content is left
 //! out.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -55,8 +56,9 @@ pub fn of(config: &Config) -> (Vec<Credential>, Vec<Warning>) {
                     }
                 }
                 Ok(_) => {
-                    warnings.push(warning(&part.filename, "at most 256 credentials", "more"));
-                    break;
+                    let expected = format!("at most {CREDENTIALS_MAX} credentials");
+                    warnings.push(warning(&part.filename, &expected, "more"));
+                    return (all, warnings);
                 }
                 Err(expected) => {
                     warnings.push(warning(

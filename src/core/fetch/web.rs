@@ -15,7 +15,7 @@ use crate::net::names::literal;
 use crate::outside::{
     At, Endpoint, Failure, Method, Network, Outside, Port, Request, Response, is_near,
 };
-use crate::url::{Url, encoded, shown};
+use crate::url::{Url, encoded, local_path, shown};
 use crate::userdata::Includes;
 use crate::warning::{Blame, Error};
 
@@ -42,16 +42,8 @@ impl Web<'_> {
     /// # Errors
     /// It cannot be had from where it is: an address that is not understood, nobody who answers, an answer that is no document.
     pub fn read(&mut self, url: &str) -> Result<Option<Vec<u8>>, Error> {
-        let scheme = url.get(..7).unwrap_or_default();
-        let path = if scheme.eq_ignore_ascii_case("file://") {
-            url.get(7..)
-        } else {
-            Some(url).filter(|url| url.starts_with('/'))
-        };
-        match path {
-            // The original's working directory is /.
+        match local_path(url) {
             Some(path) => {
-                let path = format!("/{}", path.trim_start_matches('/'));
                 let found = self.files.document(&path, RESPONSE_BYTES_MAX);
                 found.map_err(|found| {
                     Error::new(Blame::Unable, "fetch", shown(url), "a document", found)
@@ -114,12 +106,14 @@ impl Web<'_> {
     }
 }
 
-/// `vsock://CID:PORT/…`, HTTP over a socket of the hypervisor's: the URL to ask for there, and the port.
+/// `vsock://CID:PORT/…`, HTTP over a socket of the hypervisor's: the URL to ask for there, and the port; both numbers are of 32 bits.
 fn vsock(url: &str) -> Option<(String, Port<'static>)> {
-    let parsed = Url::parse(url).filter(|url| url.is("vsock"))?;
-    let (cid, port) = (parsed.host().parse().ok()?, u32::from(parsed.port()));
-    let rest = url.get("vsock".len()..)?;
-    Some((format!("http{rest}"), Port::Vsock { cid, port }))
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (cid, port) = authority.split_once(':')?;
+    let (cid, port) = (cid.parse().ok()?, port.parse().ok()?);
+    let is_it = scheme.eq_ignore_ascii_case("vsock");
+    is_it.then(|| (format!("http://{cid}{path}"), Port::Vsock { cid, port }))
 }
 
 /// What a status means to whoever names a document: one that is there and empty (204) is no missing one.
@@ -202,5 +196,29 @@ fn with_credentials(first: &Url, next: String) -> String {
     match credentials.filter(|(_, next)| next.userinfo().is_none() && next.same_origin(first)) {
         Some((userinfo, page)) => page.with_userinfo(userinfo),
         None => next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_numbers_of_a_vsock_have_32_bits() {
+        let (cid, port) = (4_294_967_294, 2_222_222_222);
+        let port = Port::Vsock { cid, port };
+        let asked = vsock("VSOCK://4294967294:2222222222/seed/user-data");
+        assert_eq!(
+            asked,
+            Some(("http://4294967294/seed/user-data".into(), port))
+        );
+        for text in [
+            "vsock://2/x",
+            "vsock://2:4294967296/",
+            "http://2:3/",
+            "vsock:",
+        ] {
+            assert_eq!(vsock(text), None, "{text}");
+        }
     }
 }

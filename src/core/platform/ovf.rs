@@ -76,8 +76,8 @@ fn variable(inquiry: &mut Inquiry) -> Verdict {
         Some(start) if start.eq_ignore_ascii_case("<?xml") => {
             Verdict::found(format!("{VARIABLE} is set")).seeing(Seen::Variable(VARIABLE))
         }
-        Some(_) => Verdict::No(format!("{VARIABLE} is set, but not to XML")),
-        None => Verdict::No(format!("{VARIABLE} is not set")),
+        _ if text.is_empty() => Verdict::No(format!("{VARIABLE} is not set")),
+        _ => Verdict::No(format!("{VARIABLE} is set, but not to XML")),
     }
 }
 

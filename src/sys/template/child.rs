@@ -23,7 +23,7 @@ pub const SECONDS_MAX: u32 = 8;
 /// Longest answer read, in bytes: the text, and before it what there is to say of missing variables.
 const ANSWER_BYTES_MAX: u64 = RENDERED_BYTES_MAX as u64 + (1 << 20);
 
-/// Runs `work` in a child, for at most so long, and gives its answer; the error says what went wrong, in words.
+/// Runs `work` in a child, for at most so long, in whole seconds and one at least, and gives its answer; the error says what went wrong, in words.
 pub fn run(most: Duration, work: impl FnOnce() -> Vec<u8>) -> Result<Vec<u8>, String> {
     let memory = memory_bytes(MEMORY_BYTES_MIN, MEMORY_BYTES_MAX);
     let seconds = u32::try_from(most.as_secs()).unwrap_or(u32::MAX);
