@@ -119,8 +119,6 @@ pub enum Port<'a> {
         /// Bits per second; one of those that termios has a name for.
         speed: u32,
     },
-    /// A port of virtio-serial, by the name that the hypervisor gave it.
-    Virtio(&'a str),
     /// A socket in the file system, by its path.
     Unix(&'a str),
     /// A socket of the hypervisor's.
@@ -140,7 +138,6 @@ impl fmt::Display for Port<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Port::Serial { path, .. } | Port::Unix(path) => f.write_str(path),
-            Port::Virtio(name) => write!(f, "virtio port {name}"),
             Port::Vsock { cid, port } => write!(f, "vsock {cid}:{port}"),
             Port::Backdoor => f.write_str("VMware's backdoor"),
             Port::Tpm => f.write_str("TPM (/dev/tpmrm0, /dev/tpm0)"),
@@ -215,8 +212,6 @@ pub struct Request<'a> {
     pub headers: &'a [(&'a str, &'a str)],
     /// The body; that of a GET must be empty.
     pub body: &'a [u8],
-    /// Names of headers of the response that are wanted.
-    pub wanted: &'a [&'a str],
     /// Longest body of the response to take; a longer one is an error.
     pub bytes_max: usize,
     /// Longest time for the whole exchange.
@@ -261,7 +256,6 @@ impl<'a> Request<'a> {
             local_ports: None,
             headers: &[],
             body: &[],
-            wanted: &[],
             bytes_max,
             timeout,
         }
@@ -282,20 +276,8 @@ pub struct Response {
     pub date: Option<Duration>,
     /// The header `Location`, as it stands; one longer than a URL may be counts as absent.
     pub location: Option<String>,
-    /// The headers that were wanted and are there, by the names by which they were wanted; of several of one name the first.
-    /// Values that are not ASCII, or longer than [`HEADER_BYTES_MAX`], count as absent.
-    pub headers: Vec<(String, String)>,
     /// The body, at most `bytes_max` long.
     pub body: Vec<u8>,
-}
-
-impl Response {
-    /// A header that was wanted, by the name by which it was.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.headers.iter();
-        let (_, value) = headers.find(|(known, _)| known == name)?;
-        Some(value)
-    }
 }
 
 /// Whether another try may do better than one that brought no answer.

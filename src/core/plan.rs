@@ -23,7 +23,7 @@ const fn room(path: &'static str, mode: Mode) -> Room {
 }
 
 /// The directories below /run that this program may write into; no other part of it knows one.
-pub const ROOMS: [Room; 13] = [
+pub const ROOMS: [Room; 10] = [
     room("cloudseed", Mode::Private),
     room("cloud-init", Mode::Public),
     room("systemd/system", Mode::Public),
@@ -32,9 +32,6 @@ pub const ROOMS: [Room; 13] = [
     room("credstore.encrypted", Mode::Private),
     // Its parent is everybody's; the files are private.
     room("credentials/@initrd", Mode::Public),
-    room("tmpfiles.d", Mode::Public),
-    room("sysusers.d", Mode::Public),
-    room("sysctl.d", Mode::Public),
     room("NetworkManager/system-connections", Mode::Public),
     room("netplan", Mode::Public),
     room("network/interfaces.d", Mode::Public),

@@ -207,15 +207,11 @@ pub fn exchange(
         Some(value).filter(|value| value.len() <= HEADER_BYTES_MAX)
     };
     let date = header("date").and_then(date::parse);
-    let wanted = request.wanted.iter();
     let mut response = Response {
         status: answer.status().as_u16(),
         retry_after: header("retry-after").and_then(|text| date::seconds_until(text, date)),
         date,
         location: answer.headers().get("location").and_then(location),
-        headers: wanted
-            .filter_map(|name| Some((String::from(*name), String::from(header(name)?))))
-            .collect(),
         body: Vec::new(),
     };
     let expected = header("content-length").and_then(|text| text.trim().parse().ok());

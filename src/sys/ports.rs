@@ -17,8 +17,6 @@ use super::backdoor::Commands;
 use super::root::Root;
 use super::stream::{Address, Started, Stream, connect, persist, words};
 
-/// Where the kernel tells of virtio-serial's ports.
-const VIRTIO_PORTS: &str = "/sys/class/virtio-ports";
 /// Where the kernel offers the machine's TPM: for several who ask at the same time, and for one.
 const TPMS: [&str; 2] = ["/dev/tpmrm0", "/dev/tpm0"];
 /// The socket that stands for VMware's backdoor below a root.
@@ -53,16 +51,7 @@ impl Doors {
                     before,
                 }))
             }
-            Port::Virtio(name) if self.root.is_real() => {
-                let path = self.virtio(name).ok_or(ErrorKind::NotFound)?;
-                let fd = persist(self.started, until, || device(&path))?;
-                Ok(stream(fd))
-            }
             Port::Serial { path, .. } | Port::Unix(path) => Ok(stream(self.socket(path, until)?)),
-            Port::Virtio(name) => {
-                let path = format!("/dev/virtio-ports/{name}");
-                Ok(stream(self.socket(&path, until)?))
-            }
             Port::Vsock { cid, port } if self.root.is_real() => {
                 let address = Address::vsock(*cid, *port);
                 Ok(stream(self.connected(&address, until)?))
@@ -113,16 +102,6 @@ impl Doors {
             }
         }
         Err(io::Error::from(ErrorKind::NotFound))
-    }
-
-    /// The device of the virtio-serial port of this name.
-    fn virtio(&self, name: &str) -> Option<String> {
-        let mut ports = self.root.list(VIRTIO_PORTS).into_iter();
-        let named = |port: &String| {
-            let text = self.root.text(&format!("{VIRTIO_PORTS}/{port}/name"));
-            text.is_some_and(|text| text.trim_end() == name)
-        };
-        ports.find(named).map(|port| format!("/dev/{port}"))
     }
 }
 
@@ -259,25 +238,5 @@ impl Drop for Serial {
     fn drop(&mut self) {
         // Nobody is left to be told; the lock goes with the descriptor.
         let _ = set(self.stream.file(), &self.before);
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_virtio_port_is_found_by_its_name() {
-        let place = std::env::temp_dir().join(format!("cloudseed-virtio-{}", std::process::id()));
-        for (port, name) in [("vport1p1", "org.a\n"), ("vport1p2", "org.b\n")] {
-            let folder = place.join("sys/class/virtio-ports").join(port);
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("name"), name).unwrap();
-        }
-        let doors = Doors::new(Root::new(&place), Started::now());
-        assert_eq!(doors.virtio("org.b").as_deref(), Some("/dev/vport1p2"));
-        assert_eq!(doors.virtio("org"), None);
-        fs::remove_dir_all(place).unwrap();
     }
 }

@@ -588,7 +588,6 @@ impl Carrier for BadWorld {
             (3, Ok(response)) => {
                 response.location = Some(format!("http://a:{MARK}@169.254.169.254/?{MARK}"));
                 response.status = 302;
-                response.headers.clear();
             }
             _ => return Err(Failure::passing("a fault (ECONNRESET)")),
         }
@@ -721,6 +720,7 @@ fn booted(schedule: &Schedule, fixture: &Fixture, root: &Root) -> Ended {
     let options = Options {
         platform: None,
         plan_bytes: schedule.room,
+        rehearsal: false,
     };
     let mut listener = Listener {
         last: None,

@@ -177,7 +177,6 @@ fn what_is_no_port_is_told_in_words() {
         (serial("/dev/ttyNONE"), "no /dev/ttyNONE"),
         (serial("/dev"), "invalid input parameter from /dev"),
         (serial("/dev/null"), "from /dev/null"),
-        (Port::Virtio("org.none"), "no virtio port org.none"),
         (Port::Unix("/dev/null"), "no /dev/null"),
         (Port::Unix("/none"), "no /none"),
     ] {
@@ -200,7 +199,7 @@ fn what_is_no_port_is_told_in_words() {
 #[test]
 fn below_a_root_a_socket_stands_for_a_device() {
     let scratch = Scratch::new("ports");
-    std::fs::create_dir_all(scratch.0.join("dev/virtio-ports")).unwrap();
+    std::fs::create_dir_all(scratch.0.join("dev/lxd")).unwrap();
     let mut doors = Doors::new(Root::new(&scratch.0), Started::now());
     for (port, path) in [
         (
@@ -210,7 +209,7 @@ fn below_a_root_a_socket_stands_for_a_device() {
             },
             "dev/ttyS1",
         ),
-        (Port::Virtio("a.b"), "dev/virtio-ports/a.b"),
+        (Port::Unix("/dev/lxd/sock"), "dev/lxd/sock"),
     ] {
         assert_eq!(
             doors.open(&port, Duration::ZERO).unwrap_err().again,
