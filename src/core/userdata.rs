@@ -13,6 +13,8 @@
 
 mod decoder;
 
+mod guess;
+
 pub mod part_type;
 
 pub mod sniff;

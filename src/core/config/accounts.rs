@@ -24,6 +24,9 @@ use crate::instance::{Document, Hostname, Instance, SshKey, key_lines};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
+/// What many write into user-data and only the system's configuration may have.
+const NETWORK: &str = "network";
+
 /// Most accounts of one machine.
 pub const ACCOUNTS_MAX: usize = 256;
 /// What the administrator of a machine may do, in words of sudoers(5).
@@ -230,13 +233,17 @@ impl<'a> Reader<'a> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let mut undone: Vec<&str> = Vec::new();
         for (key, _) in self.configs.iter().flat_map(|config| config.texts()) {
-            let is_new = !DONE.contains(&key) && !undone.contains(&key);
+            let is_new = !DONE.contains(&key) && !undone.contains(&key) && key != NETWORK;
             if is_new && key.len() <= NAME_BYTES_MAX && key.chars().all(is_plain) {
                 undone.push(key);
             }
             if undone.len() == UNDONE_MAX {
                 break;
             }
+        }
+        if self.configs.iter().any(|config| config.contains(NETWORK)) {
+            let what = "no network is set up by user-data, by cloud-init neither: network-config is for that";
+            self.note("cloud-config", what);
         }
         if !undone.is_empty() {
             let keys = undone.join(", ");

@@ -6,9 +6,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::guess::{self, first_line};
 use super::part_type::PartType;
-use super::{DOCUMENT_BYTES_MAX, Flaw, Part, gzip, launch, merge, mime, sniff, transfer};
-use crate::text::{nearest, quote};
+use super::{Flaw, Part, gzip, launch, merge, mime, sniff};
+use crate::text::quote;
 use crate::value::SyntaxError;
 use crate::yaml;
 
@@ -40,15 +41,6 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
         doubts.push(Flaw::new(
             "a start line in the first byte",
             "a byte order mark before it",
-        ));
-    }
-    if document.starts_with(b"\xff\xfe") || document.starts_with(b"\xfe\xff") {
-        doubts.push(Flaw::new("UTF-8", "UTF-16"));
-    }
-    if text.starts_with("content-type: multipart/") && !text.contains("mime-version:") {
-        doubts.push(Flaw::new(
-            "MIME with the header MIME-Version: 1.0",
-            "none, so that nothing takes it for MIME",
         ));
     }
     if text.trim_start().starts_with("content-type:") && !text.starts_with("content-type:") {
@@ -100,7 +92,9 @@ fn unclosed(document: &[u8]) -> Vec<Flaw> {
 /// What a part will do and what looks like a mistake in it.
 pub fn on_part(part: &Part) -> Advice {
     let mut advice = on_type(part);
-    advice.doubts.extend(disguise(&part.content));
+    if part.content_type != PartType::Undeclared {
+        advice.doubts.extend(guess::disguise(&part.content));
+    }
     if let PartType::CloudConfig | PartType::ConfigPatch | PartType::PartHandler = part.content_type
         && let Some(sniffed) = sniff::sniff(&part.content).filter(|own| *own != part.content_type)
     {
@@ -116,37 +110,6 @@ pub fn on_part(part: &Part) -> Advice {
         advice.doubts.push(flaw);
     }
     advice
-}
-
-/// How much of base 64 is decoded to see what it holds, in characters: whole groups of four.
-const BASE64_CHARACTERS: usize = 64;
-
-/// What is packed once more than anybody unpacks: gzip, or base 64 of something that has a known beginning.
-fn disguise(content: &[u8]) -> Option<Flaw> {
-    let expected = "content as it is, which nothing unpacks any more";
-    if gzip::is_gzip(content) {
-        // What is damaged is told by whoever tried to unpack it.
-        gzip::gunzip(content, DOCUMENT_BYTES_MAX).ok()?;
-        return Some(Flaw::new(expected, "gzip"));
-    }
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    let mut letters = content.iter().filter(|byte| !byte.is_ascii_whitespace());
-    let start: Vec<u8> = letters.clone().take(BASE64_CHARACTERS).copied().collect();
-    if start.len() < 8 || !letters.all(is_base64) {
-        return None;
-    }
-    let inside = transfer::base64(&start).0;
-    let mail = |name: &str| {
-        let start = inside.get(..name.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    let what = match sniff::sniff(&inside) {
-        Some(known) => known.to_string(),
-        None if gzip::is_gzip(&inside) => "gzip".to_string(),
-        None if mail("Content-Type:") || mail("MIME-Version:") => "MIME".to_string(),
-        None => return None,
-    };
-    Some(Flaw::new(expected, format!("base 64 of {what}")))
 }
 
 fn on_type(part: &Part) -> Advice {
@@ -167,7 +130,7 @@ fn on_type(part: &Part) -> Advice {
         _ if content.is_empty() => plain("is empty and does nothing"),
         other => Advice {
             does: format!("does nothing, unless a part-handler takes {other}"),
-            doubts: on_unknown(content),
+            doubts: on_unknown(part),
         },
     }
 }
@@ -179,11 +142,41 @@ fn plain(does: &str) -> Advice {
     }
 }
 
+/// Whether cloud-config has such a key on its top level.
+pub fn is_key(key: &str) -> bool {
+    keys::is_known(key)
+}
+
+/// What the kernel would not do with the first line of a script: it wants the whole path of the interpreter, and hands all that is
+/// behind it on as one word (execve(2)).
+fn on_interpreter(interpreter: &str) -> Option<Flaw> {
+    let (program, rest) = interpreter
+        .split_once(char::is_whitespace)
+        .unwrap_or((interpreter, ""));
+    let rest = rest.trim();
+    if !program.starts_with('/') {
+        return Some(Flaw::new(
+            "the whole path of an interpreter behind #!",
+            quote(program),
+        ));
+    }
+    let splits = program.ends_with("/env") && rest.starts_with(['-']) && rest.contains(['S', 's']);
+    if rest.contains(char::is_whitespace) && !splits {
+        let expected = "one word behind the interpreter, which gets all as one";
+        return Some(Flaw::new(expected, quote(rest)));
+    }
+    None
+}
+
 fn on_script(content: &[u8], does: &str) -> Advice {
     let first = first_line(content);
     let mut doubts = Vec::new();
     let does = match first.strip_prefix("#!") {
-        Some(interpreter) => format!("{does}, by {}", interpreter.trim()),
+        Some(interpreter) => {
+            doubts.extend(on_interpreter(interpreter.trim()));
+            doubts.extend(guess::further_down(content, 1));
+            format!("{does}, by {}", interpreter.trim())
+        }
         None => {
             doubts.push(Flaw::new("a script that begins with #!", instead(content)));
             does.to_string()
@@ -269,39 +262,21 @@ fn on_handler(content: &[u8]) -> Advice {
     }
 }
 
-fn on_unknown(content: &[u8]) -> Vec<Flaw> {
+/// Of what has no type at all whoever decoded it has said what is missing.
+fn on_unknown(part: &Part) -> Vec<Flaw> {
+    if part.content_type == PartType::Undeclared {
+        return Vec::new();
+    }
+    let content = part.content.as_slice();
     let sniffed = sniff::sniff(content).filter(PartType::is_handled);
     let contradicted = sniffed.map(|sniffed| {
         let expected = format!("the type {sniffed}, as its first line says");
         Flaw::new(expected, "another")
     });
     contradicted
-        .or_else(|| misspelt(content))
+        .or_else(|| guess::misspelt(content))
         .into_iter()
         .collect()
-}
-
-/// How many lines are searched for a start line that belongs into the first.
-const START_LINES_MAX: usize = 16;
-
-/// A first line that is almost a start line, or a start line further down.
-fn misspelt(content: &[u8]) -> Option<Flaw> {
-    let first = first_line(content.trim_ascii_start());
-    let first = first.trim_end();
-    let starts = || PartType::with_start_lines().map(PartType::start_line);
-    if let Some(meant) = nearest(first, &mut starts().filter(|start| start.len() > 4)) {
-        let expected = format!("{meant:?} as the first line");
-        return Some(Flaw::new(expected, format!("{first:?}")));
-    }
-    let lines = content.split(|byte| *byte == b'\n').enumerate();
-    let mut lines = lines.skip(1).take(START_LINES_MAX);
-    let (at, start) = lines.find_map(|(at, line)| {
-        let line = line.trim_ascii().to_ascii_lowercase();
-        let start = starts().find(|start| start.starts_with('#') && line == start.as_bytes());
-        Some((at, start?))
-    })?;
-    let found = format!("it in line {}", at + 1);
-    Some(Flaw::new(format!("{start:?} as the first line"), found))
 }
 
 fn on_cloud_config(content: &[u8]) -> Advice {
@@ -320,9 +295,15 @@ fn on_cloud_config(content: &[u8]) -> Advice {
             Some(map) => {
                 doubts.extend(keys::flaws(map));
                 doubts.extend(merge::unknown_options(map));
-                map.iter()
-                    .map(|(key, _)| key.to_text().unwrap_or_default())
-                    .collect()
+                if map.contains("network") {
+                    let expected = "the network in network-config, beside user-data";
+                    doubts.push(Flaw::new(
+                        expected,
+                        "network in user-data, where nobody reads it",
+                    ));
+                }
+                let keys = map.iter().map(|(key, _)| key.to_text().unwrap_or_default());
+                keys.filter(|key| key != "network").collect()
             }
             None => {
                 doubts.push(Flaw::new("a map", value.kind()));
@@ -425,15 +406,6 @@ fn on_braces(content: &[u8], is_config: bool) -> Option<Flaw> {
         "\"## template: jinja\" as the first line of a part with variables (nothing fills them in without it)",
         format!("{words} in line {line}"),
     ))
-}
-
-/// The first line as text, its end removed, at most 80 bytes of it.
-fn first_line(content: &[u8]) -> String {
-    let line = content
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    String::from_utf8_lossy(line.get(..80).unwrap_or(line)).into_owned()
 }
 
 #[cfg(test)]
@@ -579,8 +551,8 @@ mod tests {
             assert_eq!(told.unwrap_or(""), found, "{content}");
         }
         let gzip = include_bytes!("../../../tests/userdata/gzip/in");
-        assert_eq!(disguise(gzip).unwrap().found, "gzip");
-        assert_eq!(disguise(&gzip[..20]), None);
+        assert_eq!(guess::disguise(gzip).unwrap().found, "gzip");
+        assert_eq!(guess::disguise(&gzip[..20]), None);
     }
 
     #[test]
@@ -646,10 +618,6 @@ mod tests {
     fn documents() {
         assert_eq!(on_document(b"#!/bin/sh\n"), []);
         assert_eq!(on_document(b"\xef\xbb\xbf#cloud-config").len(), 1);
-        assert_eq!(
-            on_document(b"Content-Type: multipart/mixed; boundary=B\n\n").len(),
-            1
-        );
         assert_eq!(
             on_document(b"\nContent-Type: multipart/mixed\nMIME-Version: 1.0\n").len(),
             1

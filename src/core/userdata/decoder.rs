@@ -6,7 +6,6 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::archive;
-use super::gzip;
 use super::header::{self, Headers};
 use super::include;
 use super::mime::{self, Event, Head};
@@ -17,6 +16,7 @@ use super::{
     DOCUMENT_BYTES_MAX, Decoded, FILENAME_BYTES_MAX, Flaw, INCLUDE_DEPTH_MAX, INCLUDES_MAX,
     Includes, Item, Line, PARTS_MAX, Part, WARNINGS_MAX,
 };
+use super::{guess, gzip};
 use crate::budget::{Budget, WEIGHT};
 use crate::bytes::Bytes;
 use crate::text::quote;
@@ -377,11 +377,14 @@ impl<'i> Decoder<'i> {
             return;
         }
         let name = excerpt(part.content_type.as_str());
-        let found = match part.content_type {
-            PartType::UpstartJob => format!("{name}, which only old releases run"),
-            _ => format!("{name}, {}", beginning(&part.content)),
+        let expected = "a type that something handles";
+        let flaw = match part.content_type {
+            PartType::Undeclared => guess::missing(&part.content),
+            PartType::UpstartJob => {
+                Flaw::new(expected, format!("{name}, which only old releases run"))
+            }
+            _ => Flaw::new(expected, format!("{name}, {}", beginning(&part.content))),
         };
-        let flaw = Flaw::new("a type that something handles", found);
         self.warn_of(&format!("{} ({})", part.origin, part.filename), Some(flaw));
     }
 

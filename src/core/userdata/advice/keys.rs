@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Without kinds it holds anything. `=` lists the words that a text may be, `+` says that there may be other keys, `@` that it
-//! holds what the row of that top-level key holds. A list or map with nothing below it holds anything.
+//! holds what the row of that top-level key holds, or of a name with a dot, which is no key itself. A list or map with nothing below it holds anything.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -37,6 +37,11 @@ pub fn flaws(config: &Map) -> Vec<Flaw> {
     map(config, top, "", &mut found);
     found.truncate(FLAWS_MAX);
     found
+}
+
+/// Whether there is a row for such a key on the top level.
+pub fn is_known(key: &str) -> bool {
+    rows(KEYS).any(|row| row.key() == key)
 }
 
 #[derive(Clone, Copy)]
@@ -108,7 +113,8 @@ fn row<'a>(line: &'a str, below: &'a str) -> Row<'a> {
 
 fn map(map: &Map, row: Row, path: &str, found: &mut Vec<Flaw>) {
     let inside = row.below();
-    let known = || rows(inside).filter(|row| !matches!(row.name, "-" | "*"));
+    let is_key = |row: &Row| !matches!(row.name, "-" | "*") && !row.name.contains('.');
+    let known = || rows(inside).filter(is_key);
     let other = rows(inside).find(|row| row.name == "*");
     for (key, held) in map.iter() {
         if found.len() >= FLAWS_MAX {
@@ -242,7 +248,10 @@ mod tests {
             "power_state: {mode: reboot, delay: now, timeout: 30, condition: true}\n",
             "chpasswd: {expire: false, users: [{name: root, password: x, type: text}]}\nntp:\n",
             "apt: {sources: {x: {source: deb x}}, primary: [{arches: [default], uri: 'http://x'}]}\n",
-            "system_info: {default_user: {name: x}}\ndatasource: {Ec2: {}}\nnetwork: {version: 2}\n",
+            "system_info: {default_user: {name: x}}\ndatasource: {Ec2: {}}\n",
+            "users: {alice: {shell: /bin/sh}, bob: true}\nrpi: {interfaces: {serial: {console: true}}}\n",
+            "ansible: {pull: [{url: x, playbook_names: [a]}]}\nrh_subscription: {auto_attach: true, org: x}\n",
+            "yum_repos: {x: {name: x, metalink: 'http://x'}}\n",
             "disk_setup: {/dev/vdb: {table_type: gpt, layout: [50, [50, 82]]}}\nmounts: [[vdb, /x]]\n",
         ] {
             assert_eq!(told(config), [""; 0], "{config}");
