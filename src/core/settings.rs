@@ -18,7 +18,7 @@ pub mod own;
 pub mod policy;
 pub mod sources;
 
-pub use own::Handover;
+pub use own::{Handover, Seal};
 pub use sources::Allowed;
 
 use crate::machine::Machine;
@@ -76,6 +76,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Who else may fetch, where user-data have to be pinned, signed or measured.
+    pub fn seal(&self) -> Seal {
+        let is_required = self.measure.is_some_and(|measure| measure.required);
+        if self.pin.is_some() || self.keys.is_some() || is_required {
+            Seal::Closed
+        } else if self.measure.is_some() {
+            Seal::Measured
+        } else {
+            Seal::Open
+        }
+    }
+
     /// Reads everything. `searched` are the datasources that are searched, in this order, where nobody says which.
     pub fn read(machine: &Machine, searched: Vec<String>) -> Settings {
         let mut settings = Settings {
@@ -270,9 +282,21 @@ mod tests {
             ("ds=NoCloud;h=web", "\"…\""),
             ("ds=ec3", "\"…\" (did you mean Ec2?)"),
             ("ci.datasource=Hetzer", "\"…\" (did you mean Hetzner?)"),
-            ("ds=no-cloud;h=web", "\"…\" (did you mean NoCloud?)"),
+            ("ds=no-cloud;h=web", "\"…\" (did you mean nocloud?)"),
             ("ds=nocloud,h=web", "\"…\""),
-            ("ds=nocloud\\;h=web", "\"…\" (did you mean NoCloud?)"),
+            (
+                "ds=nocloud\\;h=web",
+                "a backslash, which the boot loader has left in the line",
+            ),
+            (
+                "ds=nocloud s=http://x/ ro",
+                "a blank between them (and a boot loader ends a line at ; without quotes)",
+            ),
+            (
+                "ds=nocloud; h=web",
+                "a blank between them (and a boot loader ends a line at ; without quotes)",
+            ),
+            ("ds=nocloud ro s=x", ""),
             ("cloud-init=enabled", ""),
             ("cloud-init=off", "\"…\""),
             ("cloudseed=off", "\"…\""),
@@ -303,6 +327,31 @@ mod tests {
         ] {
             let settings = settings(&[("/etc/cloud/cloud.cfg", text)]);
             assert_eq!(words(&settings.list), ["NoCloud", "Ec2", "None"], "{text}");
+        }
+    }
+
+    #[test]
+    fn names_in_the_list_that_are_none_are_told_of() {
+        for (list, found) in [
+            ("[NoCloud, Ec2, None]", &[][..]),
+            (
+                "[ec2, NoCluod, GCE, Own, none]",
+                &[
+                    "\"…\" (did you mean Ec2?)",
+                    "\"…\" (did you mean NoCloud?)",
+                    "\"…\"",
+                    "\"…\" (did you mean None?)",
+                ],
+            ),
+        ] {
+            let config = format!("datasource_list: {list}\n");
+            let settings = settings(&[("/etc/cloud/cloud.cfg", &*config.leak())]);
+            let told = settings.warnings.iter().map(|warning| warning.to_string());
+            let told: Vec<String> = told.collect();
+            assert_eq!(told.len(), found.len(), "{told:?}");
+            for (told, found) in told.iter().zip(found) {
+                assert!(told.ends_with(&format!("but found {found}")), "{told}");
+            }
         }
     }
 

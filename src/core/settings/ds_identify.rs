@@ -37,7 +37,12 @@ pub(super) fn read(machine: &Machine, settings: &mut Settings, documents: &[Docu
         .warnings
         .extend(strange(&machine.cmdline, settings));
     settings.warnings.extend(undecided(&machine.cmdline));
+    settings.warnings.extend(parted(&machine.cmdline));
+    let searched = settings.list.clone();
     read_list(settings, &machine.cmdline, documents);
+    if settings.name.is_none() {
+        settings.warnings.extend(unknown(&settings.list, &searched));
+    }
     read_strict_id(settings, &machine.cmdline, &file, documents);
 }
 
@@ -85,13 +90,67 @@ fn strange(cmdline: &Cmdline, settings: &Settings) -> Option<Warning> {
     };
     let found = if is_nocloud {
         quote(&name)
+    } else if name.ends_with('\\') {
+        String::from("a backslash, which the boot loader has left in the line")
     } else {
+        // In other letters its arguments would not count.
         let known = settings.list.iter().map(String::as_str);
+        let known = known.filter(|name| *name != "NoCloud");
         mistyped(&name, &mut known.chain(["nocloud"]))
     };
     let place = "kernel command line, ds=";
     expected.map(|expected| Warning::new("settings", place, expected, found))
 }
+
+/// What `ds=nocloud` takes, behind it.
+const ARGUMENTS: [&str; 6] = [
+    "s=",
+    "seedfrom=",
+    "h=",
+    "local-hostname=",
+    "i=",
+    "instance-id=",
+];
+
+/// An argument of NoCloud's that stands in a word of its own, where nobody looks for it.
+fn parted(cmdline: &Cmdline) -> Option<Warning> {
+    let mut words = cmdline.words().rev();
+    let mut behind = "";
+    let word = words.find_map(|word| match datasource(word) {
+        None => {
+            behind = word;
+            None
+        }
+        word => word,
+    })?;
+    let bare = word.trim_end_matches(';');
+    let is_part = ["", ";"].iter().any(|gap| {
+        let rest = behind.strip_prefix(gap);
+        rest.is_some_and(|rest| ARGUMENTS.iter().any(|argument| rest.starts_with(argument)))
+    });
+    let is_nocloud = matches!(bare, "nocloud" | "nocloud-net");
+    (is_nocloud && is_part).then(|| {
+        let expected = format!("the arguments of {bare} in its word, behind semicolons");
+        let found = "a blank between them (and a boot loader ends a line at ; without quotes)";
+        Warning::new("settings", "kernel command line, ds=", expected, found)
+    })
+}
+
+/// Names in a list of datasources that are none, or none in these letters: nobody looks for them.
+fn unknown(list: &[String], searched: &[String]) -> Vec<Warning> {
+    let known = || searched.iter().map(String::as_str).chain(["None"]);
+    let strange = list
+        .iter()
+        .filter(|name| known().all(|known| known != **name));
+    let told = |name: &String| {
+        let found = mistyped(name, &mut known());
+        Warning::new("settings", "datasource_list", "names of datasources", found)
+    };
+    strange.take(UNKNOWN_MAX).map(told).collect()
+}
+
+/// Most such names that are told of.
+const UNKNOWN_MAX: usize = 8;
 
 /// A word that was meant to turn cloud-init off, or on, and does neither.
 fn undecided(cmdline: &Cmdline) -> Option<Warning> {
