@@ -18,7 +18,7 @@ use cloudseed_core::value::Value;
 use cloudseed_core::{
     compile::instance_data::InstanceData,
     instance::{Instance, Source, Told},
-    machine::Kernel,
+    machine::{Kernel, release::Release},
     value::Map,
     variables::{Names, variables},
 };
@@ -123,7 +123,8 @@ fn variables_of_all() -> Value {
     let meta_data = Map::from_iter([("instance-id", "x")]);
     let told = Told::by_meta_data("", source, meta_data);
     let instance = Instance::new("", told, &mut Vec::new());
-    let data = instance.map(|instance| InstanceData::new(&instance, &Kernel::default()));
+    let data = instance
+        .map(|instance| InstanceData::new(&instance, &Kernel::default(), &Release::default()));
     let data = data.as_ref().ok().and_then(|data| data.as_value().as_map());
     variables(data.unwrap_or(&Map::new()), Names::Aliased).into()
 }

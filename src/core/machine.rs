@@ -11,6 +11,7 @@ use core::time::Duration;
 pub mod cmdline;
 pub mod firmware;
 pub mod manager;
+pub mod release;
 pub mod rpci;
 pub mod smbios;
 pub mod udev;
@@ -21,6 +22,7 @@ pub mod volume;
 use cmdline::Cmdline;
 use firmware::{DeviceTree, Hypervisor};
 use manager::Manager;
+use release::Release;
 use smbios::Dmi;
 use volume::Volume;
 
@@ -142,6 +144,8 @@ pub struct Machine<'a> {
     pub hypervisor: Hypervisor,
     /// The kernel's description of itself.
     pub kernel: Kernel,
+    /// Which distribution this is.
+    pub release: Release,
     /// The kernel command line (in a container, the one of process 1).
     pub cmdline: Cmdline,
     /// Virtualisation in systemd's words: `kvm`, `amazon`, `none`, …, `lxc`, `docker`, ….
@@ -183,6 +187,7 @@ impl<'a> Machine<'a> {
             dmi,
             device_tree,
             hypervisor,
+            release: Release::read(files, &kernel.arch),
             kernel,
             cmdline,
             virt,

@@ -17,6 +17,7 @@ use super::{Found, Outcome, Products};
 use crate::instance::{Documents, Hostname, Instance};
 use crate::json;
 use crate::machine::Kernel;
+use crate::machine::release::Release;
 use crate::value::{Map, Value};
 
 /// What stands in the public copy for a secret; users of the original look for these words.
@@ -66,8 +67,8 @@ pub struct InstanceData {
 
 impl InstanceData {
     /// The facts, with lists of what in them is encoded and what is sensitive.
-    pub fn new(instance: &Instance, kernel: &Kernel) -> InstanceData {
-        let mut data = data(instance, kernel);
+    pub fn new(instance: &Instance, kernel: &Kernel, release: &Release) -> InstanceData {
+        let mut data = data(instance, kernel, release);
         let mut survey = Survey {
             documents: Copies::of(&instance.documents),
             sensitive: Vec::new(),
@@ -106,19 +107,19 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     products.put("cloudseed/instance-data-sensitive.json", sensitive);
 }
 
-fn data(instance: &Instance, kernel: &Kernel) -> Map {
+fn data(instance: &Instance, kernel: &Kernel, release: &Release) -> Map {
     let mut ds = instance.beside.clone();
     ds.insert("_doc", DS_NOTE);
     ds.insert("meta_data", instance.meta_data.clone());
     Map::from_iter([
         ("ds", ds),
-        ("sys_info", system(kernel)),
-        ("v1", standard(instance, kernel)),
+        ("sys_info", system(kernel, release)),
+        ("v1", standard(instance, kernel, release)),
     ])
 }
 
 /// What the original says of the running system, as far as it is known before the root file system.
-fn system(kernel: &Kernel) -> Map {
+fn system(kernel: &Kernel, release: &Release) -> Map {
     let uname = [
         &kernel.ostype,
         "",
@@ -129,13 +130,19 @@ fn system(kernel: &Kernel) -> Map {
     ];
     let uname: Vec<Value> = uname.into_iter().map(Value::from).collect();
     Map::from_iter([
-        ("dist", vec![Value::from(""); 3].into()),
+        (
+            "dist",
+            [&release.id, &release.version, &release.name]
+                .map(|word| Value::from(word.as_str()))
+                .to_vec()
+                .into(),
+        ),
         ("platform", platform(kernel).into()),
         ("python", Value::Null),
         ("release", kernel.release.as_str().into()),
         ("system", kernel.ostype.as_str().into()),
         ("uname", uname.into()),
-        ("variant", UNKNOWN.into()),
+        ("variant", release.variant().unwrap_or(UNKNOWN).into()),
     ])
 }
 
@@ -144,7 +151,8 @@ fn platform(kernel: &Kernel) -> String {
 }
 
 /// The keys that mean the same on every cloud; those of two words in both of the original's spellings.
-fn standard(instance: &Instance, kernel: &Kernel) -> Map {
+fn standard(instance: &Instance, kernel: &Kernel, release: &Release) -> Map {
+    let said = |word: &str| Value::from(Some(word).filter(|_| !release.id.is_empty()));
     let ssh_keys: Vec<Value> = instance
         .ssh_keys
         .iter()
@@ -159,9 +167,9 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
     let mut standard = Map::from_iter([
         ("_beta_keys", Value::from(vec![Value::from("subplatform")])),
         ("cloud_id", cloud_id(&cloud_name, instance).into()),
-        ("distro", Value::Null),
-        ("distro_release", Value::Null),
-        ("distro_version", Value::Null),
+        ("distro", said(&release.id)),
+        ("distro_release", said(&release.name)),
+        ("distro_version", said(&release.version)),
         ("kernel_release", kernel.release.as_str().into()),
         ("machine", kernel.arch.as_str().into()),
         ("platform", instance.platform.to_lowercase().into()),
@@ -170,7 +178,7 @@ fn standard(instance: &Instance, kernel: &Kernel) -> Map {
         ("region", instance.region.as_deref().into()),
         ("subplatform", instance.source.to_string().into()),
         ("system_platform", platform(kernel).into()),
-        ("variant", UNKNOWN.into()),
+        ("variant", release.variant().unwrap_or(UNKNOWN).into()),
     ]);
     for (key, value) in [
         (
