@@ -125,9 +125,20 @@ pub struct Error {
     pub blame: Blame,
     /// What to tell.
     pub what: Warning,
+    /// The status of the HTTP answer that would not do, if there was one.
+    pub status: Option<u16>,
 }
 
 impl Error {
+    /// An error of what is to be told.
+    pub fn of(blame: Blame, what: Warning) -> Error {
+        Error {
+            blame,
+            what,
+            status: None,
+        }
+    }
+
     /// An error from its blame and the four words of its warning.
     pub fn new(
         blame: Blame,
@@ -136,10 +147,7 @@ impl Error {
         expected: impl ToString,
         found: impl ToString,
     ) -> Error {
-        Error {
-            blame,
-            what: Warning::new(step, place, expected, found),
-        }
+        Error::of(blame, Warning::new(step, place, expected, found))
     }
 }
 

@@ -65,10 +65,7 @@ impl Root {
         let lock = Lock::take(&run).map_err(|error| unable("", "to have it alone", &error))?;
         self.sweep(&run, lock.alone);
         for path in self.elsewhere() {
-            rooms::remove(&run, &path).map_err(|what| Error {
-                blame: Blame::Unable,
-                what,
-            })?;
+            rooms::remove(&run, &path).map_err(|what| Error::of(Blame::Unable, what))?;
         }
         self.forget(OURS)
     }

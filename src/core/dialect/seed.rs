@@ -134,10 +134,7 @@ pub fn required(cloud: &mut Cloud, place: &Place) -> Result<Seed, Error> {
         return Ok(seed);
     }
     let last = cloud.warnings.drain(warned..).next_back();
-    let broken = |what| Error {
-        blame: Blame::Broken,
-        what,
-    };
+    let broken = |what| Error::of(Blame::Broken, what);
     Err(last.map_or_else(|| cloud.broken(&place.name(), "a seed", "none"), broken))
 }
 

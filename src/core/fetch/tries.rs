@@ -40,6 +40,8 @@ pub struct Miss {
     pub again: Again,
     /// How long the other side wants to be left alone.
     pub after: Option<Duration>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
     /// What the answer meant, if there was one.
     pub meaning: Option<Meaning>,
     /// The other side's own time, if it told.
@@ -158,7 +160,10 @@ impl Goal<'_> {
         };
         let found = format!("{} ({spent})", miss.found);
         Box::new(Denied {
-            error: Error::new(miss.blame, self.step, place, expected, found),
+            error: Error {
+                status: miss.status,
+                ..Error::new(miss.blame, self.step, place, expected, found)
+            },
             meaning: miss.meaning,
             date: miss.date,
         })
@@ -176,6 +181,7 @@ impl Miss {
             },
             again: failure.again,
             after: None,
+            status: None,
             meaning: None,
             date: None,
         }
@@ -208,6 +214,7 @@ impl Miss {
                 _ => Again::Never,
             },
             after: seconds.map(Duration::from_secs),
+            status: Some(status),
             meaning: Some(meaning),
             date: response.date,
         }

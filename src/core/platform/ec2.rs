@@ -267,7 +267,7 @@ fn trees(
     let knows_newer = matches!(relative, Relative::Aws | Relative::Outscale);
     for version in newer.iter().filter(|_| knows_newer) {
         match tree(cloud, service, relative, version) {
-            Err(error) if error.what.found.starts_with("404") => {}
+            Err(error) if error.status == Some(404) => {}
             trees => return trees.map(|trees| (*version, trees)),
         }
     }

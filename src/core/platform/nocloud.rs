@@ -491,10 +491,7 @@ fn no_seed(cloud: &mut Cloud) -> Error {
         let places = "volumes, command line, firmware";
         return unable(cloud, places, "none that is complete");
     }
-    Error {
-        blame: Blame::Broken,
-        what: cloud.warnings.remove(0),
-    }
+    Error::of(Blame::Broken, cloud.warnings.remove(0))
 }
 
 /// Gives a seed without a usable instance-id one that is made of its content; one that says something unusable is told.

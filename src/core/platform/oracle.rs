@@ -95,9 +95,8 @@ fn instance<'v>(
         Err(error) if error.blame != Blame::Broken => Err(error),
         other => {
             // A service without the newer version says 404.
-            let refused = other.err().map(|error| error.what);
-            let refused = refused.filter(|what| !what.found.starts_with("404"));
-            cloud.warnings.extend(refused);
+            let refused = other.err().filter(|error| error.status != Some(404));
+            cloud.warnings.extend(refused.map(|error| error.what));
             Ok((&OLD, ask(cloud, &OLD)?))
         }
     }
