@@ -235,6 +235,7 @@ fn booted(
     let options = Options {
         platform,
         plan_bytes: root.plan_bytes(),
+        rehearsal: parent.is_none(),
     };
     boot::boot(
         &machine,

@@ -34,7 +34,7 @@ use crate::outside::Outside;
 use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
 use crate::platform::{self, Platform};
-use crate::settings::{Handover, Settings, own};
+use crate::settings::{Handover, Seal, Settings, own};
 use crate::tpm::Digest;
 use crate::url::shown;
 use crate::userdata::template::{self, Limits, TEMPLATES_SECONDS_MAX, Templates};
@@ -53,7 +53,7 @@ pub const BOOT_SECONDS_MAX: u64 = 90;
 pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
 /// Most warnings that are told of a boot.
 pub const WARNINGS_MAX: usize = 512;
-/// How long after its deadline a boot may still be writing: who waits for it then gives up.
+/// How long after its deadline a boot may still be writing.
 const WRITING_SECONDS_MAX: u64 = 10;
 /// How far behind a metadata service's clock the machine's may be without a word about it.
 const BEHIND_MAX: Duration = Duration::from_secs(60);
@@ -67,6 +67,8 @@ pub struct Options {
     pub platform: Option<&'static Platform>,
     /// Most bytes that the plan may have, where there is less room for it than [`PLAN_BYTES_MAX`].
     pub plan_bytes: Option<usize>,
+    /// Leave the outside as it is: no service, no hypervisor is told what came of it.
+    pub rehearsal: bool,
 }
 
 /// The process that started a boot, and carries out what comes of it.
@@ -131,7 +133,7 @@ pub fn failed(error: &Error) -> Handed {
         measured: &[],
         handover: Handover::default(),
         report_ready: false,
-        closed: false,
+        seal: Seal::default(),
         clock: None,
         plan_bytes: PLAN_BYTES_MAX,
     };
@@ -253,7 +255,10 @@ impl<'a> Boot<'a> {
         instance: &Instance,
         identified: &Identification,
     ) -> (InstanceData, Config) {
-        let data = InstanceData::new(instance, &self.machine.kernel);
+        let Machine {
+            kernel, release, ..
+        } = self.machine;
+        let data = InstanceData::new(instance, kernel, release);
         let raw = Found {
             instance,
             data: &data,
@@ -343,6 +348,7 @@ impl<'a> Boot<'a> {
             },
             named: found.named || !chosen.is_empty(),
             deadline,
+            rehearsal: self.options.rehearsal,
         };
         let (settings, measurer) = (&self.settings, &mut self.measurer);
         // Measured before it is judged, for a signature is a format as well.
@@ -465,24 +471,6 @@ impl<'a> Boot<'a> {
         config
     }
 
-    /// What stock cloud-init is told. Where user-data have to be trusted or measured it gets
-    /// those that are, and fetches none itself.
-    fn handover(&self) -> Handover {
-        let trusted = self.closed() || self.settings.measure.is_some();
-        match self.settings.handover {
-            Handover::Auto | Handover::Hint if trusted => Handover::Seed,
-            asked => asked,
-        }
-    }
-
-    /// Whether what is refused here is nobody's.
-    fn closed(&self) -> bool {
-        let Settings {
-            pin, keys, measure, ..
-        } = &self.settings;
-        pin.is_some() || keys.is_some() || measure.is_some_and(|measure| measure.required)
-    }
-
     /// The files, and the line for the console.
     fn compile(&mut self, ending: Ending, identified: &Identification) -> (Plan, String) {
         self.warnings.extend(self.measurer.lost());
@@ -518,9 +506,9 @@ impl<'a> Boot<'a> {
             clock,
             network: network.into(),
             measured: self.measurer.events(),
-            handover: self.handover(),
+            handover: self.settings.handover,
             report_ready: self.settings.report_ready,
-            closed: self.closed(),
+            seal: self.settings.seal(),
             plan_bytes: self.plan_bytes - self.kept.bytes(),
         })
     }
@@ -592,8 +580,8 @@ fn bounded(warnings: &mut Vec<Warning>) {
         warnings.truncate(WARNINGS_MAX);
         let expected = format!("at most {WARNINGS_MAX} warnings");
         warnings.push(Warning::new(
-            "merge",
-            "all documents",
+            "boot",
+            "all steps",
             expected,
             format!("{more} more"),
         ));

@@ -9,6 +9,7 @@
 //! ```
 //! No recipe knows what the outside is made of.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -41,6 +42,9 @@ pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
 /// Longest time the fetch step may take in all; `cloudseed.deadline=SECONDS` on the command line overrides it.
 pub const FETCH_SECONDS_MAX: u64 = 60;
 
+/// What is done outside, as a service or a hypervisor wants it, because an instance was read.
+pub type Act = Box<dyn FnOnce(&mut Cloud)>;
+
 /// What a recipe works with.
 pub struct Cloud<'a> {
     /// The platform's name, for messages.
@@ -61,6 +65,8 @@ pub struct Cloud<'a> {
     pub deadline: Duration,
     /// What was lost, each for a reason that does not cost the rest.
     pub warnings: Vec<Warning>,
+    /// What is to be done once the instance is accepted, by [`Cloud::act`].
+    acts: Vec<Act>,
 }
 
 impl<'a> Cloud<'a> {
@@ -83,6 +89,20 @@ impl<'a> Cloud<'a> {
             journal: journal.clone(),
             deadline,
             warnings: Vec::new(),
+            acts: Vec::new(),
+        }
+    }
+
+    /// Leaves something to be done outside that nobody can take back: not before the instance is accepted, and by no boot that
+    /// only shows what there is.
+    pub fn once_accepted(&mut self, act: impl FnOnce(&mut Cloud) + 'static) {
+        self.acts.push(Box::new(act));
+    }
+
+    /// Does what was left to be done, in its order.
+    pub fn act(&mut self) {
+        for act in core::mem::take(&mut self.acts) {
+            act(self);
         }
     }
 

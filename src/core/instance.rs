@@ -454,6 +454,8 @@ pub struct Instance {
     pub plain_network: Option<Vec<u8>>,
     /// What the user-data are trusted by, where the owner asks for that: keys of result.json.
     pub trusted: Map,
+    /// Whether all of it could be read.
+    pub is_whole: bool,
     /// Only [`Instance::new`] makes one.
     _made: (),
 }
@@ -506,6 +508,7 @@ impl Instance {
             documents: told.documents,
             plain_network: told.plain_network,
             trusted: Map::new(),
+            is_whole: true,
             _made: (),
         })
     }

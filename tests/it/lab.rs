@@ -178,6 +178,9 @@ pub fn fetched(
     let (read, network) = ways.find_map(over_network).unwrap();
     cloud.network = network;
     let instance = read(&mut cloud);
+    if instance.is_ok() {
+        cloud.act();
+    }
     let took = world.now();
     let asked = events.take().into_iter().map(|event| event.what);
     let asked = asked.filter(|what| what.contains("http://")).collect();

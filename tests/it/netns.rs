@@ -294,7 +294,7 @@ fn a_lease_a_token_and_a_tree_leave_no_trace() {
         let token = outside
             .exchange(&request(Method::Put, "http://169.254.169.254/token"))
             .unwrap();
-        assert_eq!(token.body, b"token of 0");
+        assert_eq!(token.body, b"token of 0 for 169.254.169.254");
         let port = get(outside, "/port").unwrap();
         assert_eq!(get(outside, "/port").as_ref(), Ok(&port), "keep-alive");
         assert_eq!(get(outside, "/big").unwrap().len(), 3_000_000);

@@ -64,10 +64,20 @@ pub fn boot_of(
     cloud: Option<&Path>,
     lines: &str,
 ) -> (Booted, Duration, Vec<String>) {
+    boot_with(fixture, cloud, lines, Options::default())
+}
+
+/// The same with options.
+pub fn boot_with(
+    fixture: &Fixture,
+    cloud: Option<&Path>,
+    lines: &str,
+    options: Options,
+) -> (Booted, Duration, Vec<String>) {
     let root = Root::new(&fixture.machine());
     let machine = Machine::read(&root);
     let (nics, _) = net::candidates(&machine.links);
-    boot_on(&machine, nics, fixture, cloud, lines)
+    boot_on(&machine, nics, fixture, cloud, lines, options)
 }
 
 /// The same on a machine that was looked at, with these of its cards.
@@ -77,6 +87,7 @@ fn boot_on(
     fixture: &Fixture,
     cloud: Option<&Path>,
     lines: &str,
+    options: Options,
 ) -> (Booted, Duration, Vec<String>) {
     let root = Root::new(&fixture.machine());
     let mut events = None;
@@ -98,7 +109,6 @@ fn boot_on(
     let started = Started::now();
     let world = OwnStack::new(Net::new(cable, nics, SEED), journal.clone());
     let mut world = world.with_ports(Box::new(Doors::new(root.clone(), started)));
-    let options = Options::default();
     let booted = boot::boot(machine, &mut world, &journal, &mut Jinja, options, None);
     let events = events.map(|events| events.take()).unwrap_or_default();
     let events = events.into_iter().map(|event| event.what).collect();
@@ -369,7 +379,14 @@ fn cards_that_come_after_the_first_look_are_configured() {
         let root = Root::new(&fixture.machine());
         let mut machine = Machine::read(&root);
         let (nics, _) = net::candidates(&std::mem::take(&mut machine.links));
-        let (booted, _, _) = boot_on(&machine, nics, &fixture, fixture.cloud().as_deref(), "");
+        let (booted, _, _) = boot_on(
+            &machine,
+            nics,
+            &fixture,
+            fixture.cloud().as_deref(),
+            "",
+            Options::default(),
+        );
         assert_eq!(instance(&booted), expected(name).unwrap(), "{name}");
     }
 }

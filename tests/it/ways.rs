@@ -13,7 +13,7 @@ use cloudseed_core::platform::{self, Needs, PLATFORMS};
 
 use crate::compile::Scratch;
 use crate::fixture::{Fixture, chosen, matches};
-use crate::roots::boot_of;
+use crate::roots::{boot_of, boot_with};
 use crate::sys::root::Root;
 use crate::sys::stream::Started;
 use crate::sys::template::Jinja;
@@ -345,14 +345,44 @@ fn what_the_owner_forbids_is_not_read() {
 /// VMware's host answers these commands and no others; what it has confirmed is in the log.
 #[test]
 fn what_vmware_keeps_is_cleared_on_request() {
-    for (root, cleared) in [("vmware-guestinfo", true), ("vmware-guestinfo-json", false)] {
-        let (booted, ..) = boot_of(&Fixture::new(root), None, "");
+    let (asked, other) = ("vmware-guestinfo", "vmware-guestinfo-json");
+    // Not what is refused, nor by a boot that only shows what there is.
+    for (root, cmdline, rehearsal, cleared) in [
+        (asked, "", false, true),
+        (other, "", false, false),
+        (asked, "cloudseed.sha256=00", false, false),
+        (asked, "", true, false),
+    ] {
+        let fixture = Fixture::new(root);
+        fs::create_dir_all(fixture.machine().join("proc")).unwrap();
+        fs::write(fixture.machine().join("proc/cmdline"), cmdline).unwrap();
+        let options = Options {
+            rehearsal,
+            ..Options::default()
+        };
+        let (booted, ..) = boot_with(&fixture, None, "", options);
         let log = booted.plan.get("cloudseed/log").unwrap();
         let log = String::from_utf8_lossy(log);
         for key in ["userdata", "vendordata"] {
             let words = format!("guestinfo.{key} was cleared");
             assert_eq!(log.contains(&words), cleared, "{root}: {log}");
         }
+    }
+}
+
+#[test]
+fn azure_is_told_ready_by_a_boot_that_counts() {
+    for (rehearsal, told) in [(false, true), (true, false)] {
+        let fixture = Fixture::new("azure");
+        let options = Options {
+            rehearsal,
+            ..Options::default()
+        };
+        let (_, _, events) = boot_with(&fixture, fixture.cloud().as_deref(), "", options);
+        let is_told = events
+            .iter()
+            .any(|event| event.starts_with("POST http://168.63.129.16/machine?comp=health"));
+        assert_eq!(is_told, told, "{events:?}");
     }
 }
 

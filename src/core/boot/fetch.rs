@@ -35,6 +35,8 @@ pub struct Candidates<'a> {
     pub named: bool,
     /// When all of it is to be over.
     pub deadline: Duration,
+    /// True if nothing outside may be another afterwards.
+    pub rehearsal: bool,
 }
 
 /// Takes an instance, with warnings, or refuses it.
@@ -71,11 +73,18 @@ pub fn fetch(
         let until = outside.now().saturating_add(share);
         let platform = open.platform;
         let mut cloud = Cloud::new(platform.name, machine, settings, outside, journal, until);
-        let read = open.read(&mut cloud);
+        let mut read = open.read(&mut cloud);
+        if let Ok(instance) = &mut read {
+            instance.is_whole = cloud.warnings.is_empty();
+        }
         warnings.append(&mut cloud.warnings);
         match read.and_then(&mut *accept) {
             Ok((instance, lost)) => {
                 warnings.extend(lost);
+                if !candidates.rehearsal {
+                    cloud.act();
+                }
+                warnings.append(&mut cloud.warnings);
                 warnings.extend(failed.map(|error: Error| error.what));
                 unread.retain(|platform| comes_before(candidates, platform, &instance));
                 warnings.extend(unread.into_iter().map(unreadable));

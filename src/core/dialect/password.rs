@@ -15,7 +15,7 @@ use core::time::Duration;
 use crate::fetch::Cloud;
 use crate::fetch::service::{Question, Service};
 use crate::outside::{At, Method};
-use crate::settings::Handover;
+use crate::settings::{Handover, Seal};
 use crate::value::{Map, Value};
 use crate::warning::Blame;
 
@@ -35,15 +35,20 @@ pub fn config(cloud: &mut Cloud, host: &str, path: &str) -> Map {
     let most = Duration::from_secs(SECONDS_MAX);
     let password = cloud.within(most, |cloud| {
         let password = ask(cloud, &mut service, path, "send_my_password");
-        let password = password.filter(|password| is_one(cloud, password));
-        if password.is_some() && cloud.settings.handover == Handover::Seed {
-            ask(cloud, &mut service, path, "saved_password");
-        }
-        password
+        password.filter(|password| is_one(cloud, password))
     });
     let Some(password) = password else {
         return Map::new();
     };
+    let settings = cloud.settings;
+    if settings.handover == Handover::Seed || settings.seal() > Seal::Open {
+        let path = String::from(path);
+        cloud.once_accepted(move |cloud| {
+            cloud.within(most, |cloud| {
+                ask(cloud, &mut service, &path, "saved_password")
+            });
+        });
+    }
     Map::from_iter([
         ("ssh_pwauth", Value::Bool(true)),
         ("password", password.into()),

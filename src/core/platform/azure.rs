@@ -33,7 +33,7 @@ use crate::rule::kin::AZURE_CHASSIS;
 use crate::rule::{Rule, Seen};
 use crate::text::flag;
 use crate::value::{Map, Value};
-use crate::warning::{Blame, Error};
+use crate::warning::Error;
 
 /// Azure.
 pub static PLATFORM: Platform = Platform {
@@ -101,11 +101,12 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     }
     let told = told(cloud, environment, tree);
     let instance = cloud.instance(told)?;
-    if cloud.settings.report_ready
-        && !pooled
-        && let Err(error) = report_ready(cloud)
-    {
-        cloud.warnings.push(error.what);
+    if cloud.settings.report_ready && !pooled {
+        cloud.once_accepted(|cloud| {
+            if let Err(error) = report_ready(cloud) {
+                cloud.warnings.push(error.what);
+            }
+        });
     }
     Ok(instance)
 }
@@ -123,9 +124,7 @@ fn metadata(cloud: &mut Cloud) -> Result<Map, Error> {
     service.headers.push(("Metadata", String::from("true")));
     service.meaning = meaning;
     let document = match service.get(cloud, INSTANCE) {
-        Err(error) if error.blame == Blame::Broken && error.what.found.starts_with("400") => {
-            service.get(cloud, OLDER)?
-        }
+        Err(error) if error.status == Some(400) => service.get(cloud, OLDER)?,
         answered => answered?,
     };
     cloud.json_map("/metadata/instance", &document)

@@ -166,7 +166,8 @@ fn read_guestinfo(cloud: &mut Cloud) -> Result<Instance, Error> {
         Source { kind, place },
         meta_data,
     )?;
-    redact(cloud, &redacted.unwrap_or_default());
+    let redacted = redacted.unwrap_or_default();
+    cloud.once_accepted(move |cloud| redact(cloud, &redacted));
     Ok(instance)
 }
 

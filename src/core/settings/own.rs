@@ -14,7 +14,7 @@ use super::sources::{Allowed, same};
 use super::{Settings, names, scalar};
 use crate::machine::cmdline::Cmdline;
 use crate::machine::{FILE_BYTES_MAX, Machine};
-use crate::minisign::PublicKey;
+use crate::minisign::{KEYS_MAX, PublicKey};
 use crate::text;
 use crate::tpm;
 use crate::value::Value;
@@ -54,27 +54,61 @@ pub enum Handover {
 }
 
 impl Handover {
-    /// Every word there is for one, the usual one first.
-    const WORDS: [(&str, Handover); 8] = [
+    /// The word for each.
+    const WORDS: [(&str, Handover); 6] = [
         ("auto", Handover::Auto),
         ("cloud-init-seed", Handover::Seed),
         ("cloud-init-hint", Handover::Hint),
         ("systemd", Handover::Systemd),
         ("shell", Handover::Shell),
         ("none", Handover::None),
-        ("seed", Handover::Seed),
-        ("hint", Handover::Hint),
     ];
+    /// What those for cloud-init begin with, and may do without.
+    const FOR_CLOUD_INIT: &str = "cloud-init-";
 
     /// What this word means.
     pub fn named(word: &str) -> Option<Handover> {
-        let known = Handover::WORDS.iter().find(|(known, _)| *known == word);
+        let is_it =
+            |known: &str| known == word || known.strip_prefix(Self::FOR_CLOUD_INIT) == Some(word);
+        let known = Handover::WORDS.iter().find(|(known, _)| is_it(known));
         known.map(|(_, handover)| *handover)
     }
 
-    /// Its usual word.
+    /// Its word.
     pub fn word(self) -> &'static str {
         let known = Handover::WORDS.iter().find(|(_, known)| *known == self);
+        known.map_or("", |(word, _)| word)
+    }
+}
+
+/// Who may fetch what was fetched here; each is stricter than those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Seal {
+    /// Whoever likes.
+    #[default]
+    Open,
+    /// Nobody again: what was read here is measured.
+    Measured,
+    /// Nobody at all: what is not accepted here is for no one.
+    Closed,
+}
+
+impl Seal {
+    const WORDS: [(&str, Seal); 3] = [
+        ("open", Seal::Open),
+        ("measured", Seal::Measured),
+        ("closed", Seal::Closed),
+    ];
+
+    /// What this word means.
+    pub fn named(word: &str) -> Option<Seal> {
+        let known = Seal::WORDS.iter().find(|(known, _)| *known == word);
+        known.map(|(_, seal)| *seal)
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        let known = Seal::WORDS.iter().find(|(_, known)| *known == self);
         known.map_or("", |(word, _)| word)
     }
 }
@@ -224,7 +258,8 @@ fn read_keys(machine: &Machine, settings: &mut Settings) {
         .ok()
         .and_then(PublicKey::read_all);
     if keys.is_none() {
-        let expected = "public keys of minisign (no user-data are taken now)";
+        let expected =
+            format!("1 to {KEYS_MAX} public keys of minisign (no user-data are taken now)");
         let found = "something else";
         settings
             .warnings
@@ -321,16 +356,14 @@ fn seconds(value: &Value, max: u64) -> Result<Duration, String> {
 pub fn deadline(cmdline: &Cmdline) -> Option<Duration> {
     let said = cmdline.parameters();
     let said = said.filter(|(key, _)| key.strip_prefix(PREFIX) == Some("deadline"));
-    let value = Value::from(said.last()?.1.unwrap_or_default());
-    seconds(&value, DEADLINE_SECONDS_MAX).ok()
+    let said = said.map(|(_, value)| Value::from(value.unwrap_or_default()));
+    said.filter_map(|value| seconds(&value, DEADLINE_SECONDS_MAX).ok())
+        .last()
 }
 
 fn handover(value: &Value) -> Result<Handover, String> {
     let named = value.as_text().and_then(Handover::named);
-    named.ok_or_else(|| {
-        let words = Handover::WORDS.map(|(word, _)| word);
-        words[..6].join(", ")
-    })
+    named.ok_or_else(|| Handover::WORDS.map(|(word, _)| word).join(", "))
 }
 
 fn truth(value: &Value) -> Result<bool, String> {
@@ -421,6 +454,9 @@ mod tests {
             Some(20)
         );
         assert_eq!(of("cloudseed.deadline=soon"), None);
+        // One that cannot be used counts as not said, here as everywhere.
+        let both = "cloudseed.deadline=20 cloudseed.deadline=soon";
+        assert_eq!(of(both), Some(20));
         assert_eq!(of("cloudseed.deadline=3601"), None);
     }
 }
