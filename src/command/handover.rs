@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Parent, handed::Handed};
-use cloudseed_core::compile::cloud_init::NETPLAN;
+use cloudseed_core::compile::cloud_init::{NETPLAN, SHUT, shut};
 use cloudseed_core::handover::{self, Booted, Choice, RealRoot, network};
 use cloudseed_core::machine::{Files, Kind, Machine};
 use cloudseed_core::plan::{Mode, Plan, RunPath};
 use cloudseed_core::platform;
-use cloudseed_core::settings::Settings;
+use cloudseed_core::settings::{Seal, Settings};
 use cloudseed_core::userdata::DOCUMENT_BYTES_MAX;
 use cloudseed_core::warning::{Blame, Error};
 
@@ -66,7 +66,7 @@ impl Handover {
         if !self.dry_run {
             join(&here);
         }
-        let Some(booted) = Booted::of(&here) else {
+        let Some(booted) = booted(&here) else {
             eprintln!("cloudseed: handover: expected the results of a boot, but found none");
             return ExitCode::FAILURE;
         };
@@ -126,6 +126,20 @@ fn join(here: &Root) {
     if let Err(error) = here.carry_out(&failed.plan) {
         console::say(here, Weight::Alarm, &error.to_string());
     }
+}
+
+/// How the boot went. One that died may have said nothing of who else may fetch, or nothing at all; its owner has.
+fn booted(here: &Root) -> Option<Booted> {
+    let seal = Settings::read(&Machine::read(here), platform::searched()).seal();
+    let dead = || Booted {
+        status: String::from("failed"),
+        ..Booted::default()
+    };
+    let booted = Booted::of(here).or_else(|| (seal == Seal::Closed).then(dead))?;
+    Some(Booted {
+        seal: booted.seal.max(seal),
+        ..booted
+    })
 }
 
 /// What will run the real root, links followed, as a path in it; empty if there is nothing.
@@ -188,7 +202,11 @@ fn below(plan: &Plan, place: impl Fn(&str) -> Option<RunPath>) -> Plan {
 /// Puts the sets into place, beside what is there.
 fn put(here: &Root, choice: &Choice, mut plan: Plan) -> Result<(), Error> {
     for set in &choice.sets {
-        gather(here, set, "", &mut plan, 0);
+        if *set == SHUT {
+            plan.extend(shut());
+        } else {
+            gather(here, set, "", &mut plan, 0);
+        }
     }
     for warning in here.carry_out(&plan)? {
         console::say(here, Weight::Alarm, &warning.to_string());

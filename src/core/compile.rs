@@ -32,7 +32,7 @@ use crate::warning::{Error, Warning};
 
 use instance_data::InstanceData;
 
-pub use crate::settings::Handover;
+pub use crate::settings::{Handover, Seal};
 pub use report::{Identified, Timing};
 
 /// How a boot ended.
@@ -82,8 +82,8 @@ pub struct Outcome<'a> {
     pub measured: &'a [Value],
     /// What the real root is to be given.
     pub handover: Handover,
-    /// Whether nobody may fetch what was refused here.
-    pub closed: bool,
+    /// Who else may fetch.
+    pub seal: Seal,
     /// How large all files may be that are made of what strangers wrote, bytes. One for which there is no room is left out.
     pub plan_bytes: usize,
     /// Whether a cloud that waits for it was told that the machine is ready.
@@ -237,6 +237,9 @@ pub fn may_be(path: &str, mode: Mode) -> bool {
     }
 }
 
+/// Most warnings of this step: where there is no room every further part is one.
+const WARNINGS_MAX: usize = 64;
+
 /// The files being made, and what was not as expected meanwhile.
 pub struct Products {
     plan: Plan,
@@ -264,10 +267,16 @@ impl Products {
         }
     }
 
-    /// Adds a warning of this step.
+    /// Adds a warning of this step; of those that are too many the first one is told as `more`.
     fn warn(&mut self, place: impl Display, expected: &str, found: impl Display) {
-        self.warnings
-            .push(Warning::new("compile", place, expected, found));
+        if self.warnings.len() < WARNINGS_MAX {
+            let warning = Warning::new("compile", place, expected, found);
+            self.warnings.push(warning);
+        } else if self.warnings.len() == WARNINGS_MAX {
+            let expected = format!("at most {WARNINGS_MAX} warnings of files");
+            let warning = Warning::new("compile", "all files", expected, "more");
+            self.warnings.push(warning);
+        }
     }
 
     /// The boot in one word. An instance with a warning is `degraded`: something was asked for that nobody gets.

@@ -15,11 +15,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::compile::cloud_init::NETPLAN;
-use crate::machine::{FILE_BYTES_MAX, Files, Kind, Machine};
+use crate::compile::cloud_init::{NETPLAN, SHUT};
+use crate::compile::report::RESULT_BYTES_MAX;
+use crate::machine::{Files, Kind, Machine, release};
 use crate::network::render::{ENI_DHCPCD, Renderer};
 use crate::platform;
-use crate::settings::{Handover, Settings};
+use crate::settings::{Handover, Seal, Settings};
 use crate::text;
 use crate::value::Value;
 
@@ -161,14 +162,8 @@ impl RealRoot {
 }
 
 fn distribution(files: &dyn Files) -> String {
-    let text = files.text("/etc/os-release");
-    let text = text.or_else(|| files.text("/usr/lib/os-release"));
-    let text = text.unwrap_or_default();
-    let value = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        Some(line.trim_matches(['"', '\'']))
-    };
-    let name = value("PRETTY_NAME=").or_else(|| value("ID="));
+    let text = release::text(files);
+    let name = release::value(&text, "PRETTY_NAME").or_else(|| release::value(&text, "ID"));
     text::printable(name.unwrap_or("an unnamed distribution"))
 }
 
@@ -303,8 +298,8 @@ pub struct Booted {
     pub asked: Handover,
     /// Why a seed would lack something that the datasource itself does, if it would.
     pub lacks: String,
-    /// Whether nobody may fetch what was refused.
-    pub closed: bool,
+    /// Who else may fetch.
+    pub seal: Seal,
     /// Whether there is a network configuration.
     pub network: bool,
     /// Whether it is another for netplan.
@@ -323,7 +318,7 @@ impl Booted {
             platform: text(&["platform"]),
             asked: Handover::named(&text(&["handover", "asked"])).unwrap_or_default(),
             lacks: text(&["handover", "lacks"]),
-            closed: document.at(&["handover", "closed"]) == Some(&true.into()),
+            seal: Seal::named(&text(&["handover", "seal"])).unwrap_or_default(),
             network: false,
             netplan: false,
         }
@@ -331,7 +326,7 @@ impl Booted {
 
     /// The result below `/run` of this machine, if there is one.
     pub fn of(files: &dyn Files) -> Option<Booted> {
-        let bytes = files.read("/run/cloudseed/result.json", FILE_BYTES_MAX)?;
+        let bytes = files.read("/run/cloudseed/result.json", RESULT_BYTES_MAX)?;
         let document = crate::json::read(&bytes).ok()?;
         let mut result = Booted::read(&document);
         let seed = files.kind("/run/cloudseed/seed/meta-data");
@@ -392,18 +387,38 @@ impl Choice {
     }
 }
 
-/// Chooses.
+/// Chooses. A cloud-init that is there never fetches by itself what had to be pinned, signed or measured, however the boot
+/// ended, unless its owner wants nothing of us.
 pub fn choose(result: &Booted, root: &RealRoot) -> Choice {
     let asked = match result.asked {
         Handover::Auto => root.asked,
         asked => asked,
     };
-    let status = result.status.as_str();
-    if status == "failed" && result.closed && root.cloud_init.is_some() {
-        let said = "failed: no datasource for cloud-init, which would fetch what was refused";
-        return Choice::of(&["hint"], said, root);
+    if !result.has_instance() {
+        return without_instance(result, asked, root);
     }
-    if !result.has_instance() && status != "named" {
+    let mut choice = match asked {
+        Handover::None => return Choice::of(&[], "nothing, as its owner wants", root),
+        Handover::Shell => shell(result, root),
+        Handover::Systemd => systemd(result, root),
+        Handover::Seed if root.cloud_init.is_some() => seed(result, "as its owner wants", root),
+        Handover::Hint if result.seal == Seal::Open => hint(result, "as its owner wants", root),
+        Handover::Auto | Handover::Seed | Handover::Hint => auto(result, root),
+    };
+    let runs = matches!(&root.cloud_init, Some(CloudInit { idle: None, .. }));
+    if result.seal == Seal::Closed && runs && !choice.sets.contains(&"seed") {
+        choice.sets.push(SHUT);
+    }
+    choice
+}
+
+fn without_instance(result: &Booted, asked: Handover, root: &RealRoot) -> Choice {
+    let status = result.status.as_str();
+    if result.seal == Seal::Closed && root.cloud_init.is_some() {
+        let why = "no datasource for cloud-init, which would fetch what nobody checks";
+        return Choice::of(&[SHUT], format!("{status}: {why}"), root);
+    }
+    if status != "named" {
         let next = match &root.cloud_init {
             Some(CloudInit { idle: None, .. }) => "cloud-init searches by itself",
             _ => "there is nothing to hand over",
@@ -414,8 +429,6 @@ pub fn choose(result: &Booted, root: &RealRoot) -> Choice {
         Handover::None => Choice::of(&[], "nothing, as its owner wants", root),
         Handover::Shell => shell(result, root),
         Handover::Systemd => systemd(result, root),
-        Handover::Seed if result.has_instance() && root.cloud_init.is_none() => auto(result, root),
-        Handover::Seed if result.has_instance() => seed(result, "as its owner wants", root),
         Handover::Seed | Handover::Hint => hint(result, "as its owner wants", root),
         Handover::Auto => auto(result, root),
     }
@@ -443,6 +456,9 @@ fn auto(result: &Booted, root: &RealRoot) -> Choice {
     let pinned = root.cloud_init.iter().flat_map(|known| &known.pinned);
     let pinned: Vec<&str> = pinned.map(String::as_str).collect();
     let is_it = |name: &&str| platform::same(name, &result.platform);
+    if result.seal > Seal::Open && result.has_instance() {
+        return seed(result, "it has to be what was checked", root);
+    }
     if !pinned.is_empty() && !pinned.iter().any(is_it) {
         let said = format!("nothing: cloud-init is pinned to {}", pinned.join(", "));
         return Choice::of(&[], said, root);

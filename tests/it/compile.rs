@@ -8,12 +8,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::budget::{self, Budget};
 use cloudseed_core::compile::instance_data::InstanceData;
-use cloudseed_core::compile::{Ending, Found, Handover, Identified, Outcome, Timing, compile};
+use cloudseed_core::compile::{
+    Ending, Found, Handover, Identified, Outcome, Seal, Timing, compile,
+};
 use cloudseed_core::config::{self, Config, Parts};
 use cloudseed_core::instance::{Document, Documents, Instance, Source, Told};
 use cloudseed_core::journal::Line;
 use cloudseed_core::json;
 use cloudseed_core::machine::Kernel;
+use cloudseed_core::machine::release::Release;
 use cloudseed_core::plan::{Mode, Plan};
 use cloudseed_core::userdata::Part;
 use cloudseed_core::userdata::part_type::PartType;
@@ -120,7 +123,7 @@ impl Boot {
         };
         let (config, warnings) = config::merge(parts, &Value::Null, &Budget::new());
         Boot {
-            data: InstanceData::new(&instance, &kernel),
+            data: InstanceData::new(&instance, &kernel, &Release::default()),
             instance,
             config,
             warnings,
@@ -149,7 +152,7 @@ pub fn outcome(ending: Ending) -> Outcome {
         measured: &[],
         handover: Handover::Auto,
         report_ready: false,
-        closed: false,
+        seal: Seal::Open,
         plan_bytes: budget::PLAN_BYTES_MAX,
     }
 }

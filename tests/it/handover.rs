@@ -14,12 +14,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cloudseed_core::compile::{Ending, Handover, Outcome, compile};
+use cloudseed_core::boot::WARNINGS_MAX;
+use cloudseed_core::compile::report::RESULT_BYTES_MAX;
+use cloudseed_core::compile::{Ending, Handover, Outcome, Seal, compile};
 use cloudseed_core::config::Parts;
 use cloudseed_core::instance::Document;
 use cloudseed_core::json;
 use cloudseed_core::plan::Plan;
-use cloudseed_core::value::Value;
+use cloudseed_core::userdata::INCLUDES_MAX;
+use cloudseed_core::value::{Map, Value};
 use cloudseed_core::warning::{Blame, Error, Warning};
 
 use crate::compile::{Boot, Scratch, instance, outcome, part, write};
@@ -173,11 +176,12 @@ fn plan_with(network: &str) -> Plan {
     compile(&outcome(boot.found())).0
 }
 
-fn plan_of(asked: Handover, warnings: &[Warning]) -> Plan {
-    let boot = Boot::new(instance("i-0123"), Vec::new());
+fn plan_of(asked: Handover, is_whole: bool) -> Plan {
+    let mut instance = instance("i-0123");
+    instance.is_whole = is_whole;
+    let boot = Boot::new(instance, Vec::new());
     let outcome = Outcome {
         handover: asked,
-        warnings,
         ..outcome(boot.found())
     };
     compile(&outcome).0
@@ -185,9 +189,8 @@ fn plan_of(asked: Handover, warnings: &[Warning]) -> Plan {
 
 #[test]
 fn every_root_gets_what_fits_it() {
-    let lost = [Warning::new("fetch ec2", "GET /x", "a document", "none")];
-    let auto = &plan_of(Handover::Auto, &[]);
-    let lossy = &plan_of(Handover::Auto, &lost);
+    let auto = &plan_of(Handover::Auto, true);
+    let lossy = &plan_of(Handover::Auto, false);
     let named = &compile(&outcome(Ending::Named("Ec2"))).0;
     let strange = &compile(&outcome(Ending::Named("Bigstep"))).0;
     let none = &compile(&outcome(Ending::None)).0;
@@ -285,7 +288,7 @@ fn every_root_gets_what_fits_it() {
             true,
         ),
         (
-            &plan_of(Handover::Hint, &[]),
+            &plan_of(Handover::Hint, true),
             &[DEBIAN, CLOUD_INIT],
             "the name Ec2 for cloud-init: as its owner wants",
             "",
@@ -293,7 +296,7 @@ fn every_root_gets_what_fits_it() {
             true,
         ),
         (
-            &plan_of(Handover::None, &[]),
+            &plan_of(Handover::None, true),
             &[DEBIAN, CLOUD_INIT],
             "nothing, as its owner wants",
             "",
@@ -770,13 +773,37 @@ fn cloud_init_reads_our_hint() {
 #[test]
 fn what_was_refused_is_not_fetched_by_cloud_init() {
     let error = Error::new(Blame::Broken, "fetch Ec2", "user-data", "these", "others");
-    for (closed, expected) in [
-        (true, "failed: no datasource for cloud-init"),
-        (false, "failed: cloud-init searches by itself"),
+    for (seal, ending, expected) in [
+        (
+            Seal::Closed,
+            Ending::Failed(&error),
+            "failed: no datasource for cloud-init",
+        ),
+        (
+            Seal::Closed,
+            Ending::Named("Ec2"),
+            "named: no datasource for cloud-init",
+        ),
+        (
+            Seal::Closed,
+            Ending::None,
+            "none: no datasource for cloud-init",
+        ),
+        (
+            Seal::Measured,
+            Ending::Failed(&error),
+            "failed: cloud-init searches by itself",
+        ),
+        (
+            Seal::Open,
+            Ending::Failed(&error),
+            "failed: cloud-init searches by itself",
+        ),
     ] {
+        let closed = seal == Seal::Closed;
         let outcome = Outcome {
-            closed,
-            ..outcome(Ending::Failed(&error))
+            seal,
+            ..outcome(ending)
         };
         let plan = compile(&outcome).0;
         let (scratch, chosen) = handed("refused", &plan, &[DEBIAN, CLOUD_INIT]);
@@ -788,4 +815,97 @@ fn what_was_refused_is_not_fetched_by_cloud_init() {
             assert_eq!(list, Some(vec![Value::from("None")].into()));
         }
     }
+}
+
+/// What was checked is all that a cloud-init gets, whoever asked for what.
+#[test]
+fn a_sealed_boot_leaves_nothing_to_fetch() {
+    let pinned: Files = &[("etc/cloud/cloud.cfg", "datasource_list: [ Azure, None ]\n")];
+    let disabled: Files = &[("etc/cloud/cloud-init.disabled", "")];
+    let mut instance = instance("i-0123");
+    instance.is_whole = false;
+    let boot = Boot::new(instance, Vec::new());
+    let lists = |seal, asked, more: Files| {
+        let outcome = Outcome {
+            seal,
+            handover: asked,
+            ..outcome(boot.found())
+        };
+        let (scratch, _) = handed("sealed", &compile(&outcome).0, &[DEBIAN, CLOUD_INIT, more]);
+        let config = scratch.0.join("run/cloud-init/cloud.cfg");
+        let config = fs::read_to_string(config).unwrap_or_default();
+        String::from(config.lines().next().unwrap_or_default())
+    };
+    let (seed, shut) = (
+        "datasource_list: [ NoCloud, None ]",
+        "datasource_list: [ None ]",
+    );
+    for (seal, asked, more, expected) in [
+        (Seal::Measured, Handover::Auto, &[][..], seed),
+        (Seal::Closed, Handover::Auto, &[], seed),
+        (Seal::Closed, Handover::Hint, &[], seed),
+        (Seal::Closed, Handover::Auto, pinned, seed),
+        (Seal::Closed, Handover::Auto, disabled, ""),
+        (Seal::Closed, Handover::Systemd, &[], shut),
+        (Seal::Measured, Handover::Systemd, &[], ""),
+        (Seal::Closed, Handover::None, &[], ""),
+    ] {
+        assert_eq!(lists(seal, asked, more), expected, "{seal:?} {asked:?}");
+    }
+}
+
+#[test]
+fn a_boot_that_died_leaves_a_sealed_machine_shut() {
+    for (cmdline, expected) in [
+        (
+            "cloudseed.sha256=00",
+            "failed: no datasource for cloud-init",
+        ),
+        (
+            "cloudseed.measure=8,required",
+            "failed: no datasource for cloud-init",
+        ),
+        (
+            "cloudseed.measure=8",
+            "failed: cloud-init searches by itself",
+        ),
+        ("quiet", "failed: cloud-init searches by itself"),
+    ] {
+        // It has begun, and no more.
+        let scratch = Scratch::new("dead");
+        lay(
+            &scratch.0,
+            &[("proc/cmdline", cmdline), ("run/cloudseed.boot", "")],
+        );
+        lay(&scratch.0.join("sysroot"), DEBIAN);
+        lay(&scratch.0.join("sysroot"), CLOUD_INIT);
+        let chosen = hand_over(&scratch);
+        assert!(chosen.starts_with(expected), "{chosen}");
+    }
+}
+
+/// However much there is to complain of, whoever looks at the result finds it.
+#[test]
+fn the_longest_result_is_read() {
+    let word = "ä".repeat(1 << 10);
+    let warning = Warning::new(&word, &word, &word, &word);
+    let warnings = vec![warning; WARNINGS_MAX + 1];
+    let url = Value::from("é".repeat(2 << 10));
+    let document = Map::from_iter([("name", url.clone()), ("sha256", "0".repeat(64).into())]);
+    let event = [
+        ("place", url),
+        ("documents", Value::List(vec![document.into()])),
+    ];
+    let measured = vec![Value::from(Map::from_iter(event)); INCLUDES_MAX];
+    let boot = Boot::new(instance("i-0123"), Vec::new());
+    let outcome = Outcome {
+        warnings: &warnings,
+        measured: &measured,
+        ..outcome(boot.found())
+    };
+    let plan = compile(&outcome).0;
+    let length = plan.get("cloudseed/result.json").unwrap().len();
+    assert!(length > RESULT_BYTES_MAX / 4, "{length}");
+    let (_, chosen) = handed("longest", &plan, &[DEBIAN]);
+    assert!(chosen.starts_with("units and credentials"), "{chosen}");
 }

@@ -24,6 +24,7 @@ use alloc::vec::Vec;
 
 use super::{Ending, Found, Outcome, Products};
 use crate::instance::{Document, Documents, Instance};
+use crate::plan::{Mode, Plan, RunPath};
 use crate::userdata::compose::{Attachment, multipart};
 use crate::value::{Map, Value};
 use crate::yaml;
@@ -40,19 +41,28 @@ const EACH_BOOT: [&str; 8] = [
     "AliYun", "Azure", "GCE", "Hetzner", "RbxCloud", "Scaleway", "SmartOS", "VMware",
 ];
 
-/// Adds the hint: of an instance, of a platform that can only be named, and that there is to be none where what was read was
-/// refused.
+/// The set for a root whose cloud-init is to fetch nothing: no datasource at all. It is made where it is put into place, for a
+/// boot that died has left none.
+pub const SHUT: &str = "shut";
+
+/// The files of [`SHUT`], for the places that they name.
+pub fn shut() -> Plan {
+    let mut plan = Plan::default();
+    let texts = ["datasource_list: [ None ]\n", "0\n"];
+    let paths = ["cloud.cfg", ".ds-identify.result"].map(|name| format!("cloud-init/{name}"));
+    for (path, text) in paths.iter().zip(texts) {
+        if let Some(path) = RunPath::new(path) {
+            plan.put(path, Mode::Public, text);
+        }
+    }
+    plan
+}
+
+/// Adds the hint: of an instance, and of a platform that can only be named.
 pub(super) fn print_hint(products: &mut Products, outcome: &Outcome) {
     let platforms = match outcome.ending {
         Ending::Found(found) => String::from(found.instance.platform),
         Ending::Named(name) => named(name, outcome),
-        Ending::Failed(_) if outcome.closed => {
-            return put(
-                products,
-                "hint",
-                String::from("datasource_list: [ None ]\n"),
-            );
-        }
         _ => return,
     };
     let config = format!("datasource_list: [ {platforms}, None ]\n");

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{Ending, Outcome, Products};
+use super::{Ending, Outcome, Products, Seal};
 use crate::instance::Instance;
 use crate::json;
 use crate::text::harmless;
@@ -36,6 +36,10 @@ pub struct Timing {
     /// How long it took, in microseconds.
     pub micros: u64,
 }
+
+/// Longest `result.json`, bytes: 577 warnings of four words, a kibibyte each, and what was measured, by names of 4 KiB, all of it
+/// in letters that JSON writes by their numbers.
+pub const RESULT_BYTES_MAX: usize = 16 << 20;
 
 /// Adds `status`.
 pub(super) fn print_status(products: &mut Products, outcome: &Outcome) {
@@ -94,8 +98,8 @@ fn handover(outcome: &Outcome) -> Map {
         ("asked", Value::from(outcome.handover.word())),
         ("lacks", lacks(outcome).into()),
     ]);
-    if outcome.closed {
-        handover.insert("closed", true);
+    if outcome.seal > Seal::Open {
+        handover.insert("seal", outcome.seal.word());
     }
     handover
 }
@@ -125,11 +129,7 @@ fn lacks(outcome: &Outcome) -> Option<&'static str> {
     let Ending::Found(found) = outcome.ending else {
         return None;
     };
-    if outcome
-        .warnings
-        .iter()
-        .any(|warning| warning.step.starts_with("fetch"))
-    {
+    if !found.instance.is_whole {
         return Some("not all of it could be read");
     }
     let platform = found.instance.platform;
