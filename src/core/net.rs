@@ -411,6 +411,22 @@ impl<W: Wires> Net<W> {
     /// # Errors
     /// The other side has reset the connection, or time is up.
     pub fn receive(&mut self, conn: Conn, buffer: &mut [u8], until: Instant) -> Result<usize, Cut> {
+        if self.has_idle() {
+            let soon = until.min(self.now() + ahead::CROWDED);
+            match self.receive_until(conn, buffer, soon) {
+                Err(Cut::Late) => self.go_lean(),
+                done => return done,
+            }
+        }
+        self.receive_until(conn, buffer, until)
+    }
+
+    fn receive_until(
+        &mut self,
+        conn: Conn,
+        buffer: &mut [u8],
+        until: Instant,
+    ) -> Result<usize, Cut> {
         let done = self.drive(until, |net| {
             let socket = net.socket(conn)?;
             match socket.recv_slice(buffer) {

@@ -83,9 +83,9 @@ impl Progress {
     /// A connection that was cut.
     pub fn cut(&self, cut: Cut, timeout: Duration) -> Failure {
         let seconds = timeout.as_secs_f32();
-        let again = match (cut, self.answered) {
-            (Cut::Late, true) => Again::Longer,
-            _ => Again::Always,
+        let again = match cut {
+            Cut::Late => Again::Longer,
+            Cut::Reset => Again::Always,
         };
         let found = match (cut, self.answered) {
             (Cut::Reset, true) => format!("a connection reset after {}", self.amount()),

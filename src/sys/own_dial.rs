@@ -117,7 +117,7 @@ impl<W: Wires> Handle<W> {
         let mut progress = Progress::default();
         http::exchange(agent, request, &mut progress).map_err(|error| {
             let mut shared = self.lock();
-            shared.net.doubt_ahead();
+            shared.net.go_alone();
             match shared.cut.take() {
                 Some(Trouble::Failed(failure)) => failure,
                 Some(Trouble::Cut(cut)) => progress.cut(cut, request.timeout),

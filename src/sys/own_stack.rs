@@ -141,6 +141,10 @@ impl<W: Wires> Carrier for OwnStack<W> {
                 self.handle.exchange(&agent, request)
             }
         };
+        if done.is_err() {
+            // With it go the connections that it keeps: a service that takes one at a time waits for them.
+            self.agent = self.handle.agent(self.tls.clone(), http::IDLE_MAX);
+        }
         self.tell();
         done
     }

@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-/// Longest time one try may take, connection included; each time that the answer to one was coming when it was over, the next
-/// ones may take twice as long.
+/// Longest time the first try may take, connection included; each time that one is over while somebody has the request, the next
+/// ones may take twice as long: cloud-init waits for some services for 50 s.
 pub const TRY_SECONDS_MAX: u64 = 5;
 /// Longest time one document that may be missing may take, all tries and pauses together. For one that must be there there is
 /// no limit but the deadline: without it there is no instance.

@@ -12,6 +12,10 @@
 //! that are made while the listing is under way. Nothing waits for these connections and nothing is lost with
 //! them: what is not taken or not answered is asked for once more, and only that. Everything else (other methods, bodies,
 //! other places) goes by, through [`Net::send`].
+//!
+//! There are services that take one connection at a time, or few. One that is silent for a while may wait on one of ours that has
+//! nothing to say: those are closed then. Where a request fails beside others, all others are closed, and from then on there is
+//! one connection ([`Net::go_alone`]).
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -28,9 +32,16 @@ pub const AHEAD_MAX: usize = 9;
 /// Longest wait for a connection that should have been made by the time it is asked for.
 const LATE: Duration = Duration::from_millis(300);
 
+/// How long a service may be silent before the connections to it that have nothing to do are closed.
+pub const CROWDED: Duration = Duration::from_millis(2500);
+
 /// What is expected, what of it was sent ahead, and the connections for it.
 #[derive(Default)]
 pub(super) struct Ahead {
+    /// True where connections that have nothing to do were too many.
+    lean: bool,
+    /// True where more than one connection was too many.
+    alone: bool,
     /// The path that is asked for, until it is the next one's turn: it may be asked for again.
     current: String,
     /// Those after it, in their order.
@@ -109,10 +120,33 @@ impl<W: Wires> Net<W> {
         Ok(conn)
     }
 
-    /// Gives up what was sent ahead and is not answered yet, because the request under way has failed: the others may have met
-    /// the same fate. They are asked for when it is their turn.
-    pub fn doubt_ahead(&mut self) {
-        let doubted: Vec<Request> = (0..self.ahead.next.len())
+    /// True if there are connections that have nothing to do.
+    pub(super) fn has_idle(&self) -> bool {
+        !self.ahead.idle.is_empty()
+    }
+
+    /// Closes them, and makes no more of them.
+    pub(super) fn go_lean(&mut self) {
+        self.ahead.lean = true;
+        self.close_idle();
+    }
+
+    fn close_idle(&mut self) {
+        for conn in core::mem::take(&mut self.ahead.idle) {
+            self.close(conn);
+        }
+    }
+
+    /// Closes all connections but the one that is waited for and those on which there is an answer, and makes no more of them. What
+    /// was sent there is asked for when it is its turn. Nothing is changed where there was no other.
+    pub fn go_alone(&mut self) {
+        let mut next = self.ahead.next.iter();
+        if !self.has_idle() && next.all(|expected| expected.request.is_none()) {
+            return;
+        }
+        self.ahead.alone = true;
+        self.go_lean();
+        let given_up: Vec<Request> = (0..self.ahead.next.len())
             .filter_map(|index| {
                 let conn = self.ahead.next.get(index)?.request.as_ref()?.conn;
                 let answered = self.socket(conn).is_some_and(|socket| socket.can_recv());
@@ -120,7 +154,7 @@ impl<W: Wires> Net<W> {
                 expected.request.take_if(|_| !answered)
             })
             .collect();
-        for request in doubted {
+        for request in given_up {
             self.give_up(Some(request));
         }
     }
@@ -140,6 +174,9 @@ impl<W: Wires> Net<W> {
 
     /// Fills up what is under way, along the way of `like`.
     fn send_ahead(&mut self, like: Conn, head: &[u8]) {
+        if self.ahead.alone {
+            return;
+        }
         for index in 0..AHEAD_MAX {
             let Some(expected) = self.ahead.next.get(index) else {
                 return;
@@ -162,6 +199,9 @@ impl<W: Wires> Net<W> {
 
     /// Makes connections for what is expected, and for what listings among it will list: as many as may be used at a time.
     fn make_ready(&mut self, like: Conn) {
+        if self.ahead.lean {
+            return;
+        }
         let paths = self.ahead.next.iter().map(|expected| &expected.path);
         let listings = paths
             .chain([&self.ahead.current])
@@ -201,6 +241,10 @@ impl<W: Wires> Net<W> {
             (request.sent || !alive).then_some(request.sent && alive)
         });
         match sent {
+            Some(true) if self.ahead.lean => {
+                self.close(idle);
+                Some(conn)
+            }
             Some(true) => {
                 self.ahead.idle.push(idle);
                 Some(conn)
@@ -215,9 +259,7 @@ impl<W: Wires> Net<W> {
     /// Gives up all that is expected, and closes the connections that have nothing to do.
     pub(super) fn forget_ahead(&mut self) {
         self.expect(Vec::new());
-        for conn in core::mem::take(&mut self.ahead.idle) {
-            self.close(conn);
-        }
+        self.close_idle();
     }
 
     /// Sends what can be sent by now; true if anything was.
