@@ -105,7 +105,7 @@ fn a_token_that_is_never_taken_ends_clearly() {
     ] {
         let (instance, _, _) = fetched("Ec2", ec2, lines);
         let error = instance.unwrap_err();
-        let want = "PUT http://169.254.169.254/latest/api/token: expected status 200, but found 403 (1 try, 0 s)";
+        let want = "PUT http://169.254.169.254/latest/api/token: expected status 200, but found 403 (3 tries, 0 s)";
         assert!(error.ends_with(want), "{lines}: {error}");
     }
 }
@@ -236,13 +236,13 @@ fn a_recipe_waits_as_long_as_it_is_told() {
 fn a_recipe_gives_up_in_words() {
     for (line, want) in [
         ("answer GET /x 503", "but found 503 (18 tries, 56 s)"),
-        ("answer GET /x 403", "but found 403 (1 try"),
+        ("answer GET /x 403", "but found 403 (3 tries, 0 s)"),
         (
             "answer GET /x 429 retry-after 3600",
             "but found 429 (12 tries, 55 s)",
         ),
-        ("slow /x 1", "(9 tries, 60 s)"),
-        ("mute /x", "(9 tries, 60 s)"),
+        ("slow /x 1", "(4 tries, 60 s)"),
+        ("mute /x", "(4 tries, 60 s)"),
         (
             "answer GET /x 301 location http://elsewhere.test/",
             "but found 301 to http://elsewhere.test/ (1 try",
@@ -290,5 +290,20 @@ fn a_silent_candidate_takes_what_it_is_given() {
             (from * SECOND..deadline + SECOND / 100).contains(&now),
             "{now:?} {story}"
         );
+    }
+}
+
+/// However long the first byte takes, or a status that is no answer yet.
+#[test]
+fn a_service_that_is_slow_to_begin_is_waited_for() {
+    let ec2 = "tests/roots/ec2/cloud";
+    for lines in ["pause /latest/* 3s", "pause /latest/api/token 8s"] {
+        let (instance, took, asked) = fetched("Ec2", ec2, lines);
+        assert!(instance.is_ok(), "{lines}: {took:?} {asked:#?}");
+    }
+    for (lines, status) in [("times 2", true), ("times 3", false)] {
+        let line = format!("answer GET /metadata/v1.json 403 {lines}");
+        let (instance, ..) = fetched("DigitalOcean", "tests/roots/digitalocean/cloud", &line);
+        assert_eq!(instance.is_ok(), status, "{line}");
     }
 }

@@ -43,8 +43,15 @@ pub fn at<'a, 'i>(node: Node<'a, 'i>, path: &[&str]) -> Option<Node<'a, 'i>> {
 
 /// Its text without surrounding space, if there is any.
 pub fn text(node: Node, path: &[&str]) -> Option<String> {
-    let text = at(node, path)?.text()?.trim();
+    let text = verbatim(node, path)?;
+    let text = text.trim();
     (!text.is_empty()).then(|| String::from(text))
+}
+
+/// All of its text, whatever comments stand in it.
+pub fn verbatim(node: Node, path: &[&str]) -> Option<String> {
+    let pieces = at(node, path)?.children().filter(Node::is_text);
+    Some(pieces.filter_map(|piece| piece.text()).collect())
 }
 
 #[cfg(test)]
@@ -58,6 +65,12 @@ mod tests {
         assert_eq!(found(&["b", "c"]).as_deref(), Some("1"));
         assert_eq!(found(&["b", "d"]), None);
         assert_eq!(found(&["c"]), None);
+        let document = b"<a><b> x<!-- y -->z </b></a>";
+        let found = |take: fn(Node, &[&str]) -> Option<String>| {
+            read(document, |root| take(root, &["b"])).ok().flatten()
+        };
+        assert_eq!(found(text).as_deref(), Some("xz"));
+        assert_eq!(found(verbatim).as_deref(), Some(" xz "));
     }
 
     #[test]

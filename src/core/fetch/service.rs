@@ -273,6 +273,7 @@ impl<'a> Service<'a> {
             url: &url,
             optional: question.optional,
             late: question.late,
+            renews: self.renew.is_some(),
             meaning: self.meaning,
         };
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {

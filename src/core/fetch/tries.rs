@@ -23,6 +23,8 @@ pub struct Goal<'a> {
     pub optional: bool,
     /// True if one that is missing may be there soon.
     pub late: bool,
+    /// True if what the request carries can be renewed where it is not taken.
+    pub renews: bool,
     /// What a status means.
     pub meaning: fn(u16) -> Meaning,
 }
@@ -69,8 +71,10 @@ pub enum Meaning {
     Again,
     /// What the request carries is not taken (any more).
     Denied,
-    /// This will not do, also later.
+    /// This will not do; to some services a few more tries all the same.
     Refused,
+    /// This will never do.
+    Final,
 }
 
 /// What a status means to most services.
@@ -80,14 +84,19 @@ pub fn usual(status: u16) -> Meaning {
         200..300 => Meaning::Document,
         401 => Meaning::Denied,
         408 | 425 | 429 | 500..=599 => Meaning::Again,
-        _ => Meaning::Refused,
+        400..500 => Meaning::Refused,
+        _ => Meaning::Final,
     }
 }
 
+/// How often a document is asked for that is refused.
+const REFUSALS_MAX: u32 = 3;
+
 impl Goal<'_> {
     /// Tries until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
-    /// 429 and 5xx, and [`TRIES_MAX`] times what is not HTTP, or is missing and may be late; every other status is final. `None`
-    /// if the document is missing and may be.
+    /// 429 and 5xx; [`TRIES_MAX`] times what is not HTTP, or is missing and may be late; and [`REFUSALS_MAX`] times every other
+    /// status but those that say that there is no such document, because cloud-init does. `None` if the document is missing and
+    /// may be.
     ///
     /// # Errors
     /// The last try brought neither, and there is no next: why, and what the answer meant if there was one.
@@ -99,7 +108,7 @@ impl Goal<'_> {
         attempt: Try,
     ) -> Result<Option<Response>, Box<Denied>> {
         let place = format!("{} {}", self.method.as_str(), shown(self.url));
-        let mut few = TRIES_MAX;
+        let (mut few, mut refusals) = (TRIES_MAX, REFUSALS_MAX);
         loop {
             let timeout = schedule.begin(outside.now());
             let answered = attempt(outside, timeout).and_then(|response| self.take(response));
@@ -118,13 +127,18 @@ impl Goal<'_> {
                 Err(miss) => miss,
             };
             let pause = schedule.pause(now, miss.after, outside.random());
-            let Some(pause) = pause.filter(|_| miss.may_mend(&mut few)) else {
+            let left = if miss.meaning == Some(Meaning::Refused) {
+                &mut refusals
+            } else {
+                &mut few
+            };
+            let Some(pause) = pause.filter(|_| miss.may_mend(left)) else {
                 return Err(self.denied(place, miss, schedule.spent(now)));
             };
             if miss.again == Again::Longer {
                 schedule.lengthen();
             }
-            if miss.again == Again::Few {
+            if miss.again == Again::Few && miss.meaning != Some(Meaning::Refused) {
                 // What was sent ahead of the others asked somebody who was not ready.
                 outside.expect(&[]);
             }
@@ -139,7 +153,11 @@ impl Goal<'_> {
 
     /// What an answer means: a document, the status that says that there is none, or a miss.
     fn take(&self, response: Response) -> Result<Result<Response, u16>, Miss> {
-        match (self.meaning)(response.status) {
+        let meaning = match (self.meaning)(response.status) {
+            Meaning::Denied if !self.renews => Meaning::Refused,
+            meaning => meaning,
+        };
+        match meaning {
             Meaning::Document => Ok(Ok(response)),
             Meaning::Missing if self.optional => Ok(Err(response.status)),
             meaning => {
@@ -211,6 +229,7 @@ impl Miss {
             blame: Blame::Broken,
             again: match meaning {
                 Meaning::Again => Again::Always,
+                Meaning::Refused => Again::Few,
                 _ => Again::Never,
             },
             after: seconds.map(Duration::from_secs),

@@ -91,6 +91,7 @@ impl Web<'_> {
             url,
             optional: true,
             late: false,
+            renews: false,
             meaning,
         };
         let mut attempt = |outside: &mut dyn Outside, timeout: Duration| {

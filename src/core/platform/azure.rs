@@ -74,9 +74,10 @@ const POOLS: [&str; 3] = ["Running", "Savable", "PreprovisionedOSDisk"];
 /// The wireserver, where no lease says otherwise.
 const WIRESERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 
-/// What the service cannot tell yet it answers as if it were not there, for a while.
+/// What the service cannot tell yet it answers as if it were not there, for a while; one that does not know the version never will.
 fn meaning(status: u16) -> Meaning {
     match status {
+        400 => Meaning::Final,
         404 | 410 => Meaning::Again,
         status => usual(status),
     }
@@ -211,9 +212,11 @@ fn read_environment(
             keys: keys(set),
             fingerprints: fingerprints(set),
             user: text("UserName"),
-            password: text("UserPassword").filter(|password| password != REDACTED),
-            no_passwords: text("DisableSshPasswordAuthentication")
-                .map(|word| flag(&word) == Some(true)),
+            // Blanks may be a part of it.
+            password: xml::verbatim(set, &["UserPassword"])
+                .filter(|password| !password.is_empty() && password != REDACTED),
+            no_passwords: xml::verbatim(set, &["DisableSshPasswordAuthentication"])
+                .map(|word| flag(word.trim()) == Some(true)),
             pooled: pooled(root),
         })
     });
