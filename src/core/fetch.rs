@@ -21,10 +21,10 @@ use crate::journal::Journal;
 use crate::machine::smbios::Field;
 use crate::machine::{self, Link, Machine};
 use crate::network::Config;
-use crate::outside::{Endpoint, Network, Outside};
+use crate::outside::{At, Endpoint, Network, Outside};
 use crate::rule::Evidence;
 use crate::settings::Settings;
-use crate::url::shown;
+use crate::url::{Url, shown};
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error, Warning};
 
@@ -153,6 +153,58 @@ impl<'a> Cloud<'a> {
         self.reach_at(&endpoints)
     }
 
+    /// The same, but for those that cloud-init's configuration of the datasource has under `key` in their place: a URL, or a list of
+    /// them. They may be anywhere, and so over any network.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn reach_configured(
+        &mut self,
+        key: &str,
+        usual: &[&'static str],
+    ) -> Result<Service<'a>, Error> {
+        let configured = self.configured_urls(key);
+        if configured.is_empty() {
+            return self.reach(usual);
+        }
+        self.network = Network::Any;
+        self.reach(&configured)
+    }
+
+    /// The same for a service of one document, the whole URL of which is configured; and the path that it has there.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn reach_document(
+        &mut self,
+        key: &str,
+        usual: &[&'static str],
+        path: &str,
+    ) -> Result<(Service<'a>, String), Error> {
+        let configured = self.configured_urls(key).into_iter();
+        let Some(url) = configured.filter_map(Url::parse).next() else {
+            return Ok((self.reach(usual)?, String::from(path)));
+        };
+        self.network = Network::Any;
+        let origin = url.origin();
+        self.reach(&[&origin])?;
+        Ok((Service::new(&origin, At::Host), url.target()))
+    }
+
+    /// What is configured under `key`, without slashes at the end.
+    pub fn configured_urls(&self, key: &str) -> Vec<&'a str> {
+        let settings: &'a Settings = self.settings;
+        let configured = settings.datasource(self.name);
+        let urls: &[Value] = match configured.and_then(|map| map.get(key)) {
+            Some(Value::List(urls)) => urls,
+            Some(url) => core::slice::from_ref(url),
+            None => &[],
+        };
+        let urls = urls.iter().filter_map(Value::as_text);
+        let urls = urls.map(|url| url.trim_end_matches('/'));
+        urls.filter(|url| !url.is_empty()).collect()
+    }
+
     /// The same for endpoints that are not where their URLs say.
     ///
     /// # Errors
@@ -249,7 +301,7 @@ impl<'a> Cloud<'a> {
         match document? {
             document @ Value::Map(_) => Some(crate::yaml::write(&document).into_bytes()),
             other => {
-                self.warn("network configuration", "a map", other.kind());
+                self.warn("network configuration", "a map", other.noun());
                 None
             }
         }
@@ -262,7 +314,7 @@ impl<'a> Cloud<'a> {
     pub fn json_map(&self, place: &str, document: &[u8]) -> Result<Map, Error> {
         match crate::json::read(document) {
             Ok(Value::Map(map)) => Ok(map),
-            Ok(other) => Err(self.broken(place, "an object", other.kind())),
+            Ok(other) => Err(self.broken(place, "an object", other.noun())),
             Err(error) => Err(self.broken(place, "a JSON document", error)),
         }
     }

@@ -74,10 +74,17 @@ fn device(reader: &mut Reader, told: &Map, links: &[Link]) -> Option<Device> {
     Some(device)
 }
 
-/// Takes one subnet: `ip_address` with `netmask`, or in IPv6 with `cidr`.
+/// Takes one subnet: `ip_address` with `netmask`, in IPv6 with `cidr`; where that is not there, with the other.
 fn subnet_of(reader: &mut Reader, device: &mut Device, told: &Map, routed: bool) {
     let text = |key: &str| told.get(key).and_then(Value::to_text).unwrap_or_default();
-    let (address, mask) = (text("ip_address"), text("netmask") + &text("cidr"));
+    let address = text("ip_address");
+    let keys = if address.contains(':') {
+        ["cidr", "netmask"]
+    } else {
+        ["netmask", "cidr"]
+    };
+    let mask = keys.map(text).into_iter().find(|mask| !mask.is_empty());
+    let mask = mask.unwrap_or_default();
     match Cidr::parse(&[&*address, "/", &*mask].concat()) {
         Some(address) => device.addresses.push(address),
         None => reader.refuse("an address with its netmask or cidr", &address.into()),

@@ -45,7 +45,7 @@ const TOKEN: Token = Token {
 };
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut service = cloud.reach(ENDPOINTS)?;
+    let mut service = cloud.reach_configured("metadata_urls", ENDPOINTS)?;
     service.take_token(cloud, &TOKEN)?;
     let (tree, mut documents) = ec2::read_whole(cloud, &mut service, "/2016-01-01/")?;
     let links = cloud.links_of(tree.get("network").unwrap_or(&Value::Null));

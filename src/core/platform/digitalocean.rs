@@ -31,8 +31,8 @@ pub static PLATFORM: Platform = Platform {
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
 const PATH: &str = "/metadata/v1.json";
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut service = cloud.reach(ENDPOINTS)?;
-    let document = service.get_late(cloud, PATH)?;
+    let (mut service, path) = cloud.reach_document("metadata_url", ENDPOINTS, PATH)?;
+    let document = service.get_late(cloud, &path)?;
     let map = cloud.json_map(PATH, &document)?;
     let serial = cloud.machine.dmi.get(Field::ProductSerial);
     let id = map.get("droplet_id").and_then(Value::to_text);

@@ -207,7 +207,7 @@ fn seeded(cloud: &mut Cloud) -> Result<Instance, Error> {
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let relative = relative(cloud.machine).map_or(Relative::Unknown, |(relative, _)| relative);
-    let mut service = cloud.reach(ENDPOINTS)?;
+    let mut service = cloud.reach_configured("metadata_urls", ENDPOINTS)?;
     match relative {
         Relative::Aws => {
             service.expect(cloud, FIRST.into_iter());

@@ -35,7 +35,7 @@ const USER_DATA: &str = "/1.0/user-data";
 const PASSWORD: &str = "/1.0/";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut service = cloud.reach(ENDPOINTS)?;
+    let mut service = cloud.reach_configured("metadata_url", ENDPOINTS)?;
     let roots = [Root::Tree(META_DATA), Root::Document(USER_DATA)];
     let mut trees = ec2::crawl(cloud, &mut service, &roots)?;
     let user_data = trees.document(USER_DATA).map(<[u8]>::to_vec);

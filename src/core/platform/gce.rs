@@ -145,7 +145,7 @@ fn attributes(cloud: &mut Cloud, tree: &mut Map, scope: &str) -> Map {
         None => Map::new(),
         Some(Value::Map(map)) => map,
         Some(other) => {
-            cloud.warn(scope, "a map of attributes", other.kind());
+            cloud.warn(scope, "a map of attributes", other.noun());
             Map::new()
         }
     }

@@ -46,7 +46,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let user_data = service.get_or_warn(cloud, USER_DATA);
     let mut meta_data = match crate::yaml::read(&document) {
         Ok(Value::Map(map)) => map,
-        Ok(other) => return Err(cloud.broken(META_DATA, "a map", other.kind())),
+        Ok(other) => return Err(cloud.broken(META_DATA, "a map", other.noun())),
         Err(error) => return Err(cloud.broken(META_DATA, "a YAML document", error)),
     };
     match networks.map(|networks| crate::yaml::read(&networks)) {
@@ -54,7 +54,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
             drop(meta_data.insert("private-networks", networks));
         }
         Some(Ok(Value::Null)) | None => drop(meta_data.insert("private-networks", Value::Null)),
-        Some(Ok(other)) => cloud.warn(NETWORKS, "a list", other.kind()),
+        Some(Ok(other)) => cloud.warn(NETWORKS, "a list", other.noun()),
         Some(Err(error)) => cloud.warn(NETWORKS, "a YAML document", error),
     }
     let id = meta_data.get("instance-id").and_then(Value::to_text);

@@ -148,7 +148,7 @@ fn configuration(cloud: &mut Cloud, service: &mut Service) -> Result<Map, Error>
     let list = service.get(cloud, &place)?;
     let list = json::read(&list).map_err(|error| cloud.broken(&place, "a JSON document", error))?;
     let Some(list) = list.as_list() else {
-        return Err(cloud.broken(&place, "a list", list.kind()));
+        return Err(cloud.broken(&place, "a list", list.noun()));
     };
     let below = format!("{place}/");
     let is_key =

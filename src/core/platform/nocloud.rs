@@ -26,7 +26,6 @@ use crate::settings::{Settings, own};
 use crate::url::shown;
 use crate::value::{Map, Value};
 use crate::warning::{Blame, Error};
-use crate::yaml;
 
 /// NoCloud. Its sources are one way, because they are read together.
 pub static PLATFORM: Platform = Platform {
@@ -417,26 +416,9 @@ fn text(cloud: &mut Cloud, meta_data: &Map, key: &str) -> Option<String> {
         .get(key)
         .filter(|value| value.is_other_than_text());
     if let Some(other) = other {
-        cloud.warn(key, "text", other.kind());
+        cloud.warn(key, "text", other.noun());
     }
     said(meta_data, key)
-}
-
-/// Says of a network configuration that nobody will understand, on whichever root, while the boot can be seen.
-fn look_at_network(cloud: &mut Cloud, documents: &Documents) {
-    let Some(document) = documents.get(Document::NetworkConfig) else {
-        return;
-    };
-    match yaml::read(document) {
-        Ok(Value::Null) => {}
-        Ok(value) => {
-            let (config, warnings) = network::Config::read(&value);
-            if config.is_none() {
-                cloud.warnings.extend(warnings);
-            }
-        }
-        Err(error) => cloud.warn("network-config", "a YAML document", error),
-    }
 }
 
 fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
@@ -456,7 +438,6 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         let network = network::interfaces::config(&text);
         documents.put(Document::NetworkConfig, cloud.network_config(network));
     }
-    look_at_network(cloud, &documents);
     let source = Source {
         kind: if first.starts_with("/dev") {
             "config-disk"
@@ -504,7 +485,7 @@ fn name(cloud: &mut Cloud, meta_data: &mut Map, documents: &Documents) {
     let unusable = meta_data.get("instance-id");
     if let Some(said) = unusable.filter(|said| !said.is_null() && !is_blank(said)) {
         let expected = format!("a line of at most {} bytes", InstanceId::BYTES_MAX);
-        let found = format!("{} (the seed has a name made of its content)", said.kind());
+        let found = format!("{} (the seed has a name made of its content)", said.noun());
         cloud.warn("instance-id", &expected, found);
     }
     meta_data.insert("instance-id", derived(documents));

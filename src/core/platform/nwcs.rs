@@ -29,8 +29,8 @@ const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
 const PATH: &str = "/api/v1/metadata";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut service = cloud.reach(ENDPOINTS)?;
-    let document = service.get_late(cloud, PATH)?;
+    let (mut service, path) = cloud.reach_document("metadata_url", ENDPOINTS, PATH)?;
+    let document = service.get_late(cloud, &path)?;
     let map = cloud.json_map(PATH, &document)?;
     let network = map.get("network").filter(|network| !network.is_null());
     let network = network.map(|network| physical::renamed(network, &cloud.links_of(network)));

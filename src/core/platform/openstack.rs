@@ -7,7 +7,6 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Needs, Platform, Way};
@@ -22,7 +21,7 @@ use crate::machine::smbios::Field;
 use crate::outside::Network;
 use crate::rule::kin;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
-use crate::value::{Map, Value};
+use crate::value::Map;
 use crate::warning::Error;
 
 /// What the firmware of a machine on OpenStack says, and on the clouds made of it.
@@ -115,18 +114,7 @@ const EC2: &str = "/latest/meta-data/";
 const EC2_SECONDS_MAX: u64 = 10;
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let settings = cloud.settings;
-    let configured = settings.datasource(PLATFORM.name);
-    let urls = configured.and_then(|map| map.get("metadata_urls")?.as_list());
-    let urls = urls.unwrap_or_default().iter();
-    let mut urls: Vec<&str> = urls
-        .filter_map(Value::as_text)
-        .map(|url| url.trim_end_matches('/'))
-        .collect();
-    if urls.is_empty() {
-        urls = ENDPOINTS.to_vec();
-    }
-    let mut service = cloud.reach(&urls)?;
+    let mut service = cloud.reach_configured("metadata_urls", ENDPOINTS)?;
     let mut answer = documents(cloud, &mut service)?;
     dsmode::refuse_disabled(cloud, &[answer.mode()])?;
     if !cloud.is_off("apply_network_config") {

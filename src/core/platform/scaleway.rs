@@ -46,7 +46,8 @@ const PORTS: (u16, u16) = (512, 1023);
 const KEY_TAG: &str = "AUTHORIZED_KEY=";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut service = cloud.reach(ENDPOINTS)?;
+    let configured = cloud.configured_urls("metadata_urls");
+    let mut service = cloud.reach(&[ENDPOINTS, &configured].concat())?;
     let document = service.get_late(cloud, CONFIGURATION)?;
     let mut meta_data = cloud.json_map(CONFIGURATION, &document)?;
     let mut privileged = |cloud: &mut Cloud, path| {

@@ -29,8 +29,8 @@ const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
 const PATH: &str = "/metadata/v1.json";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut service = cloud.reach(ENDPOINTS)?;
-    let document = service.get_late(cloud, PATH)?;
+    let (mut service, path) = cloud.reach_document("metadata_url", ENDPOINTS, PATH)?;
+    let document = service.get_late(cloud, &path)?;
     let map = cloud.json_map(PATH, &document)?;
     let network = map.get("network").unwrap_or(&Value::Null);
     let network = upcloud::document(network, &cloud.links_of(network));

@@ -205,7 +205,7 @@ fn map(document: &[u8]) -> Result<Map, String> {
     match value {
         Value::Map(map) => Ok(map),
         Value::Null => Ok(Map::new()),
-        other => Err(String::from(other.kind())),
+        other => Err(String::from(other.noun())),
     }
 }
 
@@ -226,7 +226,7 @@ fn network_config(network: Value, encoding: &Value) -> Result<Value, String> {
             let encoding = encoding.as_text().unwrap_or_default();
             map(&decoded(encoding, text.as_bytes())?).map(Value::Map)
         }
-        other => Err(String::from(other.kind())),
+        other => Err(String::from(other.noun())),
     }
 }
 

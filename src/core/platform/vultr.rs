@@ -39,7 +39,7 @@ const HEADERS: &[(&str, &str)] = &[("Metadata-Token", "cloudinit")];
 const NAMELESS: &str = "guest";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut service = cloud.reach(ENDPOINTS)?;
+    let mut service = cloud.reach_configured("url", ENDPOINTS)?;
     let question = Question {
         headers: HEADERS,
         late: true,
