@@ -247,6 +247,7 @@ impl<'a> Boot<'a> {
                 "fetch: the network configuration is that of {whose}"
             ));
         }
+        network::mend(instance, &mut self.warnings);
     }
 
     /// What an instance's documents mean. What there would be to write without it is told before.

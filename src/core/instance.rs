@@ -541,12 +541,12 @@ impl Refusals<'_> {
             let mut other =
                 values.filter(|(_, value)| value.is_some_and(Value::is_other_than_text));
             if let Some((key, Some(value))) = other.next().filter(|_| !is_known) {
-                self.tell(key, "text", value.kind());
+                self.tell(key, "text", value.noun());
             }
         }
         let named = told.meta_data.get("cloud-name");
         if let Some(other) = named.filter(|name| !name.is_null() && name.as_text().is_none()) {
-            self.tell("cloud-name", "text", other.kind());
+            self.tell("cloud-name", "text", other.noun());
         }
     }
 

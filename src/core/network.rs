@@ -38,6 +38,7 @@ pub mod rbxcloud;
 pub mod render;
 pub mod scaleway;
 pub mod smartos;
+pub mod stock;
 pub mod upcloud;
 mod version1;
 mod version2;

@@ -135,6 +135,20 @@ impl Value {
         crate::text::flag(&self.words()?)
     }
 
+    /// What it is, for people.
+    pub fn noun(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Int(_) | Value::BigInt(_) => "a whole number",
+            Value::Float(_) => "a number",
+            Value::Text(_) => "text",
+            Value::Bytes(_) => "bytes",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+
     /// The name of the value's type in Python, the word that the original's messages use.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -264,7 +264,7 @@ fn a_setting_that_cannot_be_used_is_told_and_counts_as_not_said() {
     assert_eq!(settings.settle, None);
     let told: Vec<String> = settings.warnings.iter().map(Warning::whole).collect();
     let expected = [
-        "/etc/cloudseed/cloudseed.cfg, settle: expected a whole number of seconds, 0 to 60, but found float",
+        "/etc/cloudseed/cloudseed.cfg, settle: expected a whole number of seconds, 0 to 60, but found a number",
         "/etc/cloudseed/cloudseed.cfg: expected a setting of cloudseed (KEYS), but found \"1\"",
         "kernel command line: expected a setting of cloudseed (KEYS), but found \"deadlin\" (did you mean deadline?)",
         "kernel command line, cloudseed.deadline: expected a whole number of seconds, 0 to 3600, but found \"18446744073709551615\"",

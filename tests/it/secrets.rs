@@ -185,15 +185,15 @@ fn what_a_seed_says_in_another_kind_is_told() {
         ),
         (
             "seedfrom: [http://x/]",
-            "seedfrom: expected text, but found list",
+            "seedfrom: expected text, but found a list",
         ),
         (
             "network-interfaces: {a: b}",
-            "network-interfaces: expected text, but found dict",
+            "network-interfaces: expected text, but found a map",
         ),
         (
             "local-hostname: [a]",
-            "local-hostname: expected text, but found list",
+            "local-hostname: expected text, but found a list",
         ),
         (
             "public-keys: 5",

@@ -7,14 +7,16 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::budget::Budget;
+use crate::bytes::Bytes;
 use crate::dialect::{encoded, seed};
 use crate::digest;
 use crate::instance::{Document, Instance};
 use crate::machine::{self, FILE_BYTES_MAX, Machine};
-use crate::network::klibc;
+use crate::network::{Config, klibc, stock};
 use crate::settings::Settings;
 use crate::userdata::gzip;
-use crate::value::{Map, Value};
+use crate::value::{Map, SyntaxError, Value};
 use crate::warning::Warning;
 use crate::yaml;
 
@@ -61,6 +63,37 @@ pub fn choose(
     Some(whose)
 }
 
+/// Puts what can be understood of a configuration in the place of one by which stock cloud-init would end, or nothing, and says why:
+/// without one it asks by DHCP, and the machine can be reached.
+pub fn mend(instance: &mut Instance, warnings: &mut Vec<Warning>) {
+    let Some(document) = instance.documents.get(Document::NetworkConfig) else {
+        return;
+    };
+    let (refusal, mended) = match yaml::read_doubtful(document, &Budget::new()) {
+        Err(error) => (Some(odd(error)), None),
+        Ok((value, doubt)) => {
+            let refusal = doubt.map(odd).or_else(|| stock::refusal(&value));
+            let mended = refusal.as_ref().and_then(|_| Config::read(&value).0);
+            (refusal, mended.map(|config| yaml::write(&config.write())))
+        }
+    };
+    let Some(refusal) = refusal else {
+        return;
+    };
+    warnings.push(refusal);
+    let mended = mended.map(|text| Bytes::from(text.into_bytes()));
+    instance.documents.replace(Document::NetworkConfig, mended);
+    instance.plain_network = None;
+}
+
+fn odd(error: SyntaxError) -> Warning {
+    let found = format!(
+        "{} in line {}, column {}",
+        error.found, error.line, error.column
+    );
+    Warning::new("network", "network-config", error.expected, found)
+}
+
 /// `network-config=`: `disabled`, or base 64 of YAML, which may be gzip.
 fn command_line(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
     let text = machine
@@ -79,7 +112,7 @@ fn command_line(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value>
         }
         match yaml::read(&bytes).map_err(|error| error.found)? {
             map @ Value::Map(_) => Ok(map),
-            other => Err(String::from(other.kind())),
+            other => Err(String::from(other.noun())),
         }
     };
     let expected = "base 64 of a map in YAML, or disabled";

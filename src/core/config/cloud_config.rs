@@ -85,7 +85,7 @@ fn merge_part(
     let mut body = match body {
         Value::Map(body) => body,
         Value::Null => return Err(warning(part, "a map", "nothing but comments")),
-        other => return Err(warning(part, "a map", other.kind())),
+        other => return Err(warning(part, "a map", other.noun())),
     };
     Mergers::of_part(&mut body, merge_header(part))
         .and_then(|mergers| mergers.merge(value, Value::Map(body), budget))
@@ -210,7 +210,7 @@ mod tests {
             "merge: part-007 of user-data: expected a merger like dict(replace), but found \"x\"",
             "merge: part-008 of user-data, line 3 column 3: expected a key in double quotes, but found \"]\"",
             "merge: part-009 of user-data: expected a place \"/y\", but found none in operation 1",
-            "merge: ? of user-data: expected a map, but found list",
+            "merge: ? of user-data: expected a map, but found a list",
         ];
         assert_eq!(warnings, expected);
     }

@@ -50,7 +50,7 @@ impl Rules {
             .filter_map(|from| from.get(key))
         {
             let Some(said) = said.as_map() else {
-                return Err((String::from(key), said.kind()));
+                return Err((String::from(key), said.noun()));
             };
             for (entry, value) in said.iter() {
                 rules.insert(entry.clone(), value.clone());
@@ -60,7 +60,7 @@ impl Rules {
             None | Some(Value::Null) => Ok(Vec::new()),
             Some(Value::Text(text)) => Ok(Vec::from([text.clone()])),
             Some(Value::List(list)) => Ok(list.iter().filter_map(Value::to_text).collect()),
-            Some(other) => Err((String::from(key), other.kind())),
+            Some(other) => Err((String::from(key), other.noun())),
         };
         let mut prefix: Vec<String> = texts("prefix", rules.get("prefix"))?;
         prefix.truncate(PREFIX_WORDS_MAX);
@@ -182,9 +182,9 @@ mod tests {
                 "vendor_data: {disabled_handlers: [text/x-shellscript]}",
                 Ok("true text/x-shellscript "),
             ),
-            ("vendor_data: null", Err("vendor_data: NoneType")),
-            ("vendor_data: [1]", Err("vendor_data: list")),
-            ("vendor_data: {prefix: {a: 1}}", Err("prefix: dict")),
+            ("vendor_data: null", Err("vendor_data: nothing")),
+            ("vendor_data: [1]", Err("vendor_data: a list")),
+            ("vendor_data: {prefix: {a: 1}}", Err("prefix: a map")),
         ] {
             let expected = expected.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
             assert_eq!(read(text), expected, "{text}");
@@ -203,7 +203,7 @@ mod tests {
             assert_eq!(read_above(text, system).as_deref(), Ok(expected), "{text}");
         }
         let broken = read_above("vendor_data: {}", "vendor_data: 1");
-        assert_eq!(broken, Err(String::from("vendor_data: int")));
+        assert_eq!(broken, Err(String::from("vendor_data: a whole number")));
     }
 
     #[test]

@@ -185,7 +185,7 @@ pub fn map(cloud: &mut Cloud, place: &str, document: &[u8]) -> Map {
     match crate::yaml::read(document) {
         Ok(Value::Map(map)) => return map,
         Ok(Value::Null) => {}
-        Ok(other) => cloud.warn(place, "a map", other.kind()),
+        Ok(other) => cloud.warn(place, "a map", other.noun()),
         Err(error) => {
             let step = format!("fetch {}", cloud.name);
             cloud.warnings.push(error.warning(step, place));

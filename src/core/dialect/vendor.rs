@@ -53,7 +53,7 @@ fn plain(value: &Value) -> Result<Option<Vec<u8>>, &'static str> {
             let archive = ["#cloud-config-archive\n", &json::write(list), "\n"].concat();
             Ok(Some(archive.into_bytes()))
         }
-        other => Err(other.kind()),
+        other => Err(other.noun()),
     }
 }
 
@@ -77,6 +77,6 @@ mod tests {
         for nothing in ["null", "{}", "\"\"", "[]", "{\"cloud-init\": null}"] {
             assert_eq!(found(nothing), Ok(None), "{nothing}");
         }
-        assert_eq!(found("{\"cloud-init\": {\"a\": 1}}"), Err("dict"));
+        assert_eq!(found("{\"cloud-init\": {\"a\": 1}}"), Err("a map"));
     }
 }

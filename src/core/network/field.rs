@@ -140,7 +140,7 @@ impl Reader {
     pub(super) fn refuse(&mut self, expected: &str, found: &Value) {
         let found = match found.to_text() {
             Some(text) => quote(&text),
-            None => found.kind().to_owned(),
+            None => found.noun().to_owned(),
         };
         self.warn(expected, found);
     }

@@ -86,7 +86,7 @@ fn piece(place: String, bytes: &[u8], warnings: &mut Vec<Warning>) -> Option<Doc
     let (expected, found) = match document(bytes) {
         Ok(Value::Map(map)) => return Some(Document { place, map }),
         Ok(Value::Null) => return None,
-        Ok(other) => ("a mapping", String::from(other.kind())),
+        Ok(other) => ("a mapping", String::from(other.noun())),
         Err(found) => ("YAML", found),
     };
     warnings.push(Warning::new("settings", place, expected, found));

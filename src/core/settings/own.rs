@@ -324,7 +324,7 @@ fn take(settings: &mut Settings, said: &Said) {
 fn shown(value: &Value) -> String {
     match scalar(value) {
         Some(text) => text::quote(&text),
-        None => String::from(value.kind()),
+        None => String::from(value.noun()),
     }
 }
 
@@ -385,13 +385,13 @@ fn file(machine: &Machine, settings: &mut Settings) -> Vec<Said> {
             let said = map.into_iter().take(WORDS_MAX);
             return said
                 .map(|(key, value)| Said {
-                    key: key.to_text().unwrap_or_else(|| String::from(key.kind())),
+                    key: key.to_text().unwrap_or_else(|| String::from(key.noun())),
                     value,
                     origin: Origin::File,
                 })
                 .collect();
         }
-        Some(Ok(other)) => String::from(other.kind()),
+        Some(Ok(other)) => String::from(other.noun()),
     };
     let expected = "a mapping of settings in YAML (no source is allowed now)";
     let warning = Warning::new("settings", FILE, expected, found);

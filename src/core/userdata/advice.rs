@@ -154,6 +154,9 @@ fn on_interpreter(interpreter: &str) -> Option<Flaw> {
         .split_once(char::is_whitespace)
         .unwrap_or((interpreter, ""));
     let rest = rest.trim();
+    if program.is_empty() {
+        return None;
+    }
     if !program.starts_with('/') {
         return Some(Flaw::new(
             "the whole path of an interpreter behind #!",
@@ -306,7 +309,7 @@ fn on_cloud_config(content: &[u8]) -> Advice {
                 keys.filter(|key| key != "network").collect()
             }
             None => {
-                doubts.push(Flaw::new("a map", value.kind()));
+                doubts.push(Flaw::new("a map", value.noun()));
                 Vec::new()
             }
         },
@@ -458,7 +461,7 @@ mod tests {
         );
         assert_eq!(
             doubts("text/cloud-config", "#!/bin/sh\n")[0],
-            "a map|NoneType"
+            "a map|nothing"
         );
         assert_eq!(
             doubts("text/cloud-boothook", "#cloud-boothook\n#!/bin/sh\n"),

@@ -69,7 +69,7 @@ pub fn entries(document: &[u8], budget: &Budget) -> Result<Vec<Result<Entry, Fla
             line: 1,
             column: 1,
             expected: "a list".to_string(),
-            found: other.kind().to_string(),
+            found: other.noun().to_string(),
         }),
     }
 }
@@ -79,13 +79,13 @@ fn entry(value: &Value) -> Result<Entry, Flaw> {
     let (map, content) = match value {
         Value::Text(_) => (&nothing, Some(value)),
         Value::Map(map) => (map, map.get("content")),
-        other => return Err(Flaw::new("a text or a map", other.kind())),
+        other => return Err(Flaw::new("a text or a map", other.noun())),
     };
     let content = match content {
         None => &[][..],
         Some(Value::Text(text)) => text.as_bytes(),
         Some(Value::Bytes(bytes)) => bytes.as_slice(),
-        Some(other) => return Err(Flaw::new("content that is text", other.kind())),
+        Some(other) => return Err(Flaw::new("content that is text", other.noun())),
     };
     let is_binary = matches!(map.get("content"), Some(Value::Bytes(_)));
     let declared = declared_type(map, content, is_binary)?;
@@ -118,7 +118,7 @@ fn declared_type(map: &Map, content: &[u8], is_binary: bool) -> Result<String, F
             };
             Ok(sniffed.unwrap_or(default).to_string())
         }
-        Some(other) => Err(Flaw::new("a type that is text", other.kind())),
+        Some(other) => Err(Flaw::new("a type that is text", other.noun())),
     }
 }
 
@@ -140,7 +140,7 @@ fn filename(map: &Map) -> Result<Option<String>, Flaw> {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.to_text() {
             Some(name) => Ok(Some(rewritten(name))),
-            None => Err(Flaw::new("a file name that is text", value.kind())),
+            None => Err(Flaw::new("a file name that is text", value.noun())),
         },
     }
 }
@@ -160,7 +160,7 @@ fn headers(map: &Map) -> Result<Headers, Flaw> {
             (Value::Null, None) => headers.push(name, ""),
             (_, None) => {
                 let expected = format!("a text as the header {name:?}");
-                return Err(Flaw::new(expected, value.kind()));
+                return Err(Flaw::new(expected, value.noun()));
             }
         }
     }
@@ -202,7 +202,7 @@ mod tests {
                 "text/cloud-config  a: b",
                 "text/x-include-url  #include x",
                 "text/cloud-config  ",
-                "!int",
+                "!a whole number",
             ]
         );
     }
@@ -215,7 +215,7 @@ mod tests {
         );
         assert_eq!(
             short("- {type: plain}\n- {type: 1}\n"),
-            ["!\"plain\"", "!int"]
+            ["!\"plain\"", "!a whole number"]
         );
     }
 
@@ -241,13 +241,13 @@ mod tests {
         assert_eq!(headers.get("Launch-Index"), Some("2"));
         assert_eq!(headers.get("Merge-Type"), Some("list(append)"));
         assert_eq!(headers.get("n"), Some("1"));
-        assert_eq!(short("- {content: x, header: [1]}"), ["!list"]);
+        assert_eq!(short("- {content: x, header: [1]}"), ["!a list"]);
     }
 
     #[test]
     fn roots_of_other_kinds() {
         assert_eq!(short("#cloud-config-archive\n"), [""; 0]);
-        assert_eq!(entries(b"a: b", &Budget::new()).unwrap_err().found, "dict");
+        assert_eq!(entries(b"a: b", &Budget::new()).unwrap_err().found, "a map");
         assert!(entries(b"[", &Budget::new()).is_err());
     }
 }

@@ -133,7 +133,7 @@ impl Mergers {
             }
             (Value::List(old), _, Some(list), _) => match (list.method, new) {
                 (ListMethod::Append | ListMethod::Prepend, new) if !is_row(new) => {
-                    Err(Flaw::new("a list to add to a list", new.kind()))
+                    Err(Flaw::new("a list to add to a list", new.noun()))
                 }
                 (ListMethod::Append | ListMethod::Prepend, new) => {
                     let shifted = old
@@ -146,7 +146,7 @@ impl Mergers {
                     }
                 }
                 (ListMethod::NoReplace, new) if !has_places(old, new) => {
-                    Err(Flaw::new("a list beside a list", new.kind()))
+                    Err(Flaw::new("a list beside a list", new.noun()))
                 }
                 (ListMethod::Replace, Value::List(new)) => (old.iter().zip(new))
                     .filter(|(_, new)| list.recurses(new))
@@ -154,7 +154,7 @@ impl Mergers {
                 _ => Ok(()),
             },
             (Value::Text(_), _, _, Some(true)) if new.as_text().is_none() => {
-                Err(Flaw::new("text to append to text", new.kind()))
+                Err(Flaw::new("text to append to text", new.noun()))
             }
             _ => Ok(()),
         }
@@ -335,7 +335,7 @@ fn specs(how: Option<&Value>) -> Result<Vec<Spec>, Flaw> {
         None => Ok(Vec::new()),
         Some(Value::Text(text)) => parse(text),
         Some(Value::List(list)) => list.iter().filter_map(listed).collect(),
-        Some(other) => Err(Flaw::new("mergers as text or a list", other.kind())),
+        Some(other) => Err(Flaw::new("mergers as text or a list", other.noun())),
     }
 }
 
@@ -421,7 +421,7 @@ fn listed(element: &Value) -> Option<Result<Spec, Flaw>> {
     };
     let (Some(name), Some(options)) = (name, options) else {
         let expected = "a merger like {name: dict, settings: [replace]} or [dict, replace]";
-        return Some(Err(Flaw::new(expected, element.kind())));
+        return Some(Err(Flaw::new(expected, element.noun())));
     };
     let name = match element {
         Value::Map(_) => name.replace('-', "_").trim().to_string(),
@@ -578,19 +578,19 @@ mod tests {
                 "dict()+str(append)",
                 "b: 1\na: x",
                 "c: 1\na: {k: v}",
-                ("text to append to text", "dict"),
+                ("text to append to text", "a map"),
             ),
             (
                 "dict()+list(no_replace)",
                 "a: [1]",
                 "a: {k: v}",
-                ("a list beside a list", "dict"),
+                ("a list beside a list", "a map"),
             ),
             (
                 "dict(recurse_list)+list(recurse_list)+str(append)",
                 "a: [x]",
                 "a: [[y]]",
-                ("text to append to text", "list"),
+                ("text to append to text", "a list"),
             ),
         ] {
             assert_eq!(

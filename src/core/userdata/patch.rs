@@ -24,7 +24,7 @@ const OPERATION_STEPS: usize = 100;
 /// An operation cannot be understood, fails or goes beyond a bound. It is named, from 1, and the document is as it was.
 pub fn apply(document: &mut Value, patch: &Value, budget: &Budget) -> Result<(), Flaw> {
     let Value::List(operations) = patch else {
-        return Err(Flaw::new("a list of operations", patch.kind()));
+        return Err(Flaw::new("a list of operations", patch.noun()));
     };
     if operations.len() > PATCH_OPERATIONS_MAX {
         return Err(Flaw::new(
@@ -521,7 +521,7 @@ mod tests {
         }
         assert_eq!(
             patched("{}", "{}").unwrap_err(),
-            "a list of operations, not dict"
+            "a list of operations, not a map"
         );
     }
 
