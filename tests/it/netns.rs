@@ -10,14 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cloudseed_core::fetch::web;
+use cloudseed_core::fetch::service::Question;
+use cloudseed_core::fetch::{Cloud, web};
 use cloudseed_core::journal::Journal;
-use cloudseed_core::machine::Link;
+use cloudseed_core::machine::{Link, Machine};
 use cloudseed_core::net::{Nic, Wires};
 use cloudseed_core::outside::{Again, At, Carrier, Method, Network, Outside, Request};
+use cloudseed_core::platform;
+use cloudseed_core::settings::Settings;
 use smoltcp::phy::{Device, RxToken, TxToken};
 
 use crate::cloud::faults::{Faults, Line};
+use crate::fixture::Fixture;
 use crate::sys::guard::Before;
 use crate::sys::kernel::KernelSockets;
 use crate::sys::link::{PacketSocket, PacketWires};
@@ -47,6 +51,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         elif self.path == "/peer": self.answer(200, self.client_address[0].encode())
         elif self.path == "/big": self.answer(200, b"x" * 3000000)
         elif self.path == "/slow": time.sleep(3); self.answer(200, b"late")
+        elif self.path.startswith("/n/"): self.answer(200, self.path.encode())
         elif self.path == "/away": self.answer(302, b"", [("Location", "/port")])
         elif self.path == "/half":
             self.send_response(200); self.send_header("Content-Length", "2048"); self.end_headers()
@@ -115,12 +120,12 @@ impl Lab {
     /// A lab with servers; `dhcp` are dnsmasq's arguments beside those that all have.
     fn new(dhcp: &[&str]) -> Lab {
         let mut lab = Lab::bare();
-        lab.start(dhcp);
+        lab.start(dhcp, SERVICE);
         lab
     }
 
-    /// Starts the servers.
-    fn start(&mut self, dhcp: &[&str]) {
+    /// Starts the servers; `service` is the program of the one for HTTP.
+    fn start(&mut self, dhcp: &[&str], service: &str) {
         let leases = format!("--dhcp-leasefile={}", self.leases);
         let mut dnsmasq = vec!["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null"];
         dnsmasq.extend([
@@ -139,7 +144,7 @@ impl Lab {
         dnsmasq.extend(["--dhcp-range=10.77.0.50,10.77.0.99,1h"]);
         dnsmasq.extend(dhcp);
         self.serve(&dnsmasq);
-        self.serve(&["python3", "-c", SERVICE]);
+        self.serve(&["python3", "-c", service]);
         self.settle();
     }
 
@@ -701,7 +706,7 @@ impl Lab {
         ];
         dhcp.extend(["--address=/metadata6.test/fd00:ec2::254"]);
         dhcp.extend(more);
-        self.start(&dhcp);
+        self.start(&dhcp, SERVICE);
     }
 
     fn reach6(&self) -> (Result<String, String>, Vec<String>) {
@@ -866,7 +871,7 @@ fn foreign_stacks_are_reached_over_bad_cables() {
     for (seed, (faults, large)) in BAD_CABLES.iter().enumerate() {
         let mut lab = Lab::bare();
         let relay = Relay::between(&lab, faults, seed as u64);
-        lab.start(&[]);
+        lab.start(&[], SERVICE);
         let ((), log) = lab.inside(|outside| {
             let reached = outside.reach(
                 Network::Dhcp4,
@@ -992,6 +997,40 @@ fn openssl_is_understood_with_rsa() {
         assert!(
             log.iter().any(|line| line.starts_with("tls: 1 root")),
             "{log:?}"
+        );
+    }
+}
+
+/// A server with one thread: whoever is connected to it, be he silent, keeps all others out.
+#[test]
+fn a_service_of_one_connection_at_a_time_is_read() {
+    for version in ["HTTP/1.0", "HTTP/1.1"] {
+        let service = SERVICE.replace("ThreadingHTTPServer", "HTTPServer");
+        let mut lab = Lab::bare();
+        lab.start(&[], &service.replace("HTTP/1.1", version));
+        let (read, log) = lab.inside(|outside| {
+            let fixture = Fixture::new("none");
+            let root = Root::new(&fixture.machine());
+            let machine = Machine::read(&root);
+            let settings = Settings::read(&machine, platform::searched());
+            let (journal, most) = (Journal::new(), Duration::from_secs(60));
+            let mut cloud = Cloud::new("test", &machine, &settings, outside, &journal, most);
+            cloud.network = Network::Dhcp4;
+            let mut service = cloud.reach(&[SERVICE_URL]).unwrap();
+            let paths: Vec<String> = (0..12).map(|number| format!("/n/{number}")).collect();
+            service.expect(&mut cloud, paths.iter().map(String::as_str));
+            // What comes before them, as a token does.
+            let token = service.body(&mut cloud, &Question::new(Method::Put, "/token"));
+            let mut read = vec![token.is_ok()];
+            read.extend(paths.iter().map(|path| {
+                let body = service.get(&mut cloud, path);
+                body.as_deref() == Ok(path.as_bytes())
+            }));
+            read
+        });
+        assert!(
+            read.iter().all(|read| *read),
+            "{version}: {read:?} {log:#?}"
         );
     }
 }

@@ -46,8 +46,9 @@ pub(super) struct Ahead {
     current: String,
     /// Those after it, in their order.
     next: VecDeque<Expected>,
-    /// Connections that stand, or soon will, and have nothing to do.
-    idle: Vec<Conn>,
+    /// Connections that stand, or soon will, and have nothing to do, in the order in which they were made: so whoever takes one at a
+    /// time answers first what is waited for first.
+    idle: VecDeque<Conn>,
 }
 
 /// A path that will be asked for.
@@ -137,8 +138,9 @@ impl<W: Wires> Net<W> {
         }
     }
 
-    /// Closes all connections but the one that is waited for and those on which there is an answer, and makes no more of them. What
-    /// was sent there is asked for when it is its turn. Nothing is changed where there was no other.
+    /// Closes all connections but the one that is waited for, and makes no more of them. What was sent there is asked for when it is
+    /// its turn; where there is an answer, it is taken, but nothing else will be asked there. Nothing is changed where there was no
+    /// other.
     pub fn go_alone(&mut self) {
         let mut next = self.ahead.next.iter();
         if !self.has_idle() && next.all(|expected| expected.request.is_none()) {
@@ -149,7 +151,13 @@ impl<W: Wires> Net<W> {
         let given_up: Vec<Request> = (0..self.ahead.next.len())
             .filter_map(|index| {
                 let conn = self.ahead.next.get(index)?.request.as_ref()?.conn;
-                let answered = self.socket(conn).is_some_and(|socket| socket.can_recv());
+                let answered = self.socket(conn).is_some_and(|socket| {
+                    let answered = socket.can_recv();
+                    if answered {
+                        socket.close();
+                    }
+                    answered
+                });
                 let expected = self.ahead.next.get_mut(index)?;
                 expected.request.take_if(|_| !answered)
             })
@@ -217,7 +225,7 @@ impl<W: Wires> Net<W> {
             let Some(conn) = self.another(like) else {
                 return;
             };
-            self.ahead.idle.push(conn);
+            self.ahead.idle.push_back(conn);
         }
     }
 
@@ -246,7 +254,7 @@ impl<W: Wires> Net<W> {
                 Some(conn)
             }
             Some(true) => {
-                self.ahead.idle.push(idle);
+                self.ahead.idle.push_back(idle);
                 Some(conn)
             }
             _ => {
@@ -287,7 +295,7 @@ impl<W: Wires> Net<W> {
     }
 
     fn idle_like(&mut self, like: Conn) -> Option<Conn> {
-        while let Some(conn) = self.ahead.idle.pop() {
+        while let Some(conn) = self.ahead.idle.pop_front() {
             let same = (conn.lane, conn.peer) == (like.lane, like.peer);
             let open = self
                 .socket(conn)
