@@ -10,7 +10,7 @@ use super::guess::{self, first_line};
 use super::part_type::PartType;
 use super::{Flaw, Part, gzip, launch, merge, mime, sniff};
 use crate::text::quote;
-use crate::value::SyntaxError;
+use crate::value::{Map, SyntaxError, Value};
 use crate::yaml;
 
 /// What becomes of one part.
@@ -100,6 +100,13 @@ pub fn on_part(part: &Part) -> Advice {
     {
         let expected = format!("the type {sniffed}, as its first line says");
         advice.doubts.push(Flaw::new(expected, &part.content_type));
+    }
+    let merge_types = part.headers.iter().filter(|(name, _)| {
+        let names = ["Merge-Type", "X-Merge-Type"];
+        names.iter().any(|known| name.eq_ignore_ascii_case(known))
+    });
+    for (_, how) in merge_types {
+        advice.doubts.extend(merge::unknown_in_header(how));
     }
     let mut headers = part.headers.iter();
     let index = headers.find(|(name, _)| name.eq_ignore_ascii_case("Launch-Index"));
@@ -298,6 +305,7 @@ fn on_cloud_config(content: &[u8]) -> Advice {
             Some(map) => {
                 doubts.extend(keys::flaws(map));
                 doubts.extend(merge::unknown_options(map));
+                doubts.extend(on_passwords(map));
                 if map.contains("network") {
                     let expected = "the network in network-config, beside user-data";
                     doubts.push(Flaw::new(
@@ -321,6 +329,35 @@ fn on_cloud_config(content: &[u8]) -> Advice {
     };
     Advice { does, doubts }
 }
+
+/// Most accounts that are looked at.
+const ACCOUNTS_MAX: usize = 64;
+
+/// Passwords by which nobody can log in: what is no hash, and a hash of an account that stays locked, as accounts do unless somebody
+/// says otherwise.
+fn on_passwords(config: &Map) -> Vec<Flaw> {
+    let users = config.get("users").and_then(Value::as_list);
+    let users = users.unwrap_or_default().iter().take(ACCOUNTS_MAX);
+    let flaw = |user: &Value| {
+        let said = |keys: [&str; 2]| keys.iter().find_map(|key| user.get(key));
+        let hash = said(["passwd", "hashed_passwd"])?.as_text()?;
+        if said(["plain_text_passwd", "plain-text-passwd"]).is_some() || hash.is_empty() {
+            return None;
+        }
+        if !hash.starts_with(['$', '*', '!', '_']) && hash.len() != DES_LETTERS {
+            let expected = "a hash as passwd (plain_text_passwd is for the word itself)";
+            return Some(Flaw::new(expected, "what is none"));
+        }
+        let lock = said(["lock_passwd", "lock-passwd"]).and_then(Value::as_flag);
+        let is_locked = lock != Some(false) && hash.starts_with('$');
+        let expected = "lock_passwd: false beside a password, or it is locked";
+        is_locked.then(|| Flaw::new(expected, "none"))
+    };
+    users.filter_map(flaw).collect()
+}
+
+/// Letters of the oldest kind of hash, which begins with none of the signs.
+const DES_LETTERS: usize = 13;
 
 /// What is wrong with a document at a place of it.
 fn at(error: SyntaxError) -> Flaw {
@@ -429,6 +466,50 @@ mod tests {
         doubts
             .map(|flaw| format!("{}|{}", flaw.expected, flaw.found))
             .collect()
+    }
+
+    #[test]
+    fn passwords_that_let_nobody_in_are_told() {
+        for (user, doubt) in [
+            ("passwd: $6$x$y, lock_passwd: false", ""),
+            ("plain_text_passwd: x", ""),
+            ("passwd: '*'", ""),
+            ("passwd: $6$x$y", "lock_passwd: false beside"),
+            (
+                "hashed_passwd: $6$x$y, lock_passwd: true",
+                "lock_passwd: false beside",
+            ),
+            ("passwd: secret, lock_passwd: false", "a hash as passwd"),
+        ] {
+            let config = format!("#cloud-config\nusers: [{{name: a, {user}}}]\n");
+            let found = doubts("text/cloud-config", &config);
+            assert_eq!(
+                found.len(),
+                usize::from(!doubt.is_empty()),
+                "{user}: {found:?}"
+            );
+            assert!(
+                found.iter().all(|found| found.starts_with(doubt)),
+                "{found:?}"
+            );
+            assert!(!found.concat().contains("secret"));
+        }
+    }
+
+    #[test]
+    fn mergers_in_headers_are_looked_at() {
+        let mut part = Part {
+            number: 1,
+            content_type: PartType::CloudConfig,
+            filename: String::new(),
+            headers: alloc::vec![("merge-type".into(), "list(apend)+dict()".into())],
+            origin: String::new(),
+            content: b"#cloud-config\nruncmd: [ls]\n".as_slice().into(),
+        };
+        let found = on_part(&part).doubts;
+        assert_eq!(found[0].found, "\"apend\" (did you mean append?)");
+        part.headers[0].1 = String::from("list(append)+dict()");
+        assert_eq!(on_part(&part).doubts, []);
     }
 
     #[test]

@@ -312,10 +312,18 @@ const OPTIONS: [(&str, &[&str]); 3] = [
     ("str", &["append"]),
 ];
 
-/// Options that no merger knows; a boot takes them for none, as the original does.
+/// Options in the body of a part that no merger knows; a boot takes them for none, as the original does.
 pub fn unknown_options(body: &Map) -> Vec<Flaw> {
     let mut said = KEYS.iter().filter_map(|key| body.get(key));
-    let specs = specs(said.find(|how| !how.is_null())).unwrap_or_default();
+    unknown(&specs(said.find(|how| !how.is_null())).unwrap_or_default())
+}
+
+/// The same of a part's header.
+pub fn unknown_in_header(text: &str) -> Vec<Flaw> {
+    unknown(&parse(text).unwrap_or_default())
+}
+
+fn unknown(specs: &[Spec]) -> Vec<Flaw> {
     let flaws = specs.iter().take(MERGERS_MAX).flat_map(|spec| {
         let name = spec.name.strip_prefix("m_").unwrap_or(&spec.name);
         let known = OPTIONS.iter().find(|(merger, _)| *merger == name);
