@@ -33,8 +33,9 @@ use crate::machine::{Files, Machine};
 use crate::outside::Outside;
 use crate::outside::learnt::Learnt;
 use crate::plan::Plan;
-use crate::platform::{self, Platform};
+use crate::platform::{self, PLATFORMS, Platform};
 use crate::settings::{Handover, Seal, Settings, own};
+use crate::text::quote;
 use crate::tpm::Digest;
 use crate::url::shown;
 use crate::userdata::template::{self, Limits, TEMPLATES_SECONDS_MAX, Templates};
@@ -218,6 +219,16 @@ impl<'a> Boot<'a> {
         let ending = ending(&fetched, meaning.as_ref(), identified.answer);
         if matches!(ending, Ending::None) {
             self.warnings.extend(unreadable(self.machine));
+            self.warnings.extend(halves(self.machine));
+            for volume in self.machine.volumes.iter().take(VOLUMES_TOLD_MAX) {
+                let (kind, label) = (volume.kind.as_deref(), volume.label.as_deref());
+                let kind = kind.unwrap_or("no file system");
+                let label = quote(label.unwrap_or_default());
+                self.note(format_args!(
+                    "probe: volume {}: {kind}, label {label}",
+                    volume.name
+                ));
+            }
         }
         let (plan, line) = self.compile(ending, &identified);
         Booted {
@@ -564,6 +575,21 @@ fn unreadable(machine: &Machine) -> impl Iterator<Item = Warning> {
     volumes.map(|volume| {
         let place = format!("volume {}", volume.name);
         Warning::new("probe", place, "a file system", UNREADABLE)
+    })
+}
+
+/// Most volumes that the log names where nothing was found.
+const VOLUMES_TOLD_MAX: usize = 16;
+
+/// The seed directories of which a half is missing.
+fn halves(machine: &Machine) -> impl Iterator<Item = Warning> {
+    let ways = PLATFORMS.iter().flat_map(|platform| platform.ways);
+    let halves = ways.flat_map(|way| way.sign.halves(machine.files));
+    halves.map(|(directory, missing)| {
+        let names = machine.files.list(directory);
+        let names: Vec<&str> = names.iter().map(String::as_str).take(8).collect();
+        let expected = format!("{missing} beside what is there");
+        Warning::new("identify", directory, expected, quote(&names.join(", ")))
     })
 }
 

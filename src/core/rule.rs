@@ -12,7 +12,7 @@ use core::fmt;
 pub mod kin;
 
 use crate::machine::smbios::Field;
-use crate::machine::{Kind, Machine};
+use crate::machine::{Files, Kind, Machine};
 use crate::note::Note;
 use crate::settings::Settings;
 
@@ -226,6 +226,24 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The directories by which this rule would hold if a file were in them that is not, and which file.
+    pub fn halves(&self, files: &dyn Files) -> Vec<(&'static str, &'static str)> {
+        match *self {
+            Rule::Holds(directory, required) if !files.list(directory).is_empty() => {
+                let missing = required.iter().find(|file| {
+                    let path = format!("{directory}/{file}");
+                    files.kind(&path) != Some(Kind::File)
+                });
+                missing.map(|file| (directory, *file)).into_iter().collect()
+            }
+            Rule::Any(rules) | Rule::Each(rules) | Rule::All(rules) => {
+                let halves = rules.iter().flat_map(|rule| rule.halves(files));
+                halves.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Asks the rule of a machine.
     pub fn ask(&self, inquiry: &mut Inquiry) -> Verdict {
         let machine = inquiry.machine;
