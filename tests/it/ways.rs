@@ -342,6 +342,17 @@ fn what_the_owner_forbids_is_not_read() {
     assert!(some || left.next().is_none(), "read: {read:?}");
 }
 
+#[test]
+fn half_a_seed_is_told() {
+    let (booted, ..) = boot_of(&Fixture::new("nocloud-half"), None, "");
+    let words = "identify: /var/lib/cloud/seed/nocloud: expected meta-data beside what is there";
+    assert!(
+        booted.line.starts_with("none: ") && booted.line.contains(words),
+        "{}",
+        booted.line
+    );
+}
+
 /// VMware's host answers these commands and no others; what it has confirmed is in the log.
 #[test]
 fn what_vmware_keeps_is_cleared_on_request() {
