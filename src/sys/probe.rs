@@ -93,7 +93,7 @@ mod tests {
         let giver = std::thread::spawn({
             let to = to.clone();
             move || {
-                std::thread::sleep(2 * TURN);
+                std::thread::sleep(NAMED_MAX / 3);
                 fs::rename(from, to).expect("a file of ours");
             }
         });
