@@ -230,11 +230,8 @@ impl Rule {
     pub fn halves(&self, files: &dyn Files) -> Vec<(&'static str, &'static str)> {
         match *self {
             Rule::Holds(directory, required) if !files.list(directory).is_empty() => {
-                let missing = required.iter().find(|file| {
-                    let path = format!("{directory}/{file}");
-                    files.kind(&path) != Some(Kind::File)
-                });
-                missing.map(|file| (directory, *file)).into_iter().collect()
+                let missing = missing(files, directory, required);
+                missing.map(|file| (directory, file)).into_iter().collect()
             }
             Rule::Any(rules) | Rule::Each(rules) | Rule::All(rules) => {
                 let halves = rules.iter().flat_map(|rule| rule.halves(files));
@@ -349,13 +346,21 @@ fn label(machine: &Machine, labels: &[&str]) -> Verdict {
     }
 }
 
-fn holds(machine: &Machine, directory: &str, required: &[&str]) -> Verdict {
+/// The first of these files that a directory does not hold.
+fn missing(
+    files: &dyn Files,
+    directory: &str,
+    required: &'static [&'static str],
+) -> Option<&'static str> {
+    let is_there = |file: &str| files.kind(&format!("{directory}/{file}")) == Some(Kind::File);
+    required.iter().copied().find(|file| !is_there(file))
+}
+
+fn holds(machine: &Machine, directory: &str, required: &'static [&'static str]) -> Verdict {
     if machine.files.kind(directory).is_none() {
         return Verdict::No(format!("{directory} is not there"));
     }
-    let path = |file: &str| format!("{directory}/{file}");
-    let missing = |file: &&&str| machine.files.kind(&path(file)) != Some(Kind::File);
-    match required.iter().find(missing) {
+    match missing(machine.files, directory, required) {
         None => Verdict::found(format!("{directory} holds {}", required.join(" and ")))
             .seeing(Seen::Directory(String::from(directory))),
         Some(file) => Verdict::No(format!("{directory} has no {file}")),

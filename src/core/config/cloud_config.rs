@@ -9,15 +9,12 @@ use alloc::vec::Vec;
 
 use super::STEP;
 use crate::budget::Budget;
-use crate::userdata::merge::Mergers;
+use crate::userdata::merge::{self, Mergers};
 use crate::userdata::part_type::PartType;
 use crate::userdata::{Part, patch};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 use crate::{json, yaml};
-
-/// The headers that name mergers; the first that is not empty counts. The original wants these letters, not any case.
-const MERGE_HEADERS: [&str; 2] = ["Merge-Type", "X-Merge-Type"];
 
 /// All parts of cloud-config as one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -87,7 +84,7 @@ fn merge_part(
         Value::Null => return Err(warning(part, "a map", "nothing but comments")),
         other => return Err(warning(part, "a map", other.noun())),
     };
-    Mergers::of_part(&mut body, merge_header(part))
+    Mergers::of_part(&mut body, merge::header(part))
         .and_then(|mergers| mergers.merge(value, Value::Map(body), budget))
         .map_err(|flaw| warning(part, flaw.expected, flaw.found))
 }
@@ -111,15 +108,6 @@ fn patch_part(value: &mut Value, part: &Part, budget: &Budget) -> Result<(), War
         error.warning(STEP, place(part))
     })?;
     patch::apply(value, &patch, budget).map_err(|flaw| warning(part, flaw.expected, flaw.found))
-}
-
-fn merge_header(part: &Part) -> &str {
-    let find = |name: &str| {
-        let mut headers = part.headers.iter();
-        let (_, value) = headers.find(|(own, _)| own.eq_ignore_ascii_case(name))?;
-        Some(value.trim()).filter(|value| !value.is_empty())
-    };
-    MERGE_HEADERS.into_iter().find_map(find).unwrap_or("")
 }
 
 fn warning(part: &Part, expected: impl ToString, found: impl ToString) -> Warning {

@@ -101,13 +101,8 @@ pub fn on_part(part: &Part) -> Advice {
         let expected = format!("the type {sniffed}, as its first line says");
         advice.doubts.push(Flaw::new(expected, &part.content_type));
     }
-    let merge_types = part.headers.iter().filter(|(name, _)| {
-        let names = ["Merge-Type", "X-Merge-Type"];
-        names.iter().any(|known| name.eq_ignore_ascii_case(known))
-    });
-    for (_, how) in merge_types {
-        advice.doubts.extend(merge::unknown_in_header(how));
-    }
+    let mergers = merge::unknown_in_header(merge::header(part));
+    advice.doubts.extend(mergers);
     let mut headers = part.headers.iter();
     let index = headers.find(|(name, _)| name.eq_ignore_ascii_case("Launch-Index"));
     if let Some((_, index)) = index

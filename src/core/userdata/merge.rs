@@ -14,7 +14,7 @@ use nom::{IResult, Parser};
 
 use crate::budget::Budget;
 use crate::text::mistyped;
-use crate::userdata::Flaw;
+use crate::userdata::{Flaw, Part};
 use crate::value::{Map, Value, quote};
 
 /// What is used for parts that name no mergers.
@@ -311,6 +311,19 @@ const OPTIONS: [(&str, &[&str]); 3] = [
     ),
     ("str", &["append"]),
 ];
+
+/// The headers that name mergers; the first that is not empty counts. The original wants these letters; here any case counts.
+const HEADERS: [&str; 2] = ["Merge-Type", "X-Merge-Type"];
+
+/// What a part's headers say of mergers; empty if nothing.
+pub fn header(part: &Part) -> &str {
+    let find = |name: &str| {
+        let mut headers = part.headers.iter();
+        let (_, value) = headers.find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        Some(value.trim()).filter(|value| !value.is_empty())
+    };
+    HEADERS.into_iter().find_map(find).unwrap_or("")
+}
 
 /// Options in the body of a part that no merger knows; a boot takes them for none, as the original does.
 pub fn unknown_options(body: &Map) -> Vec<Flaw> {
