@@ -21,6 +21,8 @@ pub mod sniff;
 
 pub mod gzip;
 
+pub mod charset;
+
 pub mod mime;
 
 pub mod header;

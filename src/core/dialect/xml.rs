@@ -1,9 +1,12 @@
 //! XML as clouds hand it out: text by a path of names. Namespaces are not compared; a document type is refused.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 
 use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::userdata::charset;
 
 /// Most nodes of a document, texts and attributes included.
 pub const XML_NODES_MAX: u32 = 10_000;
@@ -13,8 +16,7 @@ pub const XML_NODES_MAX: u32 = 10_000;
 /// # Errors
 /// What is wrong with it.
 pub fn read<T>(document: &[u8], read: impl FnOnce(Node) -> T) -> Result<T, String> {
-    let text =
-        core::str::from_utf8(document).map_err(|_| String::from("bytes that are no text"))?;
+    let text = decoded(document).ok_or_else(|| String::from("bytes that are no text"))?;
     let text = text.trim_start_matches('\u{feff}');
     let options = ParsingOptions {
         nodes_limit: XML_NODES_MAX,
@@ -31,6 +33,37 @@ pub fn read<T>(document: &[u8], read: impl FnOnce(Node) -> T) -> Result<T, Strin
             ))
         }
     }
+}
+
+/// The document as text: it says itself which character set it is in, by its first bytes or in its declaration (XML 1.0,
+/// appendix F); `None` for a set that is not known, and for bytes that are not UTF-8 where nothing is said.
+fn decoded(document: &[u8]) -> Option<Cow<'_, str>> {
+    let charset = match document {
+        [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => "utf-16",
+        [b'<', 0, ..] => "utf-16le",
+        [0, b'<', ..] => "utf-16be",
+        _ => match (core::str::from_utf8(document), declared(document)) {
+            (Ok(text), None | Some("utf-8" | "UTF-8")) => return Some(text.into()),
+            (_, charset) => charset?,
+        },
+    };
+    charset::decode(charset, document).map(Cow::from)
+}
+
+/// The character set of the declaration.
+///
+/// ```text
+/// declaration = "<?xml" *( not ">" ) "encoding" *WSP "=" *WSP quote name quote *( not ">" ) ">"
+/// ```
+fn declared(document: &[u8]) -> Option<&str> {
+    let document = document.strip_prefix(b"\xef\xbb\xbf").unwrap_or(document);
+    let rest = document.strip_prefix(b"<?xml")?;
+    let end = rest.iter().position(|byte| *byte == b'>')?;
+    let declaration = core::str::from_utf8(rest.get(..end)?).ok()?;
+    let (_, value) = declaration.split_once("encoding")?;
+    let value = value.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    Some(value.strip_prefix(quote)?.split_once(quote)?.0)
 }
 
 /// The first element below `node` by a path of names.
@@ -56,6 +89,9 @@ pub fn verbatim(node: Node, path: &[&str]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::borrow::ToOwned;
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -71,6 +107,34 @@ mod tests {
         };
         assert_eq!(found(text).as_deref(), Some("xz"));
         assert_eq!(found(verbatim).as_deref(), Some(" xz "));
+    }
+
+    #[test]
+    fn a_document_says_its_character_set() {
+        let found = |document: &[u8]| read(document, |root| text(root, &["b"]));
+        let plain = "<a><b>\u{fc}</b></a>";
+        let latin = |head: &str| [head.as_bytes(), b"<a><b>\xfc</b></a>"].concat();
+        let utf16 = |unit: fn(u16) -> [u8; 2], text: &str| {
+            let units = text.encode_utf16().map(unit);
+            units.flatten().collect::<Vec<u8>>()
+        };
+        let marked = "\u{feff}<?xml version='1.0' encoding='utf-16'?>".to_owned() + plain;
+        for document in [
+            plain.as_bytes().to_vec(),
+            ("<?xml version='1.0' encoding='utf-8'?>".to_owned() + plain).into_bytes(),
+            latin("<?xml version=\"1.0\" encoding = \"ISO-8859-1\" ?>"),
+            utf16(u16::to_be_bytes, &marked),
+            utf16(u16::to_le_bytes, &marked),
+            utf16(u16::to_be_bytes, plain),
+            utf16(u16::to_le_bytes, plain),
+        ] {
+            assert_eq!(found(&document), Ok(Some("\u{fc}".into())), "{document:?}");
+        }
+        for head in ["", "<?xml version='1.0'?>", "<?xml encoding='utf-8'?>"] {
+            // What is not UTF-8 and does not say what it is; and what says so, and is not: its characters are lost.
+            assert_ne!(found(&latin(head)), Ok(Some("\u{fc}".into())), "{head}");
+        }
+        assert!(found(&latin("<?xml encoding='ebcdic'?>")).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
 use super::sniff::is_blank;
-use super::{lines, transfer};
+use super::{charset, lines, transfer};
 use crate::url::percent_pieces;
 
 /// The header fields of a message, in order, as given; folded values are unfolded.
@@ -141,7 +141,7 @@ impl Value {
             Value::Extended { charset, octets } => {
                 let text = unquote(&octets);
                 let bytes: Vec<u8> = text.chars().flat_map(octet).collect();
-                decode_charset(&charset, &bytes).unwrap_or_else(|| unquote(&text))
+                charset::decode(&charset, &bytes).unwrap_or_else(|| unquote(&text))
             }
         }
     }
@@ -305,88 +305,6 @@ fn percent_decode(text: &str) -> String {
     decoded
 }
 
-/// Text from octets in the character sets that names of parts are written in; None for others.
-///
-/// Of a set's name Python takes the ASCII letters and digits, and anything between them as a hyphen.
-fn decode_charset(charset: &str, octets: &[u8]) -> Option<String> {
-    let is_punctuation = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric();
-    let words = charset
-        .split(is_punctuation)
-        .filter(|word| !word.is_empty());
-    let ascii_only = |word: &str| word.chars().filter(char::is_ascii).collect::<String>();
-    let name = words
-        .map(ascii_only)
-        .collect::<Vec<_>>()
-        .join("-")
-        .to_ascii_lowercase();
-    match name.as_str() {
-        "utf-8" | "utf8" | "u8" | "utf" => Some(String::from_utf8_lossy(octets).into_owned()),
-        "us-ascii" | "ascii" | "646" => Some(octets.iter().map(|octet| ascii(*octet)).collect()),
-        "iso-8859-1" | "iso8859-1" | "latin-1" | "latin1" | "l1" | "8859" | "cp819" => {
-            Some(octets.iter().map(|octet| char::from(*octet)).collect())
-        }
-        "windows-1252" | "cp1252" | "1252" => {
-            Some(octets.iter().map(|octet| windows_1252(*octet)).collect())
-        }
-        "iso-8859-15" | "iso8859-15" | "latin9" | "l9" => {
-            Some(octets.iter().map(|octet| latin_9(*octet)).collect())
-        }
-        "utf-16" | "utf16" | "u16" => Some(match octets {
-            [0xfe, 0xff, octets @ ..] => utf_16(octets, u16::from_be_bytes),
-            [0xff, 0xfe, octets @ ..] | octets => utf_16(octets, u16::from_le_bytes),
-        }),
-        "utf-16be" | "utf-16-be" => Some(utf_16(octets, u16::from_be_bytes)),
-        "utf-16le" | "utf-16-le" => Some(utf_16(octets, u16::from_le_bytes)),
-        _ => None,
-    }
-}
-
-fn ascii(octet: u8) -> char {
-    if octet.is_ascii() {
-        char::from(octet)
-    } else {
-        char::REPLACEMENT_CHARACTER
-    }
-}
-
-/// Latin-1 but for the octets 0x80 to 0x9f.
-fn windows_1252(octet: u8) -> char {
-    const FROM_80: &[char; 32] = &[
-        '€', '\u{fffd}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{fffd}', 'Ž',
-        '\u{fffd}', //
-        '\u{fffd}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{fffd}', 'ž',
-        'Ÿ',
-    ];
-    let place = usize::from(octet).checked_sub(0x80);
-    let changed = place.and_then(|place| FROM_80.get(place));
-    changed.copied().unwrap_or(char::from(octet))
-}
-
-/// ISO 8859-15: Latin-1 but for eight characters.
-fn latin_9(octet: u8) -> char {
-    match octet {
-        0xa4 => '€',
-        0xa6 => 'Š',
-        0xa8 => 'š',
-        0xb4 => 'Ž',
-        0xb8 => 'ž',
-        0xbc => 'Œ',
-        0xbd => 'œ',
-        0xbe => 'Ÿ',
-        other => char::from(other),
-    }
-}
-
-fn utf_16(octets: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let (pairs, rest) = octets.as_chunks();
-    let characters = char::decode_utf16(pairs.iter().map(|pair| unit(*pair)));
-    let broken = (!rest.is_empty()).then_some(char::REPLACEMENT_CHARACTER);
-    characters
-        .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .chain(broken)
-        .collect()
-}
-
 /// Undoes encoded words (RFC 2047) in text; what is none stays.
 ///
 /// ```text
@@ -436,7 +354,7 @@ fn encoded_word(input: &str) -> IResult<&str, String> {
                 'b' | 'B' => transfer::base64(text.as_bytes()).0,
                 _ => q_decode(text.as_bytes()),
             };
-            decode_charset(charset, &octets)
+            charset::decode(charset, &octets)
         },
     )
     .parse(input)
