@@ -221,8 +221,8 @@ pub fn exchange(
     }
     let coding = header("content-encoding").map(str::to_ascii_lowercase);
     response.body = body(answer.into_body(), request.bytes_max, progress)?;
-    if let Some("gzip" | "x-gzip") = coding.as_deref() {
-        response.body = unpacked(&response.body, request.bytes_max)?;
+    if let Some(coding) = coding {
+        response.body = unpacked(&coding, response.body, request.bytes_max)?;
     }
     Ok(response)
 }
@@ -234,13 +234,16 @@ fn location(value: &http::HeaderValue) -> Option<String> {
 }
 
 /// A body that a server has packed, although nobody asked it to (RFC 9110, 8.4.1): files that lie there packed are often sent so.
-fn unpacked(body: &[u8], bytes_max: usize) -> Result<Vec<u8>, Wrong> {
-    let inflated = gzip::gunzip(body, bytes_max);
-    let inflated = inflated.map_err(|flaw| {
-        let found = format!("a body in gzip that does not unpack ({})", flaw.found);
+fn unpacked(coding: &str, body: Vec<u8>, bytes_max: usize) -> Result<Vec<u8>, Wrong> {
+    let inflated = match coding {
+        "gzip" | "x-gzip" => gzip::gunzip(&body, bytes_max).map(|inflated| inflated.bytes),
+        "deflate" => gzip::undeflate(&body, bytes_max),
+        _ => return Ok(body),
+    };
+    inflated.map_err(|flaw| {
+        let found = format!("a body in {coding} that does not unpack ({})", flaw.found);
         Wrong::Packed(found)
-    })?;
-    Ok(inflated.bytes)
+    })
 }
 
 /// The head of a request as ureq wants it. To connect to another place than the URL's host, the URL names that place and the

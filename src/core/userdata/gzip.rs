@@ -5,7 +5,10 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use miniz_oxide::inflate::TINFLStatus;
-use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+use miniz_oxide::inflate::core::inflate_flags::{
+    TINFL_FLAG_COMPUTE_ADLER32, TINFL_FLAG_PARSE_ZLIB_HEADER,
+    TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use nom::bytes::complete::{tag, take, take_till};
 use nom::combinator::{cond, consumed};
@@ -84,7 +87,7 @@ pub fn gunzip_into(
             ));
         }
         let start = bytes.len();
-        let used = inflate(&mut inflater, deflated, bytes, bytes_max)?;
+        let used = inflate(&mut inflater, deflated, bytes, bytes_max, 0)?;
         let member = bytes.get(start..).unwrap_or_default();
         rest = check_trailer(deflated.get(used..).unwrap_or_default(), member)?;
 
@@ -100,6 +103,30 @@ pub fn gunzip_into(
         }
     }
     Ok(flaw)
+}
+
+/// Inflates what HTTP calls `deflate` (RFC 9110, 8.4.1.2) into at most `bytes_max` bytes: one stream in zlib's envelope (RFC 1950),
+/// or without one, as some servers send it.
+///
+/// ```text
+/// zlib = CMF FLG stream ADLER32      ; the low four bits of CMF are 8; CMF and FLG as one number are a multiple of 31
+/// ```
+///
+/// # Errors
+/// It is cut off, damaged or too large.
+pub fn undeflate(document: &[u8], bytes_max: usize) -> Result<Vec<u8>, Flaw> {
+    let flags = match document {
+        [cmf, flg, ..]
+            if cmf & 0xf == DEFLATE && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31) =>
+        {
+            TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_COMPUTE_ADLER32
+        }
+        _ => 0,
+    };
+    let mut bytes = Vec::new();
+    let mut inflater = Box::<DecompressorOxide>::default();
+    inflate(&mut inflater, document, &mut bytes, bytes_max, flags)?;
+    Ok(bytes)
 }
 
 /// What a member says about itself before its data.
@@ -162,12 +189,14 @@ fn check_trailer<'a>(input: &'a [u8], member: &[u8]) -> Result<&'a [u8], Flaw> {
     Ok(rest)
 }
 
-/// Inflates one deflate stream onto the end of `output`, which stays within `bytes_max`; gives the bytes of input used.
+/// Inflates one deflate stream, in the envelope that `flags` tell, onto the end of `output`, which stays within `bytes_max`; gives
+/// the bytes of input used.
 fn inflate(
     inflater: &mut DecompressorOxide,
     input: &[u8],
     output: &mut Vec<u8>,
     bytes_max: usize,
+    flags: u32,
 ) -> Result<usize, Flaw> {
     inflater.init();
     let start = output.len();
@@ -182,7 +211,7 @@ fn inflate(
             input.get(read..).unwrap_or_default(),
             output.get_mut(start..).unwrap_or_default(),
             written,
-            TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+            flags | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
         );
         read += more_read;
         written += more_written;
@@ -290,6 +319,25 @@ mod tests {
         let inflated = gunzip(&document, 100).unwrap();
         assert_eq!(inflated.bytes, b"text");
         assert!(inflated.flaw.is_some());
+    }
+
+    #[test]
+    fn deflate_has_an_envelope_or_none() {
+        let content = b"#!/bin/sh\n".repeat(9);
+        let bare = miniz_oxide::deflate::compress_to_vec(&content, 6);
+        let enveloped = miniz_oxide::deflate::compress_to_vec_zlib(&content, 6);
+        for document in [&bare, &enveloped] {
+            assert_eq!(undeflate(document, content.len()).unwrap(), content);
+            assert!(undeflate(document, content.len() - 1).is_err());
+            for end in 0..document.len() {
+                assert!(undeflate(&document[..end], 1000).is_err(), "{end}");
+            }
+        }
+        for place in 2..enveloped.len() {
+            let mut damaged = enveloped.clone();
+            damaged[place] ^= 1;
+            assert_ne!(undeflate(&damaged, 1000).unwrap_or_default(), content);
+        }
     }
 
     #[test]
