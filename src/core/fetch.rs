@@ -193,9 +193,7 @@ impl<'a> Cloud<'a> {
 
     /// What is configured under `key`, without slashes at the end.
     pub fn configured_urls(&self, key: &str) -> Vec<&'a str> {
-        let settings: &'a Settings = self.settings;
-        let configured = settings.datasource(self.name);
-        let urls: &[Value] = match configured.and_then(|map| map.get(key)) {
+        let urls: &[Value] = match self.configured(key) {
             Some(Value::List(urls)) => urls,
             Some(url) => core::slice::from_ref(url),
             None => &[],
@@ -256,10 +254,15 @@ impl<'a> Cloud<'a> {
         done
     }
 
+    /// What cloud-init's configuration of this datasource has under a key.
+    pub fn configured(&self, key: &str) -> Option<&'a Value> {
+        let settings: &'a Settings = self.settings;
+        settings.datasource(self.name)?.get(key)
+    }
+
     /// Whether cloud-init's configuration of this datasource switches off what is on where it says nothing.
     pub fn is_off(&self, key: &str) -> bool {
-        let configured = self.settings.datasource(self.name);
-        configured.and_then(|map| map.get(key)?.as_flag()) == Some(false)
+        self.configured(key).and_then(Value::as_flag) == Some(false)
     }
 
     /// Warns of something that costs only itself.

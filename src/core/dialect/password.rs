@@ -26,12 +26,18 @@ const BYTES_MAX: usize = 512;
 /// What its answers are called in warnings, and what they have to be.
 const PLACE: &str = "password server";
 const EXPECTED: &str = "a password of one line";
-/// Where it listens.
-const PORT: u16 = 8080;
+/// Where it listens, unless somebody says otherwise.
+pub const PORT: u16 = 8080;
 
-/// The configuration that the server at `host` has for the default user: its password, if there is one.
-pub fn config(cloud: &mut Cloud, host: &str, path: &str) -> Map {
-    let mut service = Service::new(&format!("http://{host}:{PORT}"), At::Host);
+/// The configuration that the server at this host and port, below this path, has for the default user: its password, if there
+/// is one.
+pub fn config(cloud: &mut Cloud, host: &str, port: u16, path: &str) -> Map {
+    let bracketed = if host.contains(':') {
+        ["[", "]"]
+    } else {
+        [""; 2]
+    };
+    let mut service = Service::new(&format!("http://{}:{port}", bracketed.join(host)), At::Host);
     let most = Duration::from_secs(SECONDS_MAX);
     let password = cloud.within(most, |cloud| {
         let password = ask(cloud, &mut service, path, "send_my_password");

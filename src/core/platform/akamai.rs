@@ -75,7 +75,6 @@ fn local(serial: &str) -> Told {
 /// The addresses that may be asked. IPv4 takes a lease, and the network one of the original's stages.
 fn endpoints(cloud: &Cloud) -> Vec<&'static str> {
     let flags = cloud.machine.dmi.get(Field::BoardSerial).unwrap_or("");
-    let configured = cloud.settings.datasource(PLATFORM.name);
     let is_off = |flag: &str, key: &str| {
         let value = |element: &str| {
             let (name, value) = element.split_once('=')?;
@@ -83,7 +82,7 @@ fn endpoints(cloud: &Cloud) -> Vec<&'static str> {
             let name = name.rsplit(|c| !plain(c)).next();
             (name == Some(flag)).then(|| value == "0")
         };
-        let configured = || configured?.get(key)?.as_bool().map(|on| !on);
+        let configured = || cloud.configured(key)?.as_bool().map(|on| !on);
         let off = flags.split(';').filter_map(value).next_back();
         off.or_else(configured).unwrap_or(false)
     };

@@ -83,7 +83,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let host = Url::parse(&service.base).map_or("", |url| url.host());
     let told = Told {
         documents: Documents::default().with(Document::UserData, user_data),
-        config: password::config(cloud, host, "/"),
+        config: password::config(cloud, host, password::PORT, "/"),
         hostname: told.hostname.clone().map(|name| full(cloud, name)),
         ..told
     };

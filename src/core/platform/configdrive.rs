@@ -237,9 +237,7 @@ fn instance(cloud: &mut Cloud, drive: Drive) -> Result<Instance, Error> {
         ec2,
         is_first_version,
     } = drive;
-    let settings = cloud.settings;
-    let configured = settings.datasource(PLATFORM.name);
-    let configured = configured.and_then(|map| map.get("dsmode"));
+    let configured = cloud.configured("dsmode");
     let said = match answer.meta_data.get("meta_js") {
         Some(first_version) => first_version.get("dsmode"),
         None => answer.mode(),

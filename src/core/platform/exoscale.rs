@@ -3,6 +3,8 @@
 //! How to know it: the name of the product begins so. What to ask: everything below `/1.0/meta-data/`, user-data, and the
 //! password at another port. Source: Exoscale's "User Data and Metadata" page, and cloud-init's behaviour.
 
+use alloc::format;
+
 use super::{Needs, Platform, Way};
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::password;
@@ -11,6 +13,8 @@ use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
+use crate::url::Url;
+use crate::value::Value;
 use crate::warning::Error;
 
 /// Exoscale.
@@ -28,21 +32,25 @@ pub static PLATFORM: Platform = Platform {
     }],
 };
 
-const HOST: &str = "169.254.169.254";
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
-const META_DATA: &str = "/1.0/meta-data/";
-const USER_DATA: &str = "/1.0/user-data";
-const PASSWORD: &str = "/1.0/";
+/// The version of the tree.
+const VERSION: &str = "1.0";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach_configured("metadata_url", ENDPOINTS)?;
-    let roots = [Root::Tree(META_DATA), Root::Document(USER_DATA)];
+    let version = cloud.configured("api_version").and_then(Value::to_text);
+    let folder = format!("/{}/", version.as_deref().unwrap_or(VERSION));
+    let [meta_data, user_data] = ["meta-data/", "user-data"].map(|name| [&folder, name].concat());
+    let roots = [Root::Tree(&meta_data), Root::Document(&user_data)];
     let mut trees = ec2::crawl(cloud, &mut service, &roots)?;
-    let user_data = trees.document(USER_DATA).map(<[u8]>::to_vec);
+    let user_data = trees.document(&user_data).map(<[u8]>::to_vec);
     let source = Source::metadata(&service.base);
+    let host = Url::parse(&service.base).map_or("", |url| url.host());
+    let port = cloud.configured("password_server_port");
+    let port = port.and_then(|port| port.to_text()?.parse().ok());
     let told = Told {
         documents: Documents::default().with(Document::UserData, user_data),
-        config: password::config(cloud, HOST, PASSWORD),
+        config: password::config(cloud, host, port.unwrap_or(password::PORT), &folder),
         ..Told::by_meta_data("exoscale", source, trees.take(0))
     };
     cloud.instance(told)

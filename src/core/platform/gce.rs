@@ -21,6 +21,7 @@ use crate::outside::{At, Endpoint, Network, date};
 use crate::rule::{Match, Rule};
 use crate::settings::Settings;
 use crate::text;
+use crate::url::Url;
 use crate::value::{Map, Value};
 use crate::warning::Error;
 
@@ -47,15 +48,16 @@ const ADDRESSES: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
-const PLACE: &str = "http://metadata.google.internal/computeMetadata/v1/";
-const TREE: &str = "/computeMetadata/v1/?recursive=true";
-/// The documents of a service that does not know the tree.
+/// Where the tree begins, and how to ask for all of it.
+const FOLDER: &str = "/computeMetadata/v1/";
+const TREE: &str = "?recursive=true";
+/// The documents below it, for a service that does not know the tree.
 const LEAVES: [&str; 5] = [
-    "/computeMetadata/v1/instance/id",
-    "/computeMetadata/v1/instance/zone",
-    "/computeMetadata/v1/instance/hostname",
-    "/computeMetadata/v1/instance/attributes/?recursive=True",
-    "/computeMetadata/v1/project/attributes/?recursive=True",
+    "instance/id",
+    "instance/zone",
+    "instance/hostname",
+    "instance/attributes/?recursive=True",
+    "project/attributes/?recursive=True",
 ];
 /// A user whose keys are always for the default user.
 const ANY_IMAGE: &str = "cloudinit";
@@ -63,27 +65,42 @@ const ANY_IMAGE: &str = "cloudinit";
 const SCHEMA: &str = "google-ssh";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let endpoints = ADDRESSES.map(|address| Endpoint {
-        url: SERVICE,
-        at: At::Address(SocketAddr::new(address, 80)),
-    });
-    let mut service = cloud.reach_at(&endpoints)?;
+    let (mut service, folder) = reach(cloud)?;
     let flavor = ("Metadata-Flavor", String::from("Google"));
     service.headers.push(flavor);
-    let document = service.get_optional(cloud, TREE)?;
+    let path = [&folder, TREE].concat();
+    let document = service.get_optional(cloud, &path)?;
     let tree = match &document {
-        Some(document) => cloud.json_map(TREE, document)?,
-        None => leaves(cloud, &mut service)?,
+        Some(document) => cloud.json_map(&path, document)?,
+        None => leaves(cloud, &mut service, &folder)?,
     };
-    let mut told = told(cloud, tree);
+    let source = Source::metadata(&[&service.base, &folder[..]].concat());
+    let mut told = told(cloud, tree, source);
     told.documents.put(Document::MetaData, document);
     cloud.instance(told)
 }
 
+/// The service, and where its tree begins. One that cloud-init's configuration names is where its name says, unless that is the
+/// usual one.
+fn reach<'a>(cloud: &mut Cloud<'a>) -> Result<(Service<'a>, String), Error> {
+    let configured = cloud.configured_urls("metadata_url").into_iter();
+    let usual = |url: &Url| url.origin() == SERVICE;
+    if configured.filter_map(Url::parse).any(|url| !usual(&url)) {
+        let (service, folder) = cloud.reach_document("metadata_url", &[], "")?;
+        return Ok((service, folder + "/"));
+    }
+    let endpoints = ADDRESSES.map(|address| Endpoint {
+        url: SERVICE,
+        at: At::Address(SocketAddr::new(address, 80)),
+    });
+    Ok((cloud.reach_at(&endpoints)?, String::from(FOLDER)))
+}
+
 /// As much of the tree as the original asks for.
-fn leaves(cloud: &mut Cloud, service: &mut Service) -> Result<Map, Error> {
-    let [id, zone, hostname, instance, project] = LEAVES;
-    service.expect(cloud, LEAVES.into_iter());
+fn leaves(cloud: &mut Cloud, service: &mut Service, folder: &str) -> Result<Map, Error> {
+    let paths = LEAVES.map(|leaf| [folder, leaf].concat());
+    let [id, zone, hostname, instance, project] = &paths;
+    service.expect(cloud, paths.iter().map(String::as_str));
     let mut text = |cloud: &mut Cloud, path| {
         let body = service.get(cloud, path)?;
         Ok(Value::from(String::from_utf8_lossy(&body).into_owned()))
@@ -103,7 +120,7 @@ fn leaves(cloud: &mut Cloud, service: &mut Service) -> Result<Map, Error> {
 }
 
 /// What the tree tells, in the original's layout; what that has no place for stands beside it.
-fn told(cloud: &mut Cloud, mut tree: Map) -> Told {
+fn told(cloud: &mut Cloud, mut tree: Map, source: Source) -> Told {
     let instance = attributes(cloud, &mut tree, "instance");
     let project = attributes(cloud, &mut tree, "project");
     let user_data = user_data(cloud, &instance);
@@ -134,7 +151,7 @@ fn told(cloud: &mut Cloud, mut tree: Map) -> Told {
         public_keys: keys.into(),
         beside: Map::from_iter([("computeMetadata", tree)]),
         documents: Documents::default().with(Document::UserData, user_data),
-        ..Told::by_meta_data("gce", Source::metadata(PLACE), meta_data)
+        ..Told::by_meta_data("gce", source, meta_data)
     }
 }
 

@@ -55,8 +55,7 @@ const SHELLS: [&str; 8] = [
 ];
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let configured = cloud.settings.datasource(PLATFORM.name);
-    let configured = configured.and_then(|map| map.get("dsmode"));
+    let configured = cloud.configured("dsmode");
     dsmode::refuse_disabled(cloud, &[configured])?;
     let places = places(cloud.machine);
     let mut failed = None;

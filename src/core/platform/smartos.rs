@@ -98,9 +98,8 @@ fn zone(inquiry: &mut Inquiry) -> Verdict {
 
 fn virtual_machine(cloud: &mut Cloud) -> Result<Instance, Error> {
     let (path, speed) = SERIAL;
-    let configured = cloud.settings.datasource(PLATFORM.name);
-    let configured = configured.and_then(|map| map.get("serial_device")?.as_text());
-    let path = configured.unwrap_or(path);
+    let configured = cloud.configured("serial_device");
+    let path = configured.and_then(Value::as_text).unwrap_or(path);
     let mut client = Client::open(cloud, &Port::Serial { path, speed })?;
     let encoded = Encoded::ask(cloud, &mut client)?;
     let source = Source {
@@ -111,10 +110,12 @@ fn virtual_machine(cloud: &mut Cloud) -> Result<Instance, Error> {
 }
 
 fn in_zone(cloud: &mut Cloud) -> Result<Instance, Error> {
-    let mut client = Client::open(cloud, &Port::Unix(SOCKET))?;
+    let configured = cloud.configured("metadata_sockfile");
+    let path = configured.and_then(Value::as_text).unwrap_or(SOCKET);
+    let mut client = Client::open(cloud, &Port::Unix(path))?;
     let source = Source {
         kind: "socket",
-        place: String::from(SOCKET),
+        place: String::from(path),
     };
     read(cloud, &mut client, &Encoded::default(), source)
 }
