@@ -8,6 +8,7 @@ use argh::FromArgs;
 use cloudseed_core::budget::Budget;
 use cloudseed_core::config::{self, Parts};
 use cloudseed_core::instance::Document;
+use cloudseed_core::platform;
 use cloudseed_core::text::{printable, without_quotations};
 use cloudseed_core::userdata::advice::{self, Advice};
 use cloudseed_core::userdata::part_type::PartType;
@@ -80,7 +81,7 @@ pub fn report(
         let expected = advice.doubts.iter().map(|flaw| &flaw.expected);
         told.extend(expected.map(|expected| without_quotations(expected)));
     }
-    let of_document = advice::on_document(document).into_iter();
+    let of_document = advice::on_document(document, &platform::limits()).into_iter();
     let of_document = of_document.map(|flaw| flaw.at("user-data"));
     // What a boot would say when it decides what the parts mean, unless it is told of the part already.
     let parts = Parts {

@@ -49,13 +49,43 @@ pub mod wsl;
 /// Reads what a sign has shown, and makes an instance of it.
 pub type Read = fn(&mut Cloud) -> Result<Instance, Error>;
 
-/// One platform: its name, and the ways to its data.
+/// One platform: its name, the ways to its data, and what is particular to it. Most have little of that: `..PLAIN`.
 pub struct Platform {
     /// Its name, as cloud-init calls the datasource.
     pub name: &'static str,
     /// The ways, those that count first before the others.
     pub ways: &'static [Way],
+    /// Most user-data that the cloud takes, in bytes as they are handed over, where it says so.
+    pub user_data_bytes_max: Option<usize>,
+    /// What its datasource does beside reading, where nobody else does it: a seed would lack that.
+    pub only_there: Option<&'static str>,
+    /// Whether its datasource writes the network configuration anew at each boot, not for new instances alone. Source:
+    /// `default_update_events` of cloud-init 26.2's datasources.
+    pub network_each_boot: bool,
+    /// Whether its own word on the network counts before that of the initramfs.
+    pub before_initramfs: bool,
+    /// What Afterburn calls its facts; where there are several such tables, that of the cloud's name counts.
+    pub afterburn: &'static [Afterburn],
 }
+
+/// Afterburn's names for what one cloud tells. What the platform is not asked for here is not in it.
+pub struct Afterburn {
+    /// What Afterburn calls the cloud, in the names of variables.
+    pub prefix: &'static str,
+    /// The rest of the name, and the path of the value in the instance data; a star in both stands for each place of a list.
+    pub facts: &'static [(&'static str, &'static str)],
+}
+
+/// A platform without anything particular.
+const PLAIN: Platform = Platform {
+    name: "",
+    ways: &[],
+    user_data_bytes_max: None,
+    only_there: None,
+    network_each_boot: false,
+    before_initramfs: false,
+    afterburn: &[],
+};
 
 /// One way to a platform's data: how it shows, what it needs, and how it is read. One record, so that nothing is found that
 /// is not read.
@@ -147,6 +177,14 @@ pub fn searched() -> Vec<String> {
         .filter(|platform| platform.name != none::PLATFORM.name)
         .map(|platform| String::from(platform.name))
         .collect()
+}
+
+/// How much user-data each cloud takes that says so, in bytes as it is handed over, the strictest first.
+pub fn limits() -> Vec<(&'static str, usize)> {
+    let limit = |platform: &&Platform| Some((platform.name, platform.user_data_bytes_max?));
+    let mut limits: Vec<_> = PLATFORMS.iter().filter_map(limit).collect();
+    limits.sort_by_key(|(_, bytes)| *bytes);
+    limits
 }
 
 /// Base 64 as Python's strict decoder takes it: the whole text, padded, trailing bits of any value.

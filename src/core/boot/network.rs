@@ -14,14 +14,13 @@ use crate::digest;
 use crate::instance::{Document, Instance};
 use crate::machine::{self, FILE_BYTES_MAX, Machine};
 use crate::network::{Config, klibc, stock};
+use crate::platform;
 use crate::settings::Settings;
 use crate::userdata::gzip;
 use crate::value::{Map, SyntaxError, Value};
 use crate::warning::Warning;
 use crate::yaml;
 
-/// Platforms whose own word counts before that of the initramfs.
-const BEFORE_INITRAMFS: [&str; 2] = ["MAAS", "Oracle"];
 /// Most of klibc's files that are read.
 const FILES_MAX: usize = 64;
 /// Longest configuration on the command line, inflated, in bytes; the kernel's line is far shorter.
@@ -39,7 +38,7 @@ pub fn choose(
     warnings: &mut Vec<Warning>,
 ) -> Option<&'static str> {
     let own = instance.documents.get(Document::NetworkConfig).is_some();
-    let late = BEFORE_INITRAMFS.contains(&instance.platform);
+    let late = platform::named(instance.platform).is_some_and(|known| known.before_initramfs);
     let mut found =
         command_line(machine, warnings).map(|config| (config, "the kernel command line"));
     if found.is_none() && !late {

@@ -25,6 +25,7 @@ use alloc::vec::Vec;
 use super::{Ending, Found, Outcome, Products};
 use crate::instance::{Document, Documents, Instance};
 use crate::plan::{Mode, Plan, RunPath};
+use crate::platform;
 use crate::userdata::compose::{Attachment, multipart};
 use crate::value::{Map, Value};
 use crate::yaml;
@@ -34,12 +35,6 @@ const SEED: &str = "/run/cloudseed/seed/";
 
 /// The set for a root whose cloud-init writes netplan's files, beside the seed's.
 pub const NETPLAN: &str = "netplan";
-
-/// Platforms whose datasource writes the network configuration anew at each boot, not for new instances alone. Source:
-/// `default_update_events` of cloud-init 26.2's datasources.
-const EACH_BOOT: [&str; 8] = [
-    "AliYun", "Azure", "GCE", "Hetzner", "RbxCloud", "Scaleway", "SmartOS", "VMware",
-];
 
 /// The set for a root whose cloud-init is to fetch nothing: no datasource at all. It is made where it is put into place, for a
 /// boot that died has left none.
@@ -119,7 +114,7 @@ fn config(instance: &Instance, network: Option<&[u8]>) -> String {
     // What the platform configures counts less than the documents, and so does what stands here.
     let mut config = instance.config.clone();
     config.insert("datasource", Map::from_iter([("NoCloud", seed)]));
-    if EACH_BOOT.contains(&instance.platform) {
+    if platform::named(instance.platform).is_some_and(|known| known.network_each_boot) {
         let when: Vec<Value> = vec!["boot-new-instance".into(), "boot".into()];
         let network = Map::from_iter([("when", when)]);
         config.insert("updates", Map::from_iter([("network", network)]));

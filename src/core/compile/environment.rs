@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use super::{Ending, Found, Outcome, Products};
 use crate::instance::Instance;
 use crate::json::path_below;
+use crate::platform::{self, Afterburn};
 use crate::value::Value;
 
 /// What a line of ours begins with.
@@ -29,252 +30,6 @@ const META_DATA: [(&str, &str); 4] = [
     ("public-ipv4", "PUBLIC_IPV4"),
     ("public-hostname", "PUBLIC_HOSTNAME"),
     ("instance-type", "INSTANCE_TYPE"),
-];
-
-/// Afterburn's names for what one platform tells.
-struct Names {
-    /// The platform, as it is called here.
-    platform: &'static str,
-    /// What Afterburn calls it, in the names of variables; of a platform with relatives only the one with this name counts.
-    prefix: &'static str,
-    /// The rest of the name, and the path of the value in the instance data; a star in both stands for each place of a list.
-    facts: &'static [(&'static str, &'static str)],
-}
-
-impl Names {
-    /// EC2's relatives are not AWS.
-    fn clouds(&self, instance: &Instance) -> bool {
-        self.platform != "Ec2" || instance.cloud_name.eq_ignore_ascii_case(self.prefix)
-    }
-}
-
-/// Source: Afterburn's page "Metadata attributes". What a platform is not asked for here is not in it.
-const AFTERBURN: &[Names] = &[
-    Names {
-        platform: "Akamai",
-        prefix: "AKAMAI",
-        facts: &[
-            ("INSTANCE_HOST_UUID", "ds/meta_data/host_uuid"),
-            ("INSTANCE_ID", "ds/meta_data/id"),
-            ("INSTANCE_LABEL", "ds/meta_data/label"),
-            ("INSTANCE_REGION", "ds/meta_data/region"),
-            ("INSTANCE_TAGS", "ds/meta_data/tags"),
-            ("INSTANCE_TYPE", "ds/meta_data/type"),
-        ],
-    },
-    Names {
-        platform: "AliYun",
-        prefix: "ALIYUN",
-        facts: &[
-            ("EIPV4", "ds/meta_data/eipv4"),
-            ("HOSTNAME", "ds/meta_data/hostname"),
-            ("IMAGE_ID", "ds/meta_data/image-id"),
-            ("INSTANCE_ID", "ds/meta_data/instance-id"),
-            ("INSTANCE_TYPE", "ds/meta_data/instance/instance-type"),
-            ("IPV4_PRIVATE", "ds/meta_data/private-ipv4"),
-            ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
-            ("REGION_ID", "ds/meta_data/region-id"),
-            ("VPC_ID", "ds/meta_data/vpc-id"),
-            ("ZONE_ID", "ds/meta_data/zone-id"),
-        ],
-    },
-    Names {
-        platform: "Ec2",
-        prefix: "AWS",
-        facts: &[
-            ("HOSTNAME", "ds/meta_data/hostname"),
-            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
-            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
-            ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
-            ("IPV6", "ds/meta_data/ipv6"),
-            ("AVAILABILITY_ZONE", "v1/availability_zone"),
-            (
-                "AVAILABILITY_ZONE_ID",
-                "ds/meta_data/placement/availability-zone-id",
-            ),
-            ("INSTANCE_ID", "v1/instance_id"),
-            ("INSTANCE_TYPE", "ds/meta_data/instance-type"),
-            ("REGION", "v1/region"),
-        ],
-    },
-    Names {
-        platform: "Ec2",
-        prefix: "OUTSCALE",
-        facts: &[
-            ("AMI_ID", "ds/meta_data/ami-id"),
-            (
-                "AVAILABILITY_ZONE",
-                "ds/meta_data/placement/availability-zone",
-            ),
-            ("HOSTNAME", "ds/meta_data/hostname"),
-            ("INSTANCE_ID", "ds/meta_data/instance-id"),
-            ("INSTANCE_TYPE", "ds/meta_data/instance-type"),
-            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
-            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
-        ],
-    },
-    Names {
-        platform: "Azure",
-        prefix: "AZURE",
-        facts: &[
-            (
-                "IPV4_DYNAMIC",
-                "ds/meta_data/imds/network/interface/0/ipv4/ipAddress/0/privateIpAddress",
-            ),
-            (
-                "IPV4_VIRTUAL",
-                "ds/meta_data/imds/network/interface/0/ipv4/ipAddress/0/publicIpAddress",
-            ),
-            ("VMSIZE", "ds/meta_data/imds/compute/vmSize"),
-        ],
-    },
-    Names {
-        platform: "CloudStack",
-        prefix: "CLOUDSTACK",
-        facts: &[
-            ("AVAILABILITY_ZONE", "ds/meta_data/availability-zone"),
-            ("CLOUD_IDENTIFIER", "ds/meta_data/cloud-identifier"),
-            ("INSTANCE_ID", "ds/meta_data/instance-id"),
-            ("LOCAL_HOSTNAME", "ds/meta_data/local-hostname"),
-            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
-            ("SERVICE_OFFERING", "ds/meta_data/service-offering"),
-            ("VM_ID", "ds/meta_data/vm-id"),
-            ("HOSTNAME", "ds/meta_data/local-hostname"),
-            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
-            ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
-        ],
-    },
-    Names {
-        platform: "DigitalOcean",
-        prefix: "DIGITALOCEAN",
-        facts: &[
-            ("HOSTNAME", "ds/meta_data/local-hostname"),
-            (
-                "IPV4_ANCHOR_*",
-                "ds/meta_data/interfaces/public/*/anchor_ipv4/ip_address",
-            ),
-            (
-                "IPV4_PUBLIC_*",
-                "ds/meta_data/interfaces/public/*/ipv4/ip_address",
-            ),
-            (
-                "IPV4_PRIVATE_*",
-                "ds/meta_data/interfaces/private/*/ipv4/ip_address",
-            ),
-            (
-                "IPV6_PUBLIC_*",
-                "ds/meta_data/interfaces/public/*/ipv6/ip_address",
-            ),
-            (
-                "IPV6_PRIVATE_*",
-                "ds/meta_data/interfaces/private/*/ipv6/ip_address",
-            ),
-            ("REGION", "ds/metadata/region"),
-        ],
-    },
-    Names {
-        platform: "Exoscale",
-        prefix: "EXOSCALE",
-        facts: &[
-            ("AVAILABILITY_ZONE", "ds/meta_data/availability-zone"),
-            ("CLOUD_IDENTIFIER", "ds/meta_data/cloud-identifier"),
-            ("INSTANCE_ID", "ds/meta_data/instance-id"),
-            ("LOCAL_HOSTNAME", "ds/meta_data/local-hostname"),
-            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
-            ("SERVICE_OFFERING", "ds/meta_data/service-offering"),
-            ("VM_ID", "ds/meta_data/vm-id"),
-            ("LOCAL_IPV4", "ds/meta_data/local-ipv4"),
-            ("PUBLIC_IPV4", "ds/meta_data/public-ipv4"),
-        ],
-    },
-    Names {
-        platform: "GCE",
-        prefix: "GCP",
-        facts: &[
-            ("HOSTNAME", "ds/computeMetadata/instance/hostname"),
-            (
-                "IP_EXTERNAL_0",
-                "ds/computeMetadata/instance/networkInterfaces/0/accessConfigs/0/externalIp",
-            ),
-            (
-                "IP_LOCAL_0",
-                "ds/computeMetadata/instance/networkInterfaces/0/ip",
-            ),
-            ("MACHINE_TYPE", "ds/computeMetadata/instance/machineType"),
-        ],
-    },
-    Names {
-        platform: "Hetzner",
-        prefix: "HETZNER",
-        facts: &[
-            ("AVAILABILITY_ZONE", "ds/metadata/availability-zone"),
-            ("HOSTNAME", "ds/metadata/hostname"),
-            ("INSTANCE_ID", "ds/metadata/instance-id"),
-            ("PRIVATE_IPV4_*", "ds/metadata/private-networks/*/ip"),
-            ("PUBLIC_IPV4", "ds/metadata/public-ipv4"),
-            (
-                "PUBLIC_IPV6",
-                "ds/metadata/network-config/config/type=physical/subnets/ipv6=True/address",
-            ),
-            ("REGION", "ds/metadata/region"),
-        ],
-    },
-    Names {
-        platform: "OpenStack",
-        prefix: "OPENSTACK",
-        facts: &[
-            ("HOSTNAME", "ds/ec2_metadata/hostname"),
-            ("INSTANCE_ID", "ds/ec2_metadata/instance-id"),
-            ("INSTANCE_TYPE", "ds/ec2_metadata/instance-type"),
-            ("INSTANCE_UUID", "ds/meta_data/uuid"),
-            ("IPV4_LOCAL", "ds/ec2_metadata/local-ipv4"),
-            ("IPV4_PUBLIC", "ds/ec2_metadata/public-ipv4"),
-        ],
-    },
-    Names {
-        platform: "Oracle",
-        prefix: "ORACLECLOUD",
-        facts: &[
-            ("AVAILABILITY_DOMAIN", "ds/availabilityDomain"),
-            ("COMPARTMENT_ID", "ds/compartmentId"),
-            ("FAULT_DOMAIN", "ds/faultDomain"),
-            ("HOSTNAME", "ds/hostname"),
-            ("INSTANCE_ID", "ds/id"),
-            ("INSTANCE_SHAPE", "ds/shape"),
-            ("REGION_ID", "ds/canonicalRegionName"),
-        ],
-    },
-    Names {
-        platform: "Scaleway",
-        prefix: "SCALEWAY",
-        facts: &[
-            ("HOSTNAME", "ds/meta_data/hostname"),
-            ("INSTANCE_ID", "ds/meta_data/id"),
-            ("INSTANCE_TYPE", "ds/meta_data/commercial_type"),
-            ("IPV4_PRIVATE", "ds/meta_data/private_ip"),
-            ("IPV4_PUBLIC", "ds/meta_data/public_ip/address"),
-            ("IPV6_PUBLIC", "ds/meta_data/ipv6/address"),
-            ("ZONE_ID", "ds/meta_data/location/zone_id"),
-        ],
-    },
-    Names {
-        platform: "UpCloud",
-        prefix: "UPCLOUD",
-        facts: &[
-            ("HOSTNAME", "ds/meta_data/local-hostname"),
-            ("INSTANCE_ID", "ds/meta_data/instance-id"),
-            ("REGION", "ds/meta_data/availability_zone"),
-        ],
-    },
-    Names {
-        platform: "Vultr",
-        prefix: "VULTR",
-        facts: &[
-            ("HOSTNAME", "ds/meta_data/local-hostname"),
-            ("INSTANCE_ID", "ds/meta_data/instanceid"),
-            ("REGION_CODE", "ds/region/regioncode"),
-        ],
-    },
 ];
 
 /// The line that says how the boot went.
@@ -338,8 +93,12 @@ fn several(list: &Value) -> Option<Cow<'_, str>> {
 /// of its prefix.
 fn afterburn(text: &mut String, found: &Found) {
     let instance = found.instance;
-    let known = |names: &&Names| instance.platform == names.platform && names.clouds(instance);
-    for names in AFTERBURN.iter().filter(known) {
+    let tables = platform::named(instance.platform).map_or(&[][..], |known| known.afterburn);
+    // Of a platform with relatives only the one of this name counts: EC2's are not AWS.
+    let is_one = |names: &&Afterburn| {
+        tables.len() == 1 || instance.cloud_name.eq_ignore_ascii_case(names.prefix)
+    };
+    for names in tables.iter().filter(is_one) {
         let prefix = format!("AFTERBURN_{}_", names.prefix);
         for (key, path) in names.facts {
             let places = if key.contains('*') { PLACES_MAX } else { 1 };

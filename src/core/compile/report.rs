@@ -8,6 +8,7 @@ use core::fmt::Write;
 use super::{Ending, Outcome, Products, Seal};
 use crate::instance::Instance;
 use crate::json;
+use crate::platform;
 use crate::text::harmless;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -104,27 +105,7 @@ fn handover(outcome: &Outcome) -> Map {
     handover
 }
 
-/// What a datasource of the original does beside reading, where nobody else does it.
-const ONLY_THERE: [(&str, &str); 5] = [
-    (
-        "Azure",
-        "its datasource tells the cloud that the machine is ready",
-    ),
-    (
-        "CloudStack",
-        "its datasource takes the password from its server",
-    ),
-    (
-        "Exoscale",
-        "its datasource takes the password from its server",
-    ),
-    ("GCE", "its datasource publishes the machine's host keys"),
-    (
-        "VMware",
-        "its datasource tells the hypervisor the machine's addresses",
-    ),
-];
-
+/// What a seed would lack that only the platform's own datasource does or knows.
 fn lacks(outcome: &Outcome) -> Option<&'static str> {
     let Ending::Found(found) = outcome.ending else {
         return None;
@@ -136,8 +117,7 @@ fn lacks(outcome: &Outcome) -> Option<&'static str> {
     if platform == "Azure" && outcome.report_ready {
         return None;
     }
-    let known = ONLY_THERE.iter().find(|(name, _)| *name == platform);
-    known.map(|(_, what)| *what)
+    platform::named(platform)?.only_there
 }
 
 fn facts(instance: &Instance) -> Map {

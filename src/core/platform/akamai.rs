@@ -8,7 +8,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::{Question, Token};
@@ -31,7 +31,23 @@ pub static PLATFORM: Platform = Platform {
         asks: &["PUT /v1/token", "GET /v1/instance", "GET /v1/user-data"],
         read: Some(read),
     }],
+    user_data_bytes_max: Some(16 << 10),
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "AKAMAI",
+    facts: &[
+        ("INSTANCE_HOST_UUID", "ds/meta_data/host_uuid"),
+        ("INSTANCE_ID", "ds/meta_data/id"),
+        ("INSTANCE_LABEL", "ds/meta_data/label"),
+        ("INSTANCE_REGION", "ds/meta_data/region"),
+        ("INSTANCE_TAGS", "ds/meta_data/tags"),
+        ("INSTANCE_TYPE", "ds/meta_data/type"),
+    ],
+}];
 
 const IPV6: &str = "http://[fd00:a9fe:a9fe::1]";
 const IPV4: &str = "http://169.254.169.254";

@@ -1,7 +1,7 @@
 //! Alibaba Cloud: EC2's tree as one document, behind a token. Known by the product's name, or by a seed directory, which even
 //! cloud-init cannot read. Source: Alibaba Cloud's "Access instance metadata" page, and cloud-init's behaviour.
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::ec2;
 use crate::fetch::{Cloud, service::Token};
 use crate::instance::{Document, Instance, Source, Told};
@@ -34,7 +34,27 @@ pub static PLATFORM: Platform = Platform {
             read: Some(read),
         },
     ],
+    network_each_boot: true,
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "ALIYUN",
+    facts: &[
+        ("EIPV4", "ds/meta_data/eipv4"),
+        ("HOSTNAME", "ds/meta_data/hostname"),
+        ("IMAGE_ID", "ds/meta_data/image-id"),
+        ("INSTANCE_ID", "ds/meta_data/instance-id"),
+        ("INSTANCE_TYPE", "ds/meta_data/instance/instance-type"),
+        ("IPV4_PRIVATE", "ds/meta_data/private-ipv4"),
+        ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
+        ("REGION_ID", "ds/meta_data/region-id"),
+        ("VPC_ID", "ds/meta_data/vpc-id"),
+        ("ZONE_ID", "ds/meta_data/zone-id"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://100.100.100.200", "http://[fd00:100::100:200]"];
 const TOKEN: Token = Token {

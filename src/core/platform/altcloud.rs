@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::digest;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -40,6 +40,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &["deltacloud-user-data.txt or user-data.txt on the floppy disk or the volume"],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 fn decide(inquiry: &mut Inquiry) -> Verdict {

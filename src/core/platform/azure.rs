@@ -18,7 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::{unpacked, xml};
 use crate::fetch::service::{Question, Service};
 use crate::fetch::tries::{Meaning, usual};
@@ -51,7 +51,28 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    user_data_bytes_max: Some(65_535),
+    only_there: Some("its datasource tells the cloud that the machine is ready"),
+    network_each_boot: true,
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "AZURE",
+    facts: &[
+        (
+            "IPV4_DYNAMIC",
+            "ds/meta_data/imds/network/interface/0/ipv4/ipAddress/0/privateIpAddress",
+        ),
+        (
+            "IPV4_VIRTUAL",
+            "ds/meta_data/imds/network/interface/0/ipv4/ipAddress/0/publicIpAddress",
+        ),
+        ("VMSIZE", "ds/meta_data/imds/compute/vmSize"),
+    ],
+}];
 
 const OVF: &str = "ovf-env.xml";
 const METADATA: &str = "http://169.254.169.254";

@@ -5,7 +5,7 @@
 
 use alloc::string::{String, ToString};
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Instance, Source, Told};
@@ -24,6 +24,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &["GET the URL of the file /var/lib/cloud/data/seed/bigstep/url"],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 const FILE: &str = "/var/lib/cloud/data/seed/bigstep/url";

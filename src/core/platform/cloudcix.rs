@@ -4,7 +4,7 @@
 //! purpose otherwise: the service calls the identifier `instance_id`, which the original does not look at, so that there
 //! every machine has the same one; and a machine without user-data is one.
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
@@ -22,6 +22,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &["GET /v1/metadata", "GET /v1/userdata"],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];

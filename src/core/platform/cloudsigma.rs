@@ -15,7 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::encoded;
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -34,6 +34,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &["/dev/ttyS1: the server's definition"],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 /// The line to the host, and its speed in bits per second.

@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::password;
 use crate::dialect::seed;
@@ -44,7 +44,27 @@ pub static PLATFORM: Platform = Platform {
             read: Some(read),
         },
     ],
+    only_there: Some("its datasource takes the password from its server"),
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "CLOUDSTACK",
+    facts: &[
+        ("AVAILABILITY_ZONE", "ds/meta_data/availability-zone"),
+        ("CLOUD_IDENTIFIER", "ds/meta_data/cloud-identifier"),
+        ("INSTANCE_ID", "ds/meta_data/instance-id"),
+        ("LOCAL_HOSTNAME", "ds/meta_data/local-hostname"),
+        ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
+        ("SERVICE_OFFERING", "ds/meta_data/service-offering"),
+        ("VM_ID", "ds/meta_data/vm-id"),
+        ("HOSTNAME", "ds/meta_data/local-hostname"),
+        ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
+        ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
+    ],
+}];
 
 const FIRMWARE: Rule = Rule::Dmi(Field::ProductName, Match::Starts("CloudStack"));
 const SEED: &str = "/var/lib/cloud/seed/cs";

@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::dsmode;
 use crate::dialect::openstack::{self, Answer, FILES};
 use crate::dialect::seed::Place;
@@ -39,6 +39,7 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 /// The identifier of a drive that has none.

@@ -6,7 +6,7 @@
 
 use alloc::string::String;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Instance, Source, Told};
@@ -26,7 +26,39 @@ pub static PLATFORM: Platform = Platform {
         asks: &["GET /metadata/v1.json"],
         read: Some(fetch),
     }],
+    user_data_bytes_max: Some(64 << 10),
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "DIGITALOCEAN",
+    facts: &[
+        ("HOSTNAME", "ds/meta_data/local-hostname"),
+        (
+            "IPV4_ANCHOR_*",
+            "ds/meta_data/interfaces/public/*/anchor_ipv4/ip_address",
+        ),
+        (
+            "IPV4_PUBLIC_*",
+            "ds/meta_data/interfaces/public/*/ipv4/ip_address",
+        ),
+        (
+            "IPV4_PRIVATE_*",
+            "ds/meta_data/interfaces/private/*/ipv4/ip_address",
+        ),
+        (
+            "IPV6_PUBLIC_*",
+            "ds/meta_data/interfaces/public/*/ipv6/ip_address",
+        ),
+        (
+            "IPV6_PRIVATE_*",
+            "ds/meta_data/interfaces/private/*/ipv6/ip_address",
+        ),
+        ("REGION", "ds/metadata/region"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
 const PATH: &str = "/metadata/v1.json";

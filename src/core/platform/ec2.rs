@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use serde::Deserialize;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::ec2::{self, Root, Trees};
 use crate::dialect::seed;
 use crate::fetch::Cloud;
@@ -55,7 +55,47 @@ pub static PLATFORM: Platform = Platform {
             read: Some(fetch),
         },
     ],
+    user_data_bytes_max: Some(16 << 10),
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[
+    Afterburn {
+        prefix: "AWS",
+        facts: &[
+            ("HOSTNAME", "ds/meta_data/hostname"),
+            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
+            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
+            ("IPV4_PUBLIC", "ds/meta_data/public-ipv4"),
+            ("IPV6", "ds/meta_data/ipv6"),
+            ("AVAILABILITY_ZONE", "v1/availability_zone"),
+            (
+                "AVAILABILITY_ZONE_ID",
+                "ds/meta_data/placement/availability-zone-id",
+            ),
+            ("INSTANCE_ID", "v1/instance_id"),
+            ("INSTANCE_TYPE", "ds/meta_data/instance-type"),
+            ("REGION", "v1/region"),
+        ],
+    },
+    Afterburn {
+        prefix: "OUTSCALE",
+        facts: &[
+            ("AMI_ID", "ds/meta_data/ami-id"),
+            (
+                "AVAILABILITY_ZONE",
+                "ds/meta_data/placement/availability-zone",
+            ),
+            ("HOSTNAME", "ds/meta_data/hostname"),
+            ("INSTANCE_ID", "ds/meta_data/instance-id"),
+            ("INSTANCE_TYPE", "ds/meta_data/instance-type"),
+            ("IPV4_LOCAL", "ds/meta_data/local-ipv4"),
+            ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
+        ],
+    },
+];
 
 const SEED: &str = "/var/lib/cloud/seed/ec2";
 

@@ -5,7 +5,7 @@
 
 use alloc::format;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::password;
 use crate::fetch::Cloud;
@@ -30,7 +30,26 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    only_there: Some("its datasource takes the password from its server"),
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "EXOSCALE",
+    facts: &[
+        ("AVAILABILITY_ZONE", "ds/meta_data/availability-zone"),
+        ("CLOUD_IDENTIFIER", "ds/meta_data/cloud-identifier"),
+        ("INSTANCE_ID", "ds/meta_data/instance-id"),
+        ("LOCAL_HOSTNAME", "ds/meta_data/local-hostname"),
+        ("PUBLIC_HOSTNAME", "ds/meta_data/public-hostname"),
+        ("SERVICE_OFFERING", "ds/meta_data/service-offering"),
+        ("VM_ID", "ds/meta_data/vm-id"),
+        ("LOCAL_IPV4", "ds/meta_data/local-ipv4"),
+        ("PUBLIC_IPV4", "ds/meta_data/public-ipv4"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
 /// The version of the tree.

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
@@ -41,7 +41,29 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    user_data_bytes_max: Some(256 << 10),
+    only_there: Some("its datasource publishes the machine's host keys"),
+    network_each_boot: true,
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "GCP",
+    facts: &[
+        ("HOSTNAME", "ds/computeMetadata/instance/hostname"),
+        (
+            "IP_EXTERNAL_0",
+            "ds/computeMetadata/instance/networkInterfaces/0/accessConfigs/0/externalIp",
+        ),
+        (
+            "IP_LOCAL_0",
+            "ds/computeMetadata/instance/networkInterfaces/0/ip",
+        ),
+        ("MACHINE_TYPE", "ds/computeMetadata/instance/machineType"),
+    ],
+}];
 
 const SERVICE: &str = "http://metadata.google.internal";
 const ADDRESSES: [IpAddr; 2] = [

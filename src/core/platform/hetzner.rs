@@ -6,7 +6,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -30,7 +30,28 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(fetch),
     }],
+    user_data_bytes_max: Some(32 << 10),
+    network_each_boot: true,
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "HETZNER",
+    facts: &[
+        ("AVAILABILITY_ZONE", "ds/metadata/availability-zone"),
+        ("HOSTNAME", "ds/metadata/hostname"),
+        ("INSTANCE_ID", "ds/metadata/instance-id"),
+        ("PRIVATE_IPV4_*", "ds/metadata/private-networks/*/ip"),
+        ("PUBLIC_IPV4", "ds/metadata/public-ipv4"),
+        (
+            "PUBLIC_IPV6",
+            "ds/metadata/network-config/config/type=physical/subnets/ipv6=True/address",
+        ),
+        ("REGION", "ds/metadata/region"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]"];
 

@@ -6,7 +6,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::openstack::{Answer, FILES};
 use crate::dialect::seed::Place;
 use crate::fetch::Cloud;
@@ -33,6 +33,7 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 fn decide(inquiry: &mut Inquiry) -> Verdict {

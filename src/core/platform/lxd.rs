@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::seed;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
@@ -78,6 +78,7 @@ pub static PLATFORM: Platform = Platform {
             read: None,
         },
     ],
+    ..PLAIN
 };
 
 fn socket(inquiry: &mut Inquiry) -> Verdict {

@@ -11,7 +11,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::fetch::service::{Service, Sign, Stamp};
@@ -38,6 +38,8 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    before_initramfs: true,
+    ..PLAIN
 };
 
 const VERSION: &str = "/2012-03-01";

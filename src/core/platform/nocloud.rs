@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::seed::{self, Place, Seed};
 use crate::dialect::{dsmode, encoded};
 use crate::digest;
@@ -70,6 +70,7 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 /// What a seed directory has to hold. (Below /writable it is Ubuntu Core's, before it is mounted where it belongs.)

@@ -1,6 +1,6 @@
 //! None: the datasource of a machine without data.
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::rule::Rule;
 
 /// The fallback.
@@ -12,4 +12,5 @@ pub static PLATFORM: Platform = Platform {
         asks: &[],
         read: None,
     }],
+    ..PLAIN
 };

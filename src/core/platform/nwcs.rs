@@ -3,7 +3,7 @@
 //! How to know it: the vendor of the firmware. What to ask: `/api/v1/metadata`. The network configuration in it is of version 1
 //! and knows the cards by their hardware addresses. Source: cloud-init's behaviour.
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Instance, Source, Told};
@@ -23,6 +23,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &["GET /api/v1/metadata"],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];

@@ -7,7 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::seed::Place;
 use crate::dialect::{dsmode, shell, unpacked_text};
 use crate::fetch::Cloud;
@@ -27,6 +27,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &["context.sh of the seed directory or of the volume"],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 const SEED: &str = "/var/lib/cloud/seed/opennebula";

@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::dsmode;
 use crate::dialect::ec2::{self, Root};
 use crate::dialect::openstack::{self, Answer, FILES};
@@ -60,7 +60,23 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    user_data_bytes_max: Some(65_535 / 4 * 3),
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "OPENSTACK",
+    facts: &[
+        ("HOSTNAME", "ds/ec2_metadata/hostname"),
+        ("INSTANCE_ID", "ds/ec2_metadata/instance-id"),
+        ("INSTANCE_TYPE", "ds/ec2_metadata/instance-type"),
+        ("INSTANCE_UUID", "ds/meta_data/uuid"),
+        ("IPV4_LOCAL", "ds/ec2_metadata/local-ipv4"),
+        ("IPV4_PUBLIC", "ds/ec2_metadata/public-ipv4"),
+    ],
+}];
 
 fn no_config_drive(inquiry: &mut Inquiry) -> Verdict {
     match kin::config_drive(inquiry) {

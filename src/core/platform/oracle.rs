@@ -8,7 +8,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
@@ -32,7 +32,24 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    before_initramfs: true,
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "ORACLECLOUD",
+    facts: &[
+        ("AVAILABILITY_DOMAIN", "ds/availabilityDomain"),
+        ("COMPARTMENT_ID", "ds/compartmentId"),
+        ("FAULT_DOMAIN", "ds/faultDomain"),
+        ("HOSTNAME", "ds/hostname"),
+        ("INSTANCE_ID", "ds/id"),
+        ("INSTANCE_SHAPE", "ds/shape"),
+        ("REGION_ID", "ds/canonicalRegionName"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://[fd00:c1::a9fe:a9fe]", "http://169.254.169.254"];
 /// Which paths and which header a version of the service has.

@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way, decoded};
+use super::{Needs, PLAIN, Platform, Way, decoded};
 use crate::dialect::encoded;
 use crate::dialect::ovf::{FILES, NAMESPACE, properties};
 use crate::dialect::seed::{self, Place};
@@ -64,6 +64,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &["ovf-env.xml of the seed directory, guestinfo.ovfEnv, ovf-env.xml of a disc"],
         read: Some(read),
     }],
+    ..PLAIN
 };
 
 fn variable(inquiry: &mut Inquiry) -> Verdict {

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::seed::Place;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -25,6 +25,8 @@ pub static PLATFORM: Platform = Platform {
         asks: &["cloud.json and user.data of the volume"],
         read: Some(read),
     }],
+    network_each_boot: true,
+    ..PLAIN
 };
 
 const LABELS: [&str; 2] = ["CLOUDMD", "cloudmd"];

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::fetch::Cloud;
 use crate::fetch::service::Question;
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -36,7 +36,24 @@ pub static PLATFORM: Platform = Platform {
         ],
         read: Some(read),
     }],
+    network_each_boot: true,
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "SCALEWAY",
+    facts: &[
+        ("HOSTNAME", "ds/meta_data/hostname"),
+        ("INSTANCE_ID", "ds/meta_data/id"),
+        ("INSTANCE_TYPE", "ds/meta_data/commercial_type"),
+        ("IPV4_PRIVATE", "ds/meta_data/private_ip"),
+        ("IPV4_PUBLIC", "ds/meta_data/public_ip/address"),
+        ("IPV6_PUBLIC", "ds/meta_data/ipv6/address"),
+        ("ZONE_ID", "ds/meta_data/location/zone_id"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://169.254.42.42", "http://[fd00:42::42]"];
 const CONFIGURATION: &str = "/conf?format=json";

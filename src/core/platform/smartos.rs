@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::mdata::Client;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -45,6 +45,8 @@ pub static PLATFORM: Platform = Platform {
             read: Some(in_zone),
         },
     ],
+    network_each_boot: true,
+    ..PLAIN
 };
 
 /// The version of the kernel that a zone of the brand lx shows.
@@ -77,7 +79,7 @@ const JSON_KEYS: [(&str, &str); 3] = [
     ("routes", "sdc:routes"),
 ];
 /// Keys whose values are never base 64.
-const PLAIN: [&str; 5] = [
+const NEVER_ENCODED: [&str; 5] = [
     "iptables_disable",
     "motd_sys_info",
     "root_authorized_keys",
@@ -153,7 +155,7 @@ impl Encoded {
     }
 
     fn has(&self, key: &str) -> bool {
-        !PLAIN.contains(&key) && (self.all || self.keys.iter().any(|other| other == key))
+        !NEVER_ENCODED.contains(&key) && (self.all || self.keys.iter().any(|other| other == key))
     }
 }
 

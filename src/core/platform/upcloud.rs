@@ -3,7 +3,7 @@
 //! How to know it: the vendor of the firmware. What to ask: `/metadata/v1.json`. Source: UpCloud's "Metadata service" page, and
 //! cloud-init's behaviour.
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Instance, Source, Told};
@@ -23,7 +23,19 @@ pub static PLATFORM: Platform = Platform {
         asks: &["GET /metadata/v1.json"],
         read: Some(read),
     }],
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "UPCLOUD",
+    facts: &[
+        ("HOSTNAME", "ds/meta_data/local-hostname"),
+        ("INSTANCE_ID", "ds/meta_data/instance-id"),
+        ("REGION", "ds/meta_data/availability_zone"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
 const PATH: &str = "/metadata/v1.json";

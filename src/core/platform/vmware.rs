@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::dialect::encoded::decoded;
 use crate::dialect::seed;
 use crate::digest;
@@ -64,6 +64,9 @@ pub static PLATFORM: Platform = Platform {
             read: None,
         },
     ],
+    only_there: Some("its datasource tells the hypervisor the machine's addresses"),
+    network_each_boot: true,
+    ..PLAIN
 };
 
 /// Where the variables are, and how they are called there.

@@ -4,7 +4,7 @@
 //! a header that makes the service add what cloud-init wants. The host checks the address that asks, so that there is no way
 //! around DHCP. Source: Vultr's "Metadata API" page, and cloud-init's behaviour.
 
-use super::{Needs, Platform, Way};
+use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::fetch::service::Question;
@@ -29,7 +29,19 @@ pub static PLATFORM: Platform = Platform {
         asks: &["GET /v1.json"],
         read: Some(read),
     }],
+    afterburn: AFTERBURN,
+    ..PLAIN
 };
+
+/// Source: Afterburn's page "Metadata attributes".
+const AFTERBURN: &[Afterburn] = &[Afterburn {
+    prefix: "VULTR",
+    facts: &[
+        ("HOSTNAME", "ds/meta_data/local-hostname"),
+        ("INSTANCE_ID", "ds/meta_data/instanceid"),
+        ("REGION_CODE", "ds/region/regioncode"),
+    ],
+}];
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254"];
 const PATH: &str = "/v1.json";

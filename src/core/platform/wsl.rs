@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::{Needs, Platform, Way};
+use super::{Needs, PLAIN, Platform, Way};
 use crate::rule::{Inquiry, Rule, Verdict};
 
 /// Windows' subsystem for Linux.
@@ -19,6 +19,7 @@ pub static PLATFORM: Platform = Platform {
         asks: &[],
         read: None,
     }],
+    ..PLAIN
 };
 
 fn decide(inquiry: &mut Inquiry) -> Verdict {

@@ -22,19 +22,8 @@ pub struct Advice {
     pub doubts: Vec<Flaw>,
 }
 
-/// How much user-data each cloud takes, in bytes as it is handed over, the strictest first.
-pub const LIMITS: &[(&str, usize)] = &[
-    ("Akamai", 16 << 10),
-    ("Ec2", 16 << 10),
-    ("Hetzner", 32 << 10),
-    ("DigitalOcean", 64 << 10),
-    ("Azure", 65_535),
-    ("OpenStack", 65_535 / 4 * 3),
-    ("GCE", 256 << 10),
-];
-
-/// What looks like a mistake in a document as a whole.
-pub fn on_document(document: &[u8]) -> Vec<Flaw> {
+/// What looks like a mistake in a document as a whole, for clouds that take so many bytes each.
+pub fn on_document(document: &[u8], limits: &[(&str, usize)]) -> Vec<Flaw> {
     let mut doubts = Vec::new();
     let text = String::from_utf8_lossy(document.get(..4096).unwrap_or(document)).to_lowercase();
     if document.starts_with(b"\xef\xbb\xbf") {
@@ -49,13 +38,13 @@ pub fn on_document(document: &[u8]) -> Vec<Flaw> {
     if text.contains("mime-version:") {
         doubts.extend(unclosed(document));
     }
-    doubts.extend(too_large(document));
+    doubts.extend(too_large(document, limits));
     doubts
 }
 
 /// For which clouds it is too large.
-fn too_large(document: &[u8]) -> Option<Flaw> {
-    let clouds: Vec<String> = LIMITS
+fn too_large(document: &[u8], limits: &[(&str, usize)]) -> Option<Flaw> {
+    let clouds: Vec<String> = limits
         .iter()
         .filter(|(_, limit)| document.len() > *limit)
         .map(|(cloud, limit)| format!("{cloud} ({limit})"))
@@ -695,15 +684,22 @@ mod tests {
 
     #[test]
     fn documents() {
-        assert_eq!(on_document(b"#!/bin/sh\n"), []);
-        assert_eq!(on_document(b"\xef\xbb\xbf#cloud-config").len(), 1);
+        assert_eq!(on_document(b"#!/bin/sh\n", &[]), []);
+        assert_eq!(on_document(b"\xef\xbb\xbf#cloud-config", &[]).len(), 1);
         assert_eq!(
-            on_document(b"\nContent-Type: multipart/mixed\nMIME-Version: 1.0\n").len(),
+            on_document(b"\nContent-Type: multipart/mixed\nMIME-Version: 1.0\n", &[]).len(),
             1
         );
         let open = b"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=B\n\n--B\n\nx\n";
-        assert_eq!(on_document(open)[0].expected, "a line \"--B--\" at the end");
-        assert_eq!(on_document(&[&open[..], b"--B--\n"].concat()), []);
-        assert!(on_document(&[b'x'; 20 << 10])[0].expected.contains("Ec2"));
+        assert_eq!(
+            on_document(open, &[])[0].expected,
+            "a line \"--B--\" at the end"
+        );
+        assert_eq!(on_document(&[&open[..], b"--B--\n"].concat(), &[]), []);
+        assert!(
+            on_document(&[b'x'; 20], &[("Small", 19), ("Large", 20)])[0]
+                .expected
+                .ends_with(": Small (19)")
+        );
     }
 }
