@@ -3,10 +3,6 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
-
 use crate::fetch::Cloud;
 use crate::instance::Instance;
 use crate::outside::Network;
@@ -185,16 +181,4 @@ pub fn limits() -> Vec<(&'static str, usize)> {
     let mut limits: Vec<_> = PLATFORMS.iter().filter_map(limit).collect();
     limits.sort_by_key(|(_, bytes)| *bytes);
     limits
-}
-
-/// Base 64 as Python's strict decoder takes it: the whole text, padded, trailing bits of any value.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
-);
-
-/// User-data of clouds whose users may have encoded it: decoded if the whole of it is base 64, else as it is. No start line
-/// of a known format is made of that alphabet, so nothing recognisable is ever changed.
-pub fn decoded(document: Vec<u8>) -> Vec<u8> {
-    BASE64.decode(&document).unwrap_or(document)
 }

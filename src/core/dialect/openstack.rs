@@ -13,7 +13,8 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::{unpacked_text, vendor};
+use super::base64::unpacked_text;
+use super::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Source, Told};
 use crate::json;

@@ -9,7 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Afterburn, Needs, PLAIN, Platform, Way};
-use crate::dialect::unpacked;
+use crate::dialect::base64::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::{Question, Token};
 use crate::instance::{Document, Documents, Instance, Source, Told};

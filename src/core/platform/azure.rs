@@ -19,7 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use roxmltree::Node;
 
 use super::{Afterburn, Needs, PLAIN, Platform, Way};
-use crate::dialect::{unpacked, xml};
+use crate::dialect::base64::unpacked;
+use crate::dialect::xml;
 use crate::fetch::service::{Question, Service};
 use crate::fetch::tries::{Meaning, usual};
 use crate::fetch::{Cloud, RESPONSE_BYTES_MAX};

@@ -5,6 +5,7 @@
 //! every machine has the same one; and a machine without user-data is one.
 
 use super::{Needs, PLAIN, Platform, Way};
+use crate::dialect::base64::decoded;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
@@ -45,7 +46,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let told = Told {
         documents: Documents::default()
             .with(Document::MetaData, Some(document))
-            .with(Document::UserData, user_data.map(super::decoded))
+            .with(Document::UserData, user_data.map(decoded))
             .with(Document::NetworkConfig, network),
         instance_id: told.instance_id.clone().or(id),
         ..told

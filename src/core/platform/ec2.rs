@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use serde::Deserialize;
 
 use super::{Afterburn, Needs, PLAIN, Platform, Way};
+use crate::dialect::base64::decoded;
 use crate::dialect::ec2::{self, Root, Trees};
 use crate::dialect::seed;
 use crate::fetch::Cloud;
@@ -266,7 +267,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let source = Source::metadata(&service.base);
     let mut told = ec2::told(relative.name(), source, trees.take(0));
     told.documents
-        .put(Document::UserData, user_data.map(super::decoded));
+        .put(Document::UserData, user_data.map(decoded));
     put_network(cloud, &mut told);
     told.beside.insert("_metadata_api_version", version);
     if relative == Relative::Aws {

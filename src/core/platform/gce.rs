@@ -12,7 +12,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use super::{Afterburn, Needs, PLAIN, Platform, Way};
-use crate::dialect::unpacked;
+use crate::dialect::base64::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
 use crate::instance::{Document, Documents, Instance, Source, Told};

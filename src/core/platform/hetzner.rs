@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Afterburn, Needs, PLAIN, Platform, Way};
+use crate::dialect::base64::decoded;
 use crate::dialect::vendor;
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
@@ -112,7 +113,7 @@ fn told(source: Source, mut whole: Map, document: Vec<u8>, user_data: Option<Vec
     Told {
         documents: Documents::default()
             .with(Document::MetaData, Some(document))
-            .with(Document::UserData, user_data.map(super::decoded)),
+            .with(Document::UserData, user_data.map(decoded)),
         beside: Map::from_iter([("metadata", whole)]),
         ..Told::by_meta_data("hetzner", source, meta_data)
     }

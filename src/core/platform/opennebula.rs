@@ -8,8 +8,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Needs, PLAIN, Platform, Way};
+use crate::dialect::base64::unpacked_text;
 use crate::dialect::seed::Place;
-use crate::dialect::{dsmode, shell, unpacked_text};
+use crate::dialect::{dsmode, shell};
 use crate::fetch::Cloud;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::Machine;

@@ -10,7 +10,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Needs, PLAIN, Platform, Way, decoded};
+use super::{Needs, PLAIN, Platform, Way};
+use crate::dialect::base64::decoded;
 use crate::dialect::encoded;
 use crate::dialect::ovf::{FILES, NAMESPACE, properties};
 use crate::dialect::seed::{self, Place};
