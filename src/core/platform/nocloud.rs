@@ -447,6 +447,7 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         },
         place: sources.join(","),
     };
+    misplaced(cloud, &meta_data);
     name(cloud, &mut meta_data, &documents);
     if !meta_data.contains("dsmode") {
         meta_data.insert("dsmode", DsMode::Net.as_str());
@@ -474,6 +475,25 @@ fn no_seed(cloud: &mut Cloud) -> Error {
         return unable(cloud, places, "none that is complete");
     }
     Error::of(Blame::Broken, cloud.warnings.remove(0))
+}
+
+/// What people write in meta-data, and where what they mean is looked for.
+const MISPLACED: [(&str, &str, &str); 6] = [
+    ("instance_id", "instance-id", "the key instance-id"),
+    ("instanceid", "instance-id", "the key instance-id"),
+    ("hostname", "local-hostname", "the key local-hostname"),
+    ("local_hostname", "local-hostname", "the key local-hostname"),
+    ("network", "", "a document network-config"),
+    ("network-config", "", "a document network-config"),
+];
+
+/// Says of keys that nobody reads, as their likes are read, that they are none of these: they are lost without a word else.
+fn misplaced(cloud: &mut Cloud, meta_data: &Map) {
+    for (key, meant, expected) in MISPLACED {
+        if meta_data.contains(key) && !meta_data.contains(meant) {
+            cloud.warn("meta-data", expected, format!("{key}, which nobody reads"));
+        }
+    }
 }
 
 /// Gives a seed without a usable instance-id one that is made of its content; one that says something unusable is told.
