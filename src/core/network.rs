@@ -110,6 +110,9 @@ impl Config {
                 Some(version2::read(&mut reader, map))
             }
             (Some(_), Some("1" | "1.0")) => Some(version1::read(&mut reader, entries)),
+            (Some(_), None) if entries.as_list().is_some() => {
+                Some(version1::read(&mut reader, entries))
+            }
             (Some(_), _) => {
                 let found = document.get("version").unwrap_or(&Value::Null);
                 reader.refuse("version 1 or 2", found);

@@ -48,6 +48,8 @@ fn plain(value: &Value) -> Result<Option<Vec<u8>>, &'static str> {
         Value::Null => Ok(None),
         Value::Text(text) if text.is_empty() => Ok(None),
         Value::Text(text) => Ok(Some(text.clone().into_bytes())),
+        // YAML's `!!binary`.
+        Value::Bytes(bytes) => Ok(Some(bytes.clone())),
         Value::List(list) if list.is_empty() => Ok(None),
         list @ Value::List(_) => {
             let archive = ["#cloud-config-archive\n", &json::write(list), "\n"].concat();

@@ -52,13 +52,13 @@ fn element(reader: &mut Reader, told: &Map, public: bool, links: &[Link]) -> Opt
     } else {
         subnets.extend(fixed4(reader, family("ipv4")));
     }
-    let (mut mtu, mut listens) = (None, None);
+    let mut mtu = None;
     reader.field(told, "mtu", Field::Number(&mut mtu));
-    reader.field(told, "accept-ra", Field::Flag(&mut listens));
-    for (key, taken) in [("mtu", mtu.is_some()), ("accept-ra", listens.is_some())] {
-        if let Some(value) = told.get(key).filter(|_| taken) {
-            element.insert(key, value.clone());
-        }
+    if let Some(value) = told.get("mtu").filter(|_| mtu.is_some()) {
+        element.insert("mtu", value.clone());
+    }
+    if let Some(value) = listens(reader, told) {
+        element.insert("accept-ra", value);
     }
     if let (Some(first), Some(routes)) = (subnets.first_mut(), physical::routes(reader, told)) {
         first.insert("routes", routes);
@@ -74,6 +74,17 @@ fn element(reader: &mut Reader, told: &Map, public: bool, links: &[Link]) -> Opt
     let subnets = subnets.into_iter().map(Value::Map).collect();
     element.insert("subnets", Value::List(subnets));
     Some(element)
+}
+
+/// Whether router advertisements count. The kernel's 2, which is on for a machine that forwards packets, too, is on.
+fn listens(reader: &mut Reader, told: &Map) -> Option<Value> {
+    let value = told.get("accept-ra")?;
+    if *value == Value::Int(2) {
+        return Some(Value::Int(1));
+    }
+    let mut listens = None;
+    reader.field(told, "accept-ra", Field::Flag(&mut listens));
+    listens.and(Some(value.clone()))
 }
 
 fn text(told: &Map, key: &str) -> String {
