@@ -4,9 +4,9 @@
 //! (not the custom data); `ovf-env.xml` of the seed directory or of a disc, which holds the custom data. The wireserver, whose
 //! address is in the lease (option 245), is told that the machine is ready, if its owner wants that (`report_ready`): until
 //! then the cloud takes it for one that is being provisioned. What is not done here: keys of which the environment has but the
-//! fingerprint are in certificates that the wireserver packs (PKCS #7) for a pair of RSA keys and a certificate which the machine
-//! has to make; that takes a cryptography of its own size, and is left to cloud-init in the real root. Source: Azure's "Instance Metadata Service" page, and
-//! cloud-init's behaviour.
+//! fingerprint. They belong to the classic deployment model, whose machines Azure ended in September 2023; the wireserver packs
+//! their certificates (PKCS #7 and #12) for a pair of RSA keys and a certificate which the machine has to make. That is left to
+//! cloud-init in the real root, and told. Source: Azure's "Instance Metadata Service" page, and cloud-init's behaviour.
 
 use alloc::format;
 use alloc::string::String;
