@@ -35,16 +35,17 @@ pub fn read<T>(document: &[u8], read: impl FnOnce(Node) -> T) -> Result<T, Strin
     }
 }
 
-/// The document as text: it says itself which character set it is in, by its first bytes or in its declaration (XML 1.0,
-/// appendix F); `None` for a set that is not known, and for bytes that are not UTF-8 where nothing is said.
+/// The document as text: its first bytes say whether it is UTF-16 (XML 1.0, appendix F), and what is UTF-8 is read as such whatever
+/// its declaration says, which programs write that only ever handled text. Of other bytes it says the character set; `None` for
+/// one that is not known, and where nothing is said.
 fn decoded(document: &[u8]) -> Option<Cow<'_, str>> {
     let charset = match document {
         [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => "utf-16",
         [b'<', 0, ..] => "utf-16le",
         [0, b'<', ..] => "utf-16be",
-        _ => match (core::str::from_utf8(document), declared(document)) {
-            (Ok(text), None | Some("utf-8" | "UTF-8")) => return Some(text.into()),
-            (_, charset) => charset?,
+        _ => match core::str::from_utf8(document) {
+            Ok(text) => return Some(text.into()),
+            Err(_) => declared(document)?,
         },
     };
     charset::decode(charset, document).map(Cow::from)
@@ -122,6 +123,8 @@ mod tests {
         for document in [
             plain.as_bytes().to_vec(),
             ("<?xml version='1.0' encoding='utf-8'?>".to_owned() + plain).into_bytes(),
+            ("<?xml version='1.0' encoding='utf-16'?>".to_owned() + plain).into_bytes(),
+            ("\u{feff}<?xml version='1.0' encoding='ebcdic'?>".to_owned() + plain).into_bytes(),
             latin("<?xml version=\"1.0\" encoding = \"ISO-8859-1\" ?>"),
             utf16(u16::to_be_bytes, &marked),
             utf16(u16::to_le_bytes, &marked),
