@@ -221,8 +221,9 @@ pub fn exchange(
     }
     let coding = header("content-encoding").map(str::to_ascii_lowercase);
     response.body = body(answer.into_body(), request.bytes_max, progress)?;
-    if let Some(coding) = coding {
-        response.body = unpacked(&coding, response.body, request.bytes_max)?;
+    // What another status says of its body is nobody's concern: the status counts.
+    if let Some(codings) = coding.filter(|_| (200..300).contains(&response.status)) {
+        response.body = unpacked(&codings, response.body, request.bytes_max)?;
     }
     Ok(response)
 }
@@ -234,16 +235,27 @@ fn location(value: &http::HeaderValue) -> Option<String> {
 }
 
 /// A body that a server has packed, although nobody asked it to (RFC 9110, 8.4.1): files that lie there packed are often sent so.
-fn unpacked(coding: &str, body: Vec<u8>, bytes_max: usize) -> Result<Vec<u8>, Wrong> {
-    let inflated = match coding {
-        "gzip" | "x-gzip" => gzip::gunzip(&body, bytes_max).map(|inflated| inflated.bytes),
-        "deflate" => gzip::undeflate(&body, bytes_max),
-        _ => return Ok(body),
-    };
-    inflated.map_err(|flaw| {
-        let found = format!("a body in {coding} that does not unpack ({})", flaw.found);
-        Wrong::Packed(found)
-    })
+/// The last coding was the last to be applied; from one that is not known on the body stays as it is. An empty one is packed by
+/// nobody.
+///
+/// ```text
+/// Content-Encoding = coding *( *WSP "," *WSP coding )
+/// ```
+fn unpacked(codings: &str, mut body: Vec<u8>, bytes_max: usize) -> Result<Vec<u8>, Wrong> {
+    for coding in codings.rsplit(',').map(str::trim) {
+        let inflated = match coding {
+            _ if body.is_empty() => return Ok(body),
+            "" | "identity" => continue,
+            "gzip" | "x-gzip" => gzip::gunzip(&body, bytes_max).map(|inflated| inflated.bytes),
+            "deflate" => gzip::undeflate(&body, bytes_max),
+            _ => return Ok(body),
+        };
+        body = inflated.map_err(|flaw| {
+            let found = format!("a body in {coding} that does not unpack ({})", flaw.found);
+            Wrong::Packed(found)
+        })?;
+    }
+    Ok(body)
 }
 
 /// The head of a request as ureq wants it. To connect to another place than the URL's host, the URL names that place and the
