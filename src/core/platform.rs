@@ -166,6 +166,11 @@ pub fn named(name: &str) -> Option<&'static Platform> {
     found.copied()
 }
 
+/// The platform that an instance is of, by its name.
+pub fn of(name: &str) -> &'static Platform {
+    named(name).unwrap_or(&none::PLATFORM)
+}
+
 /// The names that are searched when nothing else is configured: all but the fallback, `None`.
 pub fn searched() -> Vec<String> {
     PLATFORMS

@@ -114,7 +114,7 @@ fn config(instance: &Instance, network: Option<&[u8]>) -> String {
     // What the platform configures counts less than the documents, and so does what stands here.
     let mut config = instance.config.clone();
     config.insert("datasource", Map::from_iter([("NoCloud", seed)]));
-    if platform::named(instance.platform).is_some_and(|known| known.network_each_boot) {
+    if platform::of(instance.platform).network_each_boot {
         let when: Vec<Value> = vec!["boot-new-instance".into(), "boot".into()];
         let network = Map::from_iter([("when", when)]);
         config.insert("updates", Map::from_iter([("network", network)]));

@@ -93,7 +93,7 @@ fn several(list: &Value) -> Option<Cow<'_, str>> {
 /// of its prefix.
 fn afterburn(text: &mut String, found: &Found) {
     let instance = found.instance;
-    let tables = platform::named(instance.platform).map_or(&[][..], |known| known.afterburn);
+    let tables = platform::of(instance.platform).afterburn;
     // Of a platform with relatives only the one of this name counts: EC2's are not AWS.
     let is_one = |names: &&Afterburn| {
         tables.len() == 1 || instance.cloud_name.eq_ignore_ascii_case(names.prefix)

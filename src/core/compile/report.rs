@@ -117,7 +117,7 @@ fn lacks(outcome: &Outcome) -> Option<&'static str> {
     if platform == "Azure" && outcome.report_ready {
         return None;
     }
-    platform::named(platform)?.only_there
+    platform::of(platform).only_there
 }
 
 fn facts(instance: &Instance) -> Map {
