@@ -10,9 +10,8 @@ use alloc::vec::Vec;
 use crate::budget::Budget;
 use crate::bytes::Bytes;
 use crate::dialect::{encoded, seed};
-use crate::digest;
 use crate::instance::{Document, Instance};
-use crate::machine::{self, FILE_BYTES_MAX, Machine};
+use crate::machine::Machine;
 use crate::network::{Config, klibc, stock};
 use crate::platform;
 use crate::settings::Settings;
@@ -21,8 +20,6 @@ use crate::value::{Map, SyntaxError, Value};
 use crate::warning::Warning;
 use crate::yaml;
 
-/// Most of klibc's files that are read.
-const FILES_MAX: usize = 64;
 /// Longest configuration on the command line, inflated, in bytes; the kernel's line is far shorter.
 const CONFIG_BYTES_MAX: usize = 1 << 20;
 /// The parameter.
@@ -38,7 +35,7 @@ pub fn choose(
     warnings: &mut Vec<Warning>,
 ) -> Option<&'static str> {
     let own = instance.documents.get(Document::NetworkConfig).is_some();
-    let late = platform::named(instance.platform).is_some_and(|known| known.before_initramfs);
+    let late = platform::of(instance.platform).before_initramfs;
     let mut found =
         command_line(machine, warnings).map(|config| (config, "the kernel command line"));
     if found.is_none() && !late {
@@ -124,63 +121,14 @@ fn tell(warnings: &mut Vec<Warning>, place: &str, expected: &str, found: &str) {
     warnings.push(Warning::new("fetch", place, expected, found));
 }
 
-/// What klibc's files say, as a document of version 1.
+/// What klibc's files say, if the command line asks for them or the root file system came over the network.
 fn initramfs(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
-    let files = klibc_files(machine);
-    if files.is_empty() {
+    let mut parameters = machine.cmdline.parameters();
+    let asked = parameters.any(|(key, value)| matches!(key, "ip" | "ip6") && value.is_some());
+    if !asked && machine.files.kind(ISCSI).is_none() {
         return None;
     }
-    let links = machine::links(machine.files);
-    let mac = |name: &str| {
-        let link = links.iter().find(|link| link.name == name)?;
-        link.mac.map(|mac| digest::hex(&mac, ":"))
-    };
-    let mut entries: Vec<(String, Map)> = Vec::new();
-    for path in files {
-        let bytes = machine.files.read(&path, FILE_BYTES_MAX);
-        let bytes = bytes.unwrap_or_default();
-        match klibc::entry(&String::from_utf8_lossy(&bytes), &mac) {
-            Err(found) => tell(warnings, &path, "what ipconfig writes", found),
-            Ok((name, entry)) => match entries.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, known)) => add_subnets(known, &entry),
-                None => entries.push((name, entry)),
-            },
-        }
-    }
-    if entries.is_empty() {
-        return None;
-    }
-    let config = entries.into_iter().map(|(_, entry)| Value::Map(entry));
-    let config = Value::List(config.collect());
-    Some(Map::from_iter([("config", config), ("version", Value::Int(1))]).into())
-}
-
-/// klibc's files, if the command line asks for them or the root file system came over the network.
-fn klibc_files(machine: &Machine) -> Vec<String> {
-    let names = machine.files.list("/run").into_iter();
-    let is_klibc = |name: &String| {
-        let starts = name.starts_with("net-") || name.starts_with("net6-");
-        starts && name.ends_with(".conf")
-    };
-    let files = names.filter(is_klibc).take(FILES_MAX);
-    let files: Vec<String> = files.map(|name| format!("/run/{name}")).collect();
-    let asked = || {
-        let mut parameters = machine.cmdline.parameters();
-        parameters.any(|(key, value)| matches!(key, "ip" | "ip6") && value.is_some())
-    };
-    if files.is_empty() || asked() || machine.files.kind(ISCSI).is_some() {
-        files
-    } else {
-        Vec::new()
-    }
-}
-
-fn add_subnets(known: &mut Map, entry: &Map) {
-    let more = entry
-        .get("subnets")
-        .and_then(Value::as_list)
-        .unwrap_or_default();
-    if let Some(Value::List(subnets)) = known.get_mut(&"subnets".into()) {
-        subnets.extend(more.iter().cloned());
-    }
+    let (document, more) = klibc::document(machine);
+    warnings.extend(more);
+    document
 }

@@ -12,16 +12,69 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::digest;
+use crate::machine::{self, FILE_BYTES_MAX, Machine};
 use crate::value::{Map, Value};
+use crate::warning::Warning;
+
+/// Most files that are read.
+const FILES_MAX: usize = 64;
+
+/// The files that are there.
+pub fn files(machine: &Machine) -> Vec<String> {
+    let names = machine.files.list("/run").into_iter();
+    let is_one = |name: &String| {
+        let starts = name.starts_with("net-") || name.starts_with("net6-");
+        starts && name.ends_with(".conf")
+    };
+    let files = names.filter(is_one).take(FILES_MAX);
+    files.map(|name| format!("/run/{name}")).collect()
+}
+
+/// What they say, as a document of version 1. A file that cannot be used leaves a warning; `None` if no other is there.
+pub fn document(machine: &Machine) -> (Option<Value>, Vec<Warning>) {
+    let links = machine::links(machine.files);
+    let mac = |name: &str| {
+        let link = links.iter().find(|link| link.name == name)?;
+        link.mac.map(|mac| digest::hex(&mac, ":"))
+    };
+    let (mut entries, mut warnings): (Vec<(String, Map)>, _) = (Vec::new(), Vec::new());
+    for path in files(machine) {
+        let bytes = machine.files.read(&path, FILE_BYTES_MAX);
+        let bytes = bytes.unwrap_or_default();
+        match entry(&String::from_utf8_lossy(&bytes), &mac) {
+            Err(found) => {
+                let warning = Warning::new("fetch", path.as_str(), "what ipconfig writes", found);
+                warnings.push(warning);
+            }
+            Ok((name, entry)) => match entries.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => add_subnets(known, &entry),
+                None => entries.push((name, entry)),
+            },
+        }
+    }
+    let config = entries.into_iter().map(|(_, entry)| Value::Map(entry));
+    let config: Vec<Value> = config.collect();
+    let has_one = !config.is_empty();
+    let document = Map::from_iter([("config", Value::List(config)), ("version", Value::Int(1))]);
+    (has_one.then(|| document.into()), warnings)
+}
+
+fn add_subnets(known: &mut Map, entry: &Map) {
+    let more = entry
+        .get("subnets")
+        .and_then(Value::as_list)
+        .unwrap_or_default();
+    if let Some(Value::List(subnets)) = known.get_mut(&"subnets".into()) {
+        subnets.extend(more.iter().cloned());
+    }
+}
 
 /// One file: the name of its interface, and the entry of version 1. `mac` says the hardware address of an interface.
 ///
 /// # Errors
 /// What the file lacks.
-pub fn entry(
-    text: &str,
-    mac: &dyn Fn(&str) -> Option<String>,
-) -> Result<(String, Map), &'static str> {
+fn entry(text: &str, mac: &dyn Fn(&str) -> Option<String>) -> Result<(String, Map), &'static str> {
     let said = Said(words(text));
     let name = said.get("DEVICE").or_else(|| said.get("DEVICE6"));
     let name = name.ok_or("neither DEVICE nor DEVICE6")?;

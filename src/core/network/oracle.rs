@@ -17,12 +17,17 @@ use crate::warning::Warning;
 /// The MTU of the cloud's networks, in bytes.
 const MTU: u32 = 9000;
 
-/// The configuration that the list describes, in version 1. An interface that this machine has not leaves a warning; `None` if
-/// no other is left.
-pub fn config(vnics: &Value, links: &[Link]) -> (Option<Config>, Vec<Warning>) {
+/// The configuration that the list describes, in version 1, or without its first interface. An interface that this machine has
+/// not leaves a warning; `None` if no other is left.
+pub fn config(
+    vnics: &Value,
+    links: &[Link],
+    without_first: bool,
+) -> (Option<Config>, Vec<Warning>) {
     let mut reader = Reader::new("vnics");
     let mut config = Config::new(Dialect::Version1Dhcp);
-    for (index, told) in reader.maps(Some(vnics)).into_iter().enumerate() {
+    let told = reader.maps(Some(vnics)).into_iter().enumerate();
+    for (index, told) in told.skip(usize::from(without_first)) {
         let place = reader.enter(&index.to_string());
         if let Some(device) = device(&mut reader, told, links, index == 0) {
             reader.add(&mut config, device);

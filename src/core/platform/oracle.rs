@@ -14,7 +14,7 @@ use crate::fetch::Cloud;
 use crate::fetch::service::Service;
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
-use crate::network::{self, Config};
+use crate::network::{self, Config, klibc};
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
 use crate::value::{Map, Value};
@@ -77,15 +77,18 @@ const BOOTED_FROM: u32 = 3;
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
-    let configured = is_configured(cloud);
-    let (version, document) = instance(cloud, &mut service, configured)?;
+    // What the initramfs has left counts before what the service says, with or without a word on the command line.
+    let configured = !klibc::files(cloud.machine).is_empty();
+    let secondary = cloud.configured("configure_secondary_nics");
+    let secondary = secondary.and_then(Value::as_flag) == Some(true);
+    let asks = !configured || secondary;
+    let (version, document) = instance(cloud, &mut service, asks)?;
     let tree = cloud.json_map(version.instance, &document)?;
-    let vnics = if configured {
-        None
-    } else {
-        service.get_or_warn(cloud, version.vnics)
-    };
-    let network = vnics.and_then(|vnics| network_config(cloud, version, &vnics));
+    let vnics = asks.then(|| service.get_or_warn(cloud, version.vnics));
+    let vnics = vnics
+        .flatten()
+        .and_then(|document| vnics_of(cloud, version, &document));
+    let network = network_config(cloud, configured, vnics.as_ref());
     let source = Source::metadata(&format!("{}{}", service.base, version.root));
     let mut told = told(cloud, source, tree);
     told.documents.put(Document::MetaData, Some(document));
@@ -97,12 +100,12 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
 fn instance<'v>(
     cloud: &mut Cloud,
     service: &mut Service,
-    configured: bool,
+    asks_vnics: bool,
 ) -> Result<(&'v Version, Vec<u8>), Error> {
     let mut ask = |cloud: &mut Cloud, version: &Version| {
         let header = version.header.into_iter();
         service.headers = header.map(|(name, value)| (name, value.into())).collect();
-        let vnics = Some(version.vnics).filter(|_| !configured);
+        let vnics = Some(version.vnics).filter(|_| asks_vnics);
         let paths = Some(version.instance).into_iter().chain(vnics);
         service.expect(cloud, paths);
         service.get(cloud, version.instance)
@@ -150,34 +153,55 @@ fn told(cloud: &mut Cloud, source: Source, tree: Map) -> Told {
     }
 }
 
-/// True where the initramfs has configured the network, and left a word for it.
-fn is_configured(cloud: &Cloud) -> bool {
-    let left = |name: &str| {
-        let ours = name.starts_with("net-") || name.starts_with("net6-");
-        ours && name.ends_with(".conf")
-    };
-    let names = cloud.machine.files.list("/run");
-    names.iter().any(|name| left(name))
+fn vnics_of(cloud: &mut Cloud, version: &Version, document: &[u8]) -> Option<Value> {
+    let vnics = crate::json::read(document);
+    vnics
+        .map_err(|error| cloud.warn(version.vnics, "a JSON document", error))
+        .ok()
 }
 
-/// The configuration of the interfaces; with its root over the network a machine keeps the first, whatever comes.
-fn network_config(cloud: &mut Cloud, version: &Version, vnics: &[u8]) -> Option<Vec<u8>> {
-    let vnics = match crate::json::read(vnics) {
-        Ok(vnics) => vnics,
-        Err(error) => {
-            cloud.warn(version.vnics, "a JSON document", error);
-            return None;
-        }
+/// What the initramfs has configured, and the interfaces behind the first, or all of them; with its root over the network a machine
+/// keeps the first, whatever comes.
+fn network_config(cloud: &mut Cloud, configured: bool, vnics: Option<&Value>) -> Option<Vec<u8>> {
+    // On bare metal the interfaces behind the first are VLANs, of which the original knows nothing.
+    let is_metal = |vnics: &Value| {
+        let first = vnics.as_list().and_then(<[Value]>::first);
+        first.is_some_and(|first| first.get("nicIndex").is_some())
     };
-    let (mut config, warnings): (Option<Config>, _) =
-        network::oracle::config(&vnics, &cloud.links_of(&vnics));
-    let first = config
-        .as_mut()
-        .and_then(|config| config.devices.first_mut());
-    if let Some(first) = first.filter(|_| is_root_over_network(cloud)) {
-        first.critical = Some(true);
+    let vnics = vnics.filter(|vnics| !configured || !is_metal(vnics));
+    let links = vnics.map(|vnics| cloud.links_of(vnics)).unwrap_or_default();
+    let told = vnics.map(|vnics| network::oracle::config(vnics, &links, configured));
+    let (told, mut warnings) = told.unwrap_or_default();
+    let mut elements = Vec::new();
+    if configured {
+        let (left, more) = klibc::document(cloud.machine);
+        elements.extend(left.and_then(taken_apart).unwrap_or_default());
+        warnings.extend(more);
     }
-    cloud.network_config((config, warnings))
+    let told = told.map(Config::write).and_then(taken_apart);
+    elements.extend(told.unwrap_or_default());
+    let keeps = is_root_over_network(cloud);
+    if let Some(first) = elements
+        .first_mut()
+        .and_then(Value::as_map_mut)
+        .filter(|_| keeps)
+    {
+        first.insert("keep_configuration", true);
+    }
+    let has_one = !elements.is_empty();
+    let document = Map::from_iter([("config", Value::List(elements)), ("version", 1.into())]);
+    cloud.network_document((has_one.then(|| document.into()), warnings))
+}
+
+/// The elements of a document of version 1.
+fn taken_apart(document: Value) -> Option<Vec<Value>> {
+    match document {
+        Value::Map(mut map) => match map.remove(&"config".into())? {
+            Value::List(elements) => Some(elements),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn is_root_over_network(cloud: &Cloud) -> bool {
