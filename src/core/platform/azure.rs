@@ -298,6 +298,14 @@ fn told(cloud: &mut Cloud, found: Option<(Source, Environment)>, tree: Value) ->
     });
     let mut environment =
         environment.under(tree.at(&["compute", "osProfile"]).unwrap_or(&Value::Null));
+    let has_custom_data = tree.at(&["extended", "compute", "hasCustomData"]);
+    if has_custom_data.and_then(Value::as_flag) == Some(true) && environment.custom_data.is_none() {
+        cloud.warn(
+            "CustomData",
+            "the custom data that the service knows of",
+            "no environment with them",
+        );
+    }
     let config = config(cloud, &environment);
     let keys = public_keys(cloud, &tree, &mut environment);
     let id = instance_id(cloud.machine);

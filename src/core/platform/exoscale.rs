@@ -65,12 +65,26 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let user_data = trees.document(&user_data).map(<[u8]>::to_vec);
     let source = Source::metadata(&service.base);
     let host = Url::parse(&service.base).map_or("", |url| url.host());
-    let port = cloud.configured("password_server_port");
-    let port = port.and_then(|port| port.to_text()?.parse().ok());
+    let port = password_port(cloud);
     let told = Told {
         documents: Documents::default().with(Document::UserData, user_data),
-        config: password::config(cloud, host, port.unwrap_or(password::PORT), &folder),
+        config: password::config(cloud, host, port, &folder),
         ..Told::by_meta_data("exoscale", source, trees.take(0))
     };
     cloud.instance(told)
+}
+
+/// Where the password server listens.
+fn password_port(cloud: &mut Cloud) -> u16 {
+    const KEY: &str = "password_server_port";
+    let Some(configured) = cloud.configured(KEY) else {
+        return password::PORT;
+    };
+    let port = configured
+        .to_text()
+        .and_then(|text| text.trim().parse().ok());
+    port.filter(|port| *port > 0).unwrap_or_else(|| {
+        cloud.warn(KEY, "the number of a port", configured.noun());
+        password::PORT
+    })
 }

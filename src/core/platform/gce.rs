@@ -105,17 +105,21 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
 /// The service, and where its tree begins. One that cloud-init's configuration names is where its name says, unless that is the
 /// usual one.
 fn reach<'a>(cloud: &mut Cloud<'a>) -> Result<(Service<'a>, String), Error> {
-    let configured = cloud.configured_urls("metadata_url").into_iter();
-    let usual = |url: &Url| url.origin() == SERVICE;
-    if configured.filter_map(Url::parse).any(|url| !usual(&url)) {
-        let (service, folder) = cloud.reach_document("metadata_url", &[], "")?;
-        return Ok((service, folder + "/"));
+    let mut configured = cloud.configured_urls("metadata_url").into_iter();
+    let configured = configured.find_map(Url::parse);
+    let folder = configured.map_or(String::from(FOLDER), |url| {
+        let path = url.target();
+        [path.trim_end_matches('/'), "/"].concat()
+    });
+    if configured.is_some_and(|url| url.origin() != SERVICE) {
+        let (service, _) = cloud.reach_document("metadata_url", &[], "")?;
+        return Ok((service, folder));
     }
     let endpoints = ADDRESSES.map(|address| Endpoint {
         url: SERVICE,
         at: At::Address(SocketAddr::new(address, 80)),
     });
-    Ok((cloud.reach_at(&endpoints)?, String::from(FOLDER)))
+    Ok((cloud.reach_at(&endpoints)?, folder))
 }
 
 /// As much of the tree as the original asks for.

@@ -447,7 +447,7 @@ fn instance(cloud: &mut Cloud, gathered: Gathered) -> Result<Instance, Error> {
         },
         place: sources.join(","),
     };
-    misplaced(cloud, &meta_data);
+    misplaced(cloud, &meta_data, &documents);
     name(cloud, &mut meta_data, &documents);
     if !meta_data.contains("dsmode") {
         meta_data.insert("dsmode", DsMode::Net.as_str());
@@ -487,11 +487,23 @@ const MISPLACED: [(&str, &str, &str); 6] = [
     ("network-config", "", "a document network-config"),
 ];
 
-/// Says of keys that nobody reads, as their likes are read, that they are none of these: they are lost without a word else.
-fn misplaced(cloud: &mut Cloud, meta_data: &Map) {
+/// Says of keys that have no meaning, but look like ones that have, where that is looked for: they are lost without a word else.
+/// What the user-data speak of they know better, whether they say it themselves or ask for it in a template.
+fn misplaced(cloud: &mut Cloud, meta_data: &Map, documents: &Documents) {
+    let user_data = documents.get(Document::UserData).unwrap_or_default();
+    let user_data = String::from_utf8_lossy(user_data);
+    let has_network = documents.get(Document::NetworkConfig).is_some();
     for (key, meant, expected) in MISPLACED {
-        if meta_data.contains(key) && !meta_data.contains(meant) {
-            cloud.warn("meta-data", expected, format!("{key}, which nobody reads"));
+        let is_nothing =
+            |value: &Value| value.is_null() || value.as_map().is_some_and(Map::is_empty);
+        let said = meta_data.get(key).is_some_and(|value| !is_nothing(value));
+        let known = meta_data.contains(meant) || meant.is_empty() && has_network;
+        if said && !known && !user_data.contains(key) {
+            cloud.warn(
+                "meta-data",
+                expected,
+                format!("{key}, which means nothing there"),
+            );
         }
     }
 }

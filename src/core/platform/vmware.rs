@@ -65,7 +65,6 @@ pub static PLATFORM: Platform = Platform {
         },
     ],
     only_there: Some("its datasource tells the hypervisor the machine's addresses"),
-    network_each_boot: true,
     ..PLAIN
 };
 
