@@ -164,6 +164,7 @@ pub static PRODUCTS: [Product; 15] = [
         files: &[
             ("cloudseed/plan/accounts", Mode::Private),
             ("cloudseed/plan/setup.sh", Mode::Private),
+            ("cloudseed/plan/reset", Mode::Private),
             ("cloudseed/handover/systemd/credstore/*", Mode::Private),
             ("cloudseed/handover/systemd/credstore.encrypted/*", Mode::Private),
             ("cloudseed/handover/systemd/credentials/@initrd/*", Mode::Private),

@@ -58,6 +58,9 @@ pub struct Platform {
     /// Whether its datasource writes the network configuration anew at each boot, not for new instances alone. Source:
     /// `default_update_events` of cloud-init 26.2's datasources.
     pub network_each_boot: bool,
+    /// Whether its password server sets new passwords during the life of a machine: cloud-init's datasource has its module
+    /// `set_passwords` run at each boot.
+    pub resets_passwords: bool,
     /// Whether its own word on the network counts before that of the initramfs.
     pub before_initramfs: bool,
     /// What Afterburn calls its facts; where there are several such tables, that of the cloud's name counts.
@@ -79,6 +82,7 @@ const PLAIN: Platform = Platform {
     user_data_bytes_max: None,
     only_there: None,
     network_each_boot: false,
+    resets_passwords: false,
     before_initramfs: false,
     afterburn: &[],
 };

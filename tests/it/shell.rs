@@ -181,6 +181,34 @@ fn a_boothook_that_hangs_is_ended() {
 }
 
 #[test]
+fn accounts_are_made_once_and_for_each_password_from_outside() {
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("reset-{}", shell[0]));
+        let root = scratch.0.as_path();
+        prepare(root, "i-1", Vec::new(), Vec::new());
+        let plan = root.join("run/cloudseed/plan");
+        fs::write(plan.join("setup.sh"), "echo made >>\"$OUT\"\n").unwrap();
+        // The server tells a password until somebody has taken it, and another one later.
+        for (reset, made) in [
+            ("", 1),
+            ("", 0),
+            ("one", 1),
+            ("one", 0),
+            ("", 0),
+            ("two", 1),
+            ("two", 0),
+        ] {
+            let _ = fs::remove_file(plan.join("reset"));
+            if !reset.is_empty() {
+                fs::write(plan.join("reset"), format!("{reset}\n")).unwrap();
+            }
+            assert!(run(shell, root, "early").status.success());
+            assert_eq!(noted(root).len(), made, "{shell:?}: {reset:?}");
+        }
+    }
+}
+
+#[test]
 fn what_was_begun_and_not_finished_is_told() {
     for shell in SHELLS {
         let scratch = Scratch::new(&format!("begun-{}", shell[0]));

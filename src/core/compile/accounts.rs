@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!   plan/accounts, plan/setup.sh                 for every root: the stage `early` makes them, once per instance
+//!   plan/reset                                   a digest of the password that somebody sets from outside: for each the stage
+//!                                                makes them again
 //!   handover/systemd/credstore/…                 for systemd's services (systemd.system-credentials(7))
 //!   handover/systemd/credentials/@initrd/…       the same for systemd itself, which takes them from there (since 252)
 //!   handover/systemd/credstore.encrypted/…       what a part #systemd-userdata brings encrypted
@@ -16,7 +18,9 @@ use alloc::vec::Vec;
 use super::{Found, Outcome, Products};
 use crate::config::accounts::{Account, Accounts};
 use crate::config::credentials;
-use crate::instance::SshKey;
+use crate::digest;
+use crate::instance::{Instance, SshKey};
+use crate::platform;
 
 /// The program that makes them.
 const SETUP: &str = include_str!("setup.sh");
@@ -33,6 +37,9 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     if !table.is_empty() {
         products.put("cloudseed/plan/accounts", table);
         products.put("cloudseed/plan/setup.sh", SETUP);
+        if let Some(reset) = reset(found.instance) {
+            products.put("cloudseed/plan/reset", reset);
+        }
     }
     let root = lines(accounts.keys_of("root"));
     let own = [
@@ -54,6 +61,14 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
             credential(products, &given.name, &given.content);
         }
     }
+}
+
+/// What tells one password of a cloud's password server from another, where that sets new ones during the life of a machine.
+fn reset(instance: &Instance) -> Option<String> {
+    let password = instance.config.get("password")?.as_text()?;
+    let known = [instance.instance_id.as_str(), password].map(|text| Some(text.as_bytes()));
+    let is_reset = platform::of(instance.platform).resets_passwords;
+    is_reset.then(|| digest::derived("", &known) + "\n")
 }
 
 fn credential(products: &mut Products, name: &str, content: &[u8]) {

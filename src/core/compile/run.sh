@@ -193,15 +193,20 @@ run_group() {
     finish
 }
 
-# Makes the accounts and gives the machine its name, once per instance. What is there already does it no harm, so that one that
-# did not come to its end is run again: nobody is to be locked out by a power cut.
+# Makes the accounts and gives the machine its name, once per instance, and for each password that somebody sets from outside. What
+# is there already does it no harm, so that one that did not come to its end is run again: nobody is to be locked out by a power
+# cut.
 run_setup() {
-    [ -r "$here/plan/setup.sh" ] && [ ! -e "$marks/setup" ] || return 0
+    [ -r "$here/plan/setup.sh" ] || return 0
+    reset=$(cat "$here/plan/reset" 2>/dev/null)
+    if [ -e "$marks/setup" ]; then
+        [ -n "$reset" ] && [ "$reset" != "$(cat "$marks/setup")" ] || return 0
+    fi
     total=$((total + 1))
     sh "$here/plan/setup.sh" "$root" </dev/null
     status=$?
     if [ "$status" -eq 0 ]; then
-        (umask 077 && : >"$marks/setup") 2>/dev/null
+        (umask 077 && printf '%s' "$reset" >"$marks/setup") 2>/dev/null
     else
         fail setup.sh "exit status $status"
     fi

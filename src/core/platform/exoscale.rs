@@ -31,6 +31,7 @@ pub static PLATFORM: Platform = Platform {
         read: Some(read),
     }],
     only_there: Some("its datasource takes the password from its server"),
+    resets_passwords: true,
     afterburn: AFTERBURN,
     ..PLAIN
 };
