@@ -25,6 +25,7 @@ use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::boot::Booted;
 use cloudseed_core::instance::{Hostname, Instance};
 use cloudseed_core::json;
+use cloudseed_core::network::Config;
 use cloudseed_core::url::Url;
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::yaml;
@@ -463,6 +464,17 @@ fn recognised(ours: &mut Value, theirs: &mut Value) {
     });
 }
 
+/// Whether two documents describe one network: an address may have its length or a mask. Of theirs there may be more that is
+/// not understood, where ours has told of it.
+fn same_network(ours: &Map, theirs: &Value, has_told: bool) -> bool {
+    let [ours, theirs] = [ours.get("network"), theirs.get("network")].map(|value| {
+        let (config, warnings) = Config::read(&plain("network", value.unwrap_or(&Value::Null)));
+        (config.map(Config::write), warnings.is_empty())
+    });
+    let is_understood = ours.1 && (theirs.1 || has_told);
+    is_understood && ours.0.is_some() && ours.0 == theirs.0
+}
+
 /// Those of the fields in which a machine differs.
 pub fn differences(
     fields: &[&'static str],
@@ -673,7 +685,8 @@ impl Subject {
         let id = theirs.get("instance-id").and_then(Value::to_text);
         // One root's has none whatever is answered.
         let row = (self.name.clone(), String::from("instance-id"));
-        let constant = |id: &String| id == "iid-datasource" && !self.deviations.contains(&row);
+        let is_usual = booted.instance.is_some() && self.deviations.contains(&row);
+        let constant = |id: &String| id == "iid-datasource" && !is_usual;
         let no_id = id.is_none_or(|id| id.is_empty() || constant(&id));
         let shows = env::var_os("FETCH_SHOW").is_some();
         if theirs.get("error").is_some() || no_id {
@@ -686,16 +699,22 @@ impl Subject {
             }
             return Outcome::GaveUp;
         }
+        let refused = refusals(booted) > self.usual;
         let differ = match found(booted).filter(|(which, _)| *which == self.platform) {
             None => vec![("all", format!("ours ends with {}", booted.line))],
-            Some((_, ours)) => differences(&FIELDS, &ours, theirs),
+            Some((_, ours)) => {
+                let mut differ = differences(&FIELDS, &ours, theirs);
+                if same_network(&ours, theirs, refused) {
+                    differ.retain(|(field, _)| *field != "network");
+                }
+                differ
+            }
         };
-        let refused = refusals(booted) > self.usual;
         let counts = |field: &str| {
             let rows = [field, "all"].map(|field| (self.name.clone(), String::from(field)));
             let known = rows.iter().any(|row| self.deviations.contains(row));
             let told = field == "all" || is_told(field, theirs.get(field));
-            told && !known && (!refused || field == "keys")
+            told && !known
         };
         let case = format!("{}: {what}", self.name);
         let (mut used, mut lines) = (BTreeSet::new(), Vec::new());

@@ -270,7 +270,8 @@ def digitalocean():
 
 def upcloud():
     change = {"hostname": name(), "public_keys": keys(), "user_data": text("user-data") if maybe(0.9) else None, "vendor_data": vendor("vendor-data"), "region": draw("region", ["fi-hel2", "us-chi1"])}
-    cards = json.loads(read("GET/metadata/v1.json"))["network"]["interfaces"]
+    # One root has others in the list.
+    cards = [card for card in json.loads(read("GET/metadata/v1.json"))["network"]["interfaces"] if isinstance(card, dict)]
     for number, card in enumerate(cards):
         addresses = [
             {"address": four(number), "dhcp": maybe(), "dns": draw("dns", [None, [], ["10.0.0.2"], ["10.0.0.2", "10.0.0.3"]]), "family": "IPv4", "floating": False,
