@@ -20,9 +20,9 @@ use crate::warning::{Blame, Error};
 pub type Renew = fn(&mut Cloud, &mut Service, date: Option<Duration>) -> Result<(), Error>;
 
 /// A session token, which a service hands out and every later request carries.
-pub struct Token {
+pub struct Token<'p> {
     /// Where it is had, by PUT.
-    pub path: &'static str,
+    pub path: &'p str,
     /// The header that says how long it is to live, in seconds; it dies with the agent.
     pub lifetime: (&'static str, &'static str),
     /// The header that carries it.

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use super::{Afterburn, Needs, PLAIN, Platform, Way};
 use crate::dialect::base64::unpacked;
 use crate::fetch::Cloud;
-use crate::fetch::service::{Question, Token};
+use crate::fetch::service::{Question, Service, Token};
 use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::outside::{Method, Network};
@@ -57,8 +57,21 @@ const TOKEN: Token = Token {
     path: "/v1/token",
     lifetime: ("Metadata-Token-Expiry-Seconds", "300"),
     header: "Metadata-Token",
-    renew: |cloud, service, _| service.take_token(cloud, &TOKEN),
+    renew: |cloud, service, _| take_token(cloud, service),
 };
+
+/// What cloud-init's configuration has in the place of an address or a path, by its name in `base_urls` or `paths`.
+fn configured<'a>(cloud: &Cloud<'a>, map: &str, name: &str, usual: &'static str) -> &'a str {
+    let named = cloud
+        .configured(map)
+        .and_then(|map| map.get(name)?.as_text());
+    named.unwrap_or(usual)
+}
+
+fn take_token(cloud: &mut Cloud, service: &mut Service) -> Result<(), Error> {
+    let path = configured(cloud, "paths", "token", TOKEN.path);
+    service.take_token(cloud, &Token { path, ..TOKEN })
+}
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let serial = cloud.machine.dmi.get(Field::ProductSerial);
@@ -89,7 +102,7 @@ fn local(serial: &str) -> Told {
 }
 
 /// The addresses that may be asked. IPv4 takes a lease, and the network one of the original's stages.
-fn endpoints(cloud: &Cloud) -> Vec<&'static str> {
+fn endpoints<'a>(cloud: &Cloud<'a>) -> Vec<&'a str> {
     let flags = cloud.machine.dmi.get(Field::BoardSerial).unwrap_or("");
     let is_off = |flag: &str, key: &str| {
         let value = |element: &str| {
@@ -107,20 +120,24 @@ fn endpoints(cloud: &Cloud) -> Vec<&'static str> {
     }
     let six = !is_off("v6", "allow_ipv6");
     let four = !is_off("v4", "allow_ipv4") && !is_off("dhcp", "allow_dhcp");
-    let both = [(six, IPV6), (four, IPV4)].into_iter();
-    both.filter_map(|(may, url)| may.then_some(url)).collect()
+    let both = [(six, "ipv6", IPV6), (four, "ipv4", IPV4)].into_iter();
+    both.filter(|(may, _, _)| *may)
+        .map(|(_, family, usual)| configured(cloud, "base_urls", family, usual))
+        .collect()
 }
 
-fn metadata(cloud: &mut Cloud, endpoints: &[&'static str]) -> Result<Told, Error> {
+fn metadata(cloud: &mut Cloud, endpoints: &[&str]) -> Result<Told, Error> {
     let mut service = cloud.reach(endpoints)?;
-    service.take_token(cloud, &TOKEN)?;
+    take_token(cloud, &mut service)?;
+    let path = configured(cloud, "paths", "metadata", INSTANCE);
     let question = Question {
         headers: &[("Accept", "application/json")],
-        ..Question::new(Method::Get, INSTANCE)
+        ..Question::new(Method::Get, path)
     };
     let document = service.body(cloud, &question)?;
-    let mut meta_data = cloud.json_map(INSTANCE, &document)?;
-    let user_data = service.get_or_warn(cloud, USER_DATA);
+    let mut meta_data = cloud.json_map(path, &document)?;
+    let path = configured(cloud, "paths", "userdata", USER_DATA);
+    let user_data = service.get_or_warn(cloud, path);
     let user_data = user_data.map(|text| plain(cloud, text));
     let serial = cloud.machine.dmi.get(Field::ProductSerial);
     let id = meta_data.get("id").filter(|id| !id.is_null()).cloned();

@@ -4,6 +4,7 @@
 //! for which 204 means that there is none. Source: Hetzner's "Server metadata" page, and cloud-init's behaviour.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Afterburn, Needs, PLAIN, Platform, Way};
@@ -56,28 +57,40 @@ const AFTERBURN: &[Afterburn] = &[Afterburn {
 
 const ENDPOINTS: &[&str] = &["http://169.254.169.254", "http://[fe80::a9fe:a9fe]"];
 
-const META_DATA: &str = "/hetzner/v1/metadata";
-const NETWORKS: &str = "/hetzner/v1/metadata/private-networks";
-const USER_DATA: &str = "/hetzner/v1/userdata";
+const FOLDER: &str = "/hetzner/v1/";
+/// The documents below it, each behind the key by which cloud-init's configuration may name another.
+const DOCUMENTS: [(&str, &str); 3] = [
+    ("metadata_path", "metadata"),
+    (
+        "metadata_private_networks_path",
+        "metadata/private-networks",
+    ),
+    ("userdata_path", "userdata"),
+];
 
 fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut service = cloud.reach(ENDPOINTS)?;
-    service.expect(cloud, [META_DATA, NETWORKS, USER_DATA].into_iter());
-    let document = service.get_late(cloud, META_DATA)?;
-    let networks = service.get_or_warn(cloud, NETWORKS);
-    let user_data = service.get_or_warn(cloud, USER_DATA);
+    let paths = DOCUMENTS.map(|(key, usual)| {
+        let named = cloud.configured(key).and_then(Value::as_text);
+        [FOLDER, named.unwrap_or(usual)].concat()
+    });
+    service.expect(cloud, paths.iter().map(String::as_str));
+    let [meta_data_path, networks_path, user_data_path] = &paths;
+    let document = service.get_late(cloud, meta_data_path)?;
+    let networks = service.get_or_warn(cloud, networks_path);
+    let user_data = service.get_or_warn(cloud, user_data_path);
     let mut meta_data = match crate::yaml::read(&document) {
         Ok(Value::Map(map)) => map,
-        Ok(other) => return Err(cloud.broken(META_DATA, "a map", other.noun())),
-        Err(error) => return Err(cloud.broken(META_DATA, "a YAML document", error)),
+        Ok(other) => return Err(cloud.broken(meta_data_path, "a map", other.noun())),
+        Err(error) => return Err(cloud.broken(meta_data_path, "a YAML document", error)),
     };
     match networks.map(|networks| crate::yaml::read(&networks)) {
         Some(Ok(networks @ (Value::List(_) | Value::Map(_)))) => {
             drop(meta_data.insert("private-networks", networks));
         }
         Some(Ok(Value::Null)) | None => drop(meta_data.insert("private-networks", Value::Null)),
-        Some(Ok(other)) => cloud.warn(NETWORKS, "a list", other.noun()),
-        Some(Err(error)) => cloud.warn(NETWORKS, "a YAML document", error),
+        Some(Ok(other)) => cloud.warn(networks_path, "a list", other.noun()),
+        Some(Err(error)) => cloud.warn(networks_path, "a YAML document", error),
     }
     let id = meta_data.get("instance-id").and_then(Value::to_text);
     let id = id.unwrap_or_default();
