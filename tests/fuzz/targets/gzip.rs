@@ -1,8 +1,12 @@
-//! gzip: whatever the bytes, no more comes out than is allowed.
+//! gzip and deflate: whatever the bytes, no more comes out than is allowed.
 #![no_main]
-use cloudseed_core::userdata::gzip::gunzip;
+use cloudseed_core::userdata::gzip::{gunzip, undeflate};
+
+const BYTES_MAX: usize = 1 << 16;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let inflated = gunzip(data, 1 << 16);
-    assert!(inflated.is_err() || inflated.is_ok_and(|inflated| inflated.bytes.len() <= 1 << 16));
+    let inflated = gunzip(data, BYTES_MAX).map(|inflated| inflated.bytes);
+    for inflated in [inflated, undeflate(data, BYTES_MAX)].into_iter().flatten() {
+        assert!(inflated.len() <= BYTES_MAX);
+    }
 });
