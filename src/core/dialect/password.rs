@@ -16,6 +16,7 @@ use crate::fetch::Cloud;
 use crate::fetch::service::{Question, Service};
 use crate::outside::{At, Method};
 use crate::settings::{Handover, Seal};
+use crate::url::Url;
 use crate::value::{Map, Value};
 use crate::warning::Blame;
 
@@ -29,9 +30,10 @@ const EXPECTED: &str = "a password of one line";
 /// Where it listens, unless somebody says otherwise.
 pub const PORT: u16 = 8080;
 
-/// The configuration that the server at this host and port, below this path, has for the default user: its password, if there
-/// is one.
-pub fn config(cloud: &mut Cloud, host: &str, port: u16, path: &str) -> Map {
+/// The configuration that the server has for the default user, at this port of the host of the metadata's service, below this path:
+/// its password, if there is one.
+pub fn config(cloud: &mut Cloud, base: &str, port: u16, path: &str) -> Map {
+    let host = Url::parse(base).map_or("", |url| url.host());
     let bracketed = if host.contains(':') {
         ["[", "]"]
     } else {

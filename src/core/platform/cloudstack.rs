@@ -19,7 +19,6 @@ use crate::instance::{Document, Documents, Hostname, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
-use crate::url::Url;
 use crate::warning::Error;
 
 /// Apache CloudStack.
@@ -100,10 +99,9 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let user_data = trees.document(USER_DATA).map(<[u8]>::to_vec);
     let source = Source::metadata(&service.base);
     let told = Told::by_meta_data("cloudstack", source, trees.take(0));
-    let host = Url::parse(&service.base).map_or("", |url| url.host());
     let told = Told {
         documents: Documents::default().with(Document::UserData, user_data),
-        config: password::config(cloud, host, password::PORT, "/"),
+        config: password::config(cloud, &service.base, password::PORT, "/"),
         hostname: told.hostname.clone().map(|name| full(cloud, name)),
         ..told
     };

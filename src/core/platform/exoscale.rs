@@ -13,7 +13,6 @@ use crate::instance::{Document, Documents, Instance, Source, Told};
 use crate::machine::smbios::Field;
 use crate::outside::Network;
 use crate::rule::{Match, Rule};
-use crate::url::Url;
 use crate::value::Value;
 use crate::warning::Error;
 
@@ -65,11 +64,10 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let mut trees = ec2::crawl(cloud, &mut service, &roots)?;
     let user_data = trees.document(&user_data).map(<[u8]>::to_vec);
     let source = Source::metadata(&service.base);
-    let host = Url::parse(&service.base).map_or("", |url| url.host());
     let port = password_port(cloud);
     let told = Told {
         documents: Documents::default().with(Document::UserData, user_data),
-        config: password::config(cloud, host, port, &folder),
+        config: password::config(cloud, &service.base, port, &folder),
         ..Told::by_meta_data("exoscale", source, trees.take(0))
     };
     cloud.instance(told)
