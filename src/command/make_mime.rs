@@ -48,7 +48,7 @@ impl MakeMime {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The original's words about types that it does not know.
+    /// cloud-init's words about types that it does not know.
     pub fn complaints(&self) -> Vec<String> {
         let weight = if self.force { "WARNING" } else { "ERROR" };
         let known = PartType::subtypes();

@@ -122,7 +122,7 @@ fn unpacked(bytes: Vec<u8>) -> Value {
     text.map_or(Value::Bytes(bytes), Value::from)
 }
 
-/// A document as text, unpacked if it is packed; in its place the words of the original for who may not read it.
+/// A document as text, unpacked if it is packed; in its place the words of cloud-init for who may not read it.
 fn document(root: &Root, place: &str) -> Value {
     match root.load(place, DOCUMENT_BYTES_MAX) {
         Ok(bytes) => match String::from_utf8(bytes) {

@@ -41,7 +41,7 @@ impl InstanceId {
         &self.0
     }
 
-    /// The identifier where it names a file: `/` becomes `_`, as in the original; so does what is nothing but dots, and one
+    /// The identifier where it names a file: `/` becomes `_`, as in cloud-init; so does what is nothing but dots, and one
     /// that is too long is cut and told from its like by its digest.
     pub fn file_name(&self) -> String {
         let name = self.0.replace('/', "_");
@@ -67,7 +67,7 @@ pub struct Hostname {
 
 impl Hostname {
     /// Takes a name with or without a domain; one trailing dot is dropped, `localdomain` is no domain, and an IPv4 address makes a
-    /// name of its own, as in the original. Of a text that is no name its first label is saved, blanks as hyphens, without other signs. The flag
+    /// name of its own, as in cloud-init. Of a text that is no name its first label is saved, blanks as hyphens, without other signs. The flag
     /// is false where it was no name; `None` where nothing could be saved.
     pub fn read(text: &str) -> (Option<Hostname>, bool) {
         let said = text.trim();
@@ -81,7 +81,7 @@ impl Hostname {
         Hostname::whole(said)
     }
 
-    /// The same where the original takes the name as it comes: an address is a name like others, and `localdomain` a domain.
+    /// The same where cloud-init takes the name as it comes: an address is a name like others, and `localdomain` a domain.
     pub fn whole(text: &str) -> (Option<Hostname>, bool) {
         let said = text.trim();
         let said = said.strip_suffix('.').unwrap_or(said);
@@ -112,7 +112,7 @@ impl Hostname {
         &self.said
     }
 
-    /// What the cloud says up to the first dot, whatever that is: the original's `local_hostname`.
+    /// What the cloud says up to the first dot, whatever that is: cloud-init's `local_hostname`.
     pub fn short(&self) -> &str {
         short(&self.said)
     }
@@ -193,7 +193,7 @@ fn other_leaves(value: &Value) -> usize {
 /// Where the data came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// Of which kind it is, in the original's words: `metadata`, `config-disk`, `seed-dir`, `serial`.
+    /// Of which kind it is, in cloud-init's words: `metadata`, `config-disk`, `seed-dir`, `serial`.
     pub kind: &'static str,
     /// The place: a URL, a device, a directory; several with commas between.
     pub place: String,
@@ -225,7 +225,7 @@ impl Source {
     }
 }
 
-/// As the original's `subplatform`: `metadata (http://169.254.169.254)`.
+/// As cloud-init's `subplatform`: `metadata (http://169.254.169.254)`.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.kind, self.place)
@@ -337,7 +337,7 @@ pub struct Told {
     pub instance_id: Option<String>,
     /// The host name, with or without a domain.
     pub hostname: Option<String>,
-    /// True where the original takes the host name as it comes, and cuts no domain off its `local_hostname`.
+    /// True where cloud-init takes the host name as it comes, and cuts no domain off its `local_hostname`.
     pub keeps_domain: bool,
     /// The region.
     pub region: Option<String>,
@@ -347,7 +347,7 @@ pub struct Told {
     pub public_keys: Value,
     /// The number among the machines launched together.
     pub launch_index: Option<String>,
-    /// The meta-data as a tree, in the original's layout.
+    /// The meta-data as a tree, in cloud-init's layout.
     pub meta_data: Map,
     /// What stands beside `meta_data` below `ds` of the instance data.
     pub beside: Map,
@@ -356,7 +356,7 @@ pub struct Told {
     pub config: Map,
     /// The documents as fetched.
     pub documents: Documents,
-    /// The network configuration for a cloud-init that does not write it for netplan, where the original makes another then.
+    /// The network configuration for a cloud-init that does not write it for netplan, where cloud-init makes another then.
     pub plain_network: Option<Vec<u8>>,
 }
 
@@ -375,7 +375,7 @@ impl Told {
     /// What stands under the keys that mean the same on most clouds; `cloud_name` counts where the meta-data have none.
     pub fn by_meta_data(cloud_name: &str, source: Source, meta_data: Map) -> Told {
         let text = |key: &str| meta_data.get(key).and_then(Value::to_text);
-        // As in the original, for which 0 and false are none.
+        // As in cloud-init, for which 0 and false are none.
         let some = |key: &str| {
             let nothing = matches!(meta_data.get(key), Some(Value::Int(0) | Value::Bool(false)));
             text(key).filter(|text| !text.is_empty() && !nothing)
@@ -442,7 +442,7 @@ pub struct Instance {
     pub ssh_keys: Vec<SshKey>,
     /// This machine's number among those launched together; parts may be meant for one of them.
     pub launch_index: Option<i64>,
-    /// The meta-data as a tree, in the original's layout: the `ds.meta_data` of instance-data.json.
+    /// The meta-data as a tree, in cloud-init's layout: the `ds.meta_data` of instance-data.json.
     pub meta_data: Value,
     /// What stands beside it there.
     pub beside: Map,

@@ -60,7 +60,7 @@ impl Engine {
     /// The template cannot be understood, or goes wrong at work, or would take more than its bounds.
     pub fn render(&self, template: &str, variables: &Value) -> Result<Rendered, Broken> {
         let template = template.replace("\r\n", "\n").replace('\r', "\n");
-        // The original drops the last line break and adds one.
+        // cloud-init drops the last line break and adds one.
         let (body, end) = match template.strip_suffix('\n') {
             Some(body) => (body, "\n"),
             None => (&*template, ""),
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// The right side is what Jinja2 3.1 makes of the left, set up as the original does.
+    /// The right side is what Jinja2 3.1 makes of the left, set up as cloud-init does.
     #[test]
     fn templates_are_rendered_as_jinja2_renders_them() {
         for (template, expected) in [

@@ -137,7 +137,7 @@ impl Config {
     }
 
     /// The same without policy routing, for a renderer that would put the routes of other tables into the main one: of
-    /// cloud-init's renderers only netplan's knows tables, and the original makes such routes for that one alone.
+    /// cloud-init's renderers only netplan's knows tables, and cloud-init makes such routes for that one alone.
     pub fn without_tables(mut self) -> Config {
         for device in &mut self.devices {
             device.rules.clear();
@@ -438,13 +438,13 @@ impl Cidr {
         }
     }
 
-    /// Reads the same as an interface's address: alone it is of a network of the length that the original takes for granted.
+    /// Reads the same as an interface's address: alone it is of a network of the length that cloud-init takes for granted.
     fn parse_address(text: &str) -> Option<Cidr> {
         let address = text.parse().ok();
         address.map_or_else(|| Cidr::parse(text), |address| Some(Cidr::common(address)))
     }
 
-    /// An address in a network of the length that the original takes for granted: 24 bits, 64 in IPv6.
+    /// An address in a network of the length that cloud-init takes for granted: 24 bits, 64 in IPv6.
     fn common(address: IpAddr) -> Cidr {
         let prefix = if address.is_ipv4() { 24 } else { 64 };
         Cidr { address, prefix }

@@ -22,7 +22,7 @@ fn alias(key: &str) -> String {
 /// The value behind `name` in what [`crate::variables::variables`] gave.
 ///
 /// # Errors
-/// There is none: the sentence that the original says.
+/// There is none: the sentence that cloud-init says.
 pub fn find(variables: &Map, name: &str) -> Result<Value, String> {
     let mut value = Value::Map(variables.clone());
     let mut walked = String::new();
@@ -50,7 +50,7 @@ fn one<'a>(map: &'a Map, key: &str) -> Option<&'a Value> {
 /// The keys of a value, sorted; `name` is what was asked for.
 ///
 /// # Errors
-/// It has none: the sentence that the original says, with `name`.
+/// It has none: the sentence that cloud-init says, with `name`.
 pub fn keys(value: &Value, name: &str) -> Result<Vec<String>, String> {
     let Some(map) = value.as_map() else {
         return Err(format!("--list-keys provided but '{name}' is not a dict"));

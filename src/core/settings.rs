@@ -131,7 +131,7 @@ impl Settings {
         url.filter(|url| !url.is_empty() && !forbidden && self.disabled.is_none())
     }
 
-    /// Adds that piece, which counts as the file that the original makes of it. What identification was told stays.
+    /// Adds that piece, which counts as the file that cloud-init makes of it. What identification was told stays.
     pub fn add_by_url(&mut self, url: &str, document: &[u8]) -> Vec<Warning> {
         let mut warnings = Vec::new();
         let piece = cloud_init::by_url(url, document, &mut warnings);
@@ -185,7 +185,7 @@ fn document(bytes: &[u8]) -> Result<Value, String> {
     })
 }
 
-/// The names in a list, or in text as the original takes it: with or without brackets, parted by commas.
+/// The names in a list, or in text as ds-identify takes it: with or without brackets, parted by commas.
 fn names(value: &Value) -> Vec<String> {
     let names = match value {
         Value::List(values) => values.iter().filter_map(scalar).collect(),

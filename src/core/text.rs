@@ -16,7 +16,7 @@ pub fn quote(text: &str) -> String {
     }
 }
 
-/// What a word says that stands for yes or no, in any case, blanks around it aside: the words of the original. `None` if it is
+/// What a word says that stands for yes or no, in any case, blanks around it aside: the words of cloud-init. `None` if it is
 /// another.
 pub fn flag(word: &str) -> Option<bool> {
     match &*word.trim().to_lowercase() {

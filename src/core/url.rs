@@ -257,7 +257,7 @@ pub fn below(seed: &str, name: &str) -> String {
 }
 
 /// The path that a document has on this machine: behind `file://`, or where no scheme is. From the root, for the working directory
-/// of the original is `/`.
+/// of cloud-init is `/`.
 pub fn local_path(text: &str) -> Option<String> {
     let path = match text.split_at_checked("file://".len()) {
         Some((scheme, path)) if scheme.eq_ignore_ascii_case("file://") => path,
@@ -314,7 +314,7 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-/// The same for the name of a document, as Python's `quote` has it in the original: slashes and colons stand as they are, too.
+/// The same for the name of a document, as Python's `quote` has it in cloud-init: slashes and colons stand as they are, too.
 pub fn name_encoded(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     encode(&mut encoded, name, |byte, _| {

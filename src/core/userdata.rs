@@ -7,7 +7,7 @@
 //!      └──────────────────── #cloud-config-archive: each entry ◄─────────┘
 //! ```
 //!
-//! The original has the same steps, so that the same bytes give the same parts, types and names. Where it gives up on the whole
+//! cloud-init has the same steps, so that the same bytes give the same parts, types and names. Where it gives up on the whole
 //! boot (a URL that does not answer, gzip that is damaged), this costs one part and says so. One document is bounded by the
 //! constants below, all of them together by the boot's [`Budget`].
 
@@ -71,7 +71,7 @@ pub const FILENAME_BYTES_MAX: usize = 1024;
 /// How many warnings are kept.
 pub const WARNINGS_MAX: usize = 256;
 
-/// One part of user-data, decoded: what a handler of the original would be called with.
+/// One part of user-data, decoded: what a handler of cloud-init would be called with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Its place among all parts, from 1.

@@ -1,6 +1,6 @@
 //! One dynamic value: what YAML and JSON are read into and written from.
 //!
-//! The model is Python's, because the original's is: whole numbers have no upper end, and a key is found by Python's
+//! The model is Python's, because cloud-init's is: whole numbers have no upper end, and a key is found by Python's
 //! equality, in which `1`, `1.0` and `true` are one key. Comparing two values with `==` is stricter: `1` is not `1.0`.
 
 use alloc::borrow::{Cow, ToOwned};
@@ -149,7 +149,7 @@ impl Value {
         }
     }
 
-    /// The name of the value's type in Python, the word that the original's messages use.
+    /// The name of the value's type in Python, the word that cloud-init's messages use.
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "NoneType",

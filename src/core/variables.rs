@@ -24,7 +24,7 @@ pub fn variables(instance_data: &Map, names: Names) -> Map {
     copied_up(instance_data, names, &mut { COPIED_NODES_MAX })
 }
 
-/// Goes through the keys in their order, as the original does: of two equal names, the later one stays.
+/// Goes through the keys in their order, as cloud-init does: of two equal names, the later one stays.
 fn copied_up(map: &Map, names: Names, left: &mut usize) -> Map {
     let mut entries: Vec<(&str, &Value)> = map.texts().collect();
     entries.sort_by_key(|(key, _)| *key);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_have_the_originals_other_names() {
+    fn variables_have_cloud_inits_other_names() {
         let data = br#"{"v1": {"a-b": {"c.d": 1}, "x": 1}, "v2": {"x": 2}, "x": 0, "e//f": [{"g-h": 3}], "v": {"y": 1}}"#;
         let expected = r#"{"a-b":{"c.d":1,"c_d":1},"a_b":{"c.d":1,"c_d":1},"e//f":[{"g-h":3}],"e_f":[{"g-h":3}],"v":{"y":1},
             "v1":{"a-b":{"c.d":1,"c_d":1},"a_b":{"c.d":1,"c_d":1},"x":1},"v2":{"x":2},"x":0}"#;

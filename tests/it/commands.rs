@@ -37,7 +37,7 @@ fn booted(name: &str) -> (Scratch, Root) {
 }
 
 #[test]
-fn query_answers_as_the_original() {
+fn query_answers_as_cloud_init() {
     let (scratch, root) = booted("query");
     for (arguments, answer) in [
         (&["cloud_name"][..], Ok("aws")),
@@ -230,7 +230,7 @@ fn a_plan_is_shown_with_its_contents_on_demand() {
 }
 
 #[test]
-fn query_unpacks_documents_as_the_original_does() {
+fn query_unpacks_documents_as_cloud_init_does() {
     let (scratch, root) = booted("query-documents");
     let user_data = |bytes: &[u8]| {
         fs::write(scratch.0.join("run/cloudseed/user-data"), bytes).unwrap();

@@ -1,6 +1,6 @@
-//! The original as an oracle: Debian's cloud-init and ours on the same documents.
+//! cloud-init as an oracle: Debian's cloud-init and ours on the same documents.
 //!
-//! `tests/oracle/oracle.py` runs the original twice: as it is, and with our deliberate deviations built in. Ours has to agree with
+//! `tests/oracle/oracle.py` runs cloud-init twice: as it is, and with our deliberate deviations built in. Ours has to agree with
 //! the second, part by part; where the two differ, the deviations that made the difference are counted and each of them is a row
 //! of `tests/userdata/DEVIATIONS.md`. The merged cloud-config is compared as data, rendered templates as text. `DIFFERENTIAL=20000 cargo test differential` tries that many documents of the grammar
 //! instead of a few hundred, `DIFFERENTIAL_SEED` others.
@@ -34,7 +34,7 @@ use crate::yaml::typed;
 
 /// What the oracle takes as this machine's launch index.
 const LAUNCH_INDEX: i64 = 2;
-/// The headers of the envelope; the original rewrites them.
+/// The headers of the envelope; cloud-init rewrites them.
 const ENVELOPE: [&str; 5] = [
     "content-type",
     "mime-version",
@@ -48,7 +48,7 @@ pub fn manifest(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Where the original is unpacked from Debian's packages: `python`, and below `root` all of cloud-init. Unpacked once,
+/// Where cloud-init is unpacked from Debian's packages: `python`, and below `root` all of cloud-init. Unpacked once,
 /// whichever test comes first.
 pub fn original() -> PathBuf {
     let folder = manifest("target/oracle");
@@ -63,7 +63,7 @@ pub fn original() -> PathBuf {
     folder
 }
 
-/// The modules of the original and of what it imports.
+/// The modules of cloud-init and of what it imports.
 pub fn modules() -> PathBuf {
     original().join("root/usr/lib/python3/dist-packages")
 }
@@ -111,7 +111,7 @@ impl Oracle {
             } else if pure != patched {
                 assert!(
                     !made.is_empty(),
-                    "{name} differs from the original, and nothing says why"
+                    "{name} differs from cloud-init, and nothing says why"
                 );
                 for deviation in made {
                     *deviations
@@ -196,7 +196,7 @@ fn ours(document: &[u8], includes: &mut dyn Includes) -> Value {
 }
 
 #[test]
-fn the_corpus_is_read_as_the_original_reads_it() {
+fn the_corpus_is_read_as_cloud_init_reads_it() {
     let fixtures = manifest("tests/userdata");
     let oracle = Oracle::start("corpus", &["corpus", fixtures.to_str().unwrap()]);
     let documents = oracle.compare(|name| Box::new(Folder(fixtures.join(name))));
@@ -214,7 +214,7 @@ fn arguments(mode: &str) -> [String; 3] {
 }
 
 #[test]
-fn generated_documents_are_read_as_the_original_reads_them() {
+fn generated_documents_are_read_as_cloud_init_reads_them() {
     let arguments = arguments("generate");
     let oracle = Oracle::start("generated", &arguments.each_ref().map(String::as_str));
     let documents = oracle.compare(|_| {
@@ -227,7 +227,7 @@ fn generated_documents_are_read_as_the_original_reads_them() {
 }
 
 #[test]
-fn generated_parts_are_rendered_and_merged_as_the_original_merges_them() {
+fn generated_parts_are_rendered_and_merged_as_cloud_init_merges_them() {
     let arguments = arguments("merge");
     let oracle = Oracle::start("merged", &arguments.each_ref().map(String::as_str));
     let instance_data = manifest("target/oracle/merged/instance_data_sensitive");
@@ -328,10 +328,10 @@ fn generated_templates_are_rendered_as_jinja2_renders_them() {
     assert!(documents >= count.parse().unwrap());
 }
 
-/// Of YAML that we read and the original does not, check has to say something; of what both read, no more than that a key
+/// Of YAML that we read and cloud-init does not, check has to say something; of what both read, no more than that a key
 /// occurs twice. One in a hundred may be missed, or doubted without need: the pieces make what nobody would write.
 #[test]
-fn what_the_original_refuses_of_yaml_is_odd() {
+fn what_cloud_init_refuses_of_yaml_is_odd() {
     let mut arguments = arguments("strict");
     let count: usize = arguments[2].parse().unwrap();
     arguments[2] = (10 * count).to_string();

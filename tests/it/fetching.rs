@@ -1,4 +1,4 @@
-//! Fetching against the original: `tests/fetching` holds what cloud-init 26.2 makes of the roots that are read over HTTP, one file
+//! Fetching against cloud-init: `tests/fetching` holds what cloud-init 26.2 makes of the roots that are read over HTTP, one file
 //! for each, and every boot of ours has to say the same, but for what the table of `tests/roots/DEVIATIONS.md` explains.
 //!
 //! `FETCH_PATH=FOLDER cargo test --test it fetching` asks the cloud-init whose modules are in FOLDER once more, of the roots that `ROOT`
@@ -59,7 +59,7 @@ const FIELDS: [&str; 16] = [
     "meta-data",
 ];
 
-/// Longest answer that the original is given, in bytes: it would take what is without end.
+/// Longest answer that cloud-init is given, in bytes: it would take what is without end.
 const LONGEST: u64 = 1 << 24;
 
 /// The service of one root.
@@ -119,7 +119,7 @@ impl Simulated {
         }
     }
 
-    /// The answer to what the original asks.
+    /// The answer to what cloud-init asks.
     pub fn answer(&mut self, asked: &Value) -> Value {
         let text = |key: &str| asked.get(key).and_then(Value::as_text);
         if let Some(name) = text("name") {
@@ -223,7 +223,7 @@ fn spoken(bytes: &[u8]) -> Option<Value> {
     Some(Map::from_iter(answer).into())
 }
 
-/// The original at work.
+/// cloud-init at work.
 struct Oracle {
     child: Child,
     asks: BufReader<ChildStdout>,
@@ -245,7 +245,7 @@ impl Oracle {
         writeln!(input, "{}", json::write(value)).unwrap();
     }
 
-    /// What the original makes of a root.
+    /// What cloud-init makes of a root.
     fn asked(&mut self, platform: &str, fixture: &Fixture, cloud: &Path, lease: Value) -> Value {
         let mut simulated = Simulated::new(cloud);
         let path = |path: PathBuf| Value::from(path.display().to_string());
@@ -398,7 +398,7 @@ fn unmarked(value: &Value) -> Value {
         Value::Map(map) => match map.get("base64") {
             Some(text) if map.len() == 1 => text.clone(),
             _ => {
-                // What it is called in a file, which the original keeps in the tree.
+                // What it is called in a file, which cloud-init keeps in the tree.
                 let entries = map
                     .iter()
                     .filter(|(key, _)| key.as_text() != Some("_orig_eni_name"))
@@ -432,7 +432,7 @@ fn is_service(subplatform: &str) -> bool {
     subplatform.contains("http") || matches!(subplatform, "unknown" | "imds (IMDS)")
 }
 
-/// A card of ours is recognised by its address and keeps the name that the real root gives it; the original goes by the name, or
+/// A card of ours is recognised by its address and keeps the name that the real root gives it; cloud-init goes by the name, or
 /// gives the card a new one.
 fn recognised(ours: &mut Value, theirs: &mut Value) {
     let cards = |value: &mut Value, change: &mut dyn FnMut(&str, &mut Map)| {
@@ -505,7 +505,7 @@ pub fn differences(
 }
 
 #[test]
-fn roots_are_read_as_the_original_reads_them() {
+fn roots_are_read_as_cloud_init_reads_them() {
     let path = env::var_os("FETCH_PATH").map(PathBuf::from);
     let deviations: BTreeSet<(String, String)> = deviations("root");
     let mut oracle = path.as_deref().map(Oracle::start);
@@ -606,7 +606,7 @@ fn variations(name: &str, path: &Path, script: &str) -> Vec<Variation> {
     variations
 }
 
-/// False for what the original itself cannot make: a field that it fails at, a host name that is none.
+/// False for what cloud-init itself cannot make: a field that it fails at, a host name that is none.
 fn is_told(field: &str, theirs: Option<&Value>) -> bool {
     match theirs {
         Some(Value::Map(map)) => !map.contains("error"),
@@ -631,7 +631,7 @@ type Row = (String, String);
 enum Outcome {
     /// But for what these rows explain.
     Same(BTreeSet<Row>),
-    /// The original makes nothing of it.
+    /// cloud-init makes nothing of it.
     GaveUp,
     Differs(Vec<String>),
 }
@@ -739,13 +739,13 @@ impl Subject {
     }
 }
 
-/// Where the original's answer comes from.
+/// Where cloud-init's answer comes from.
 enum Theirs<'o> {
     Kept(Value),
     Asked(&'o mut Oracle),
 }
 
-/// The variations of a root that are kept, with the original's answers.
+/// The variations of a root that are kept, with cloud-init's answers.
 fn kept(file: &Path) -> Vec<(Variation, Option<Value>)> {
     let cases = fs::read(file).map(|bytes| json::read(&bytes).unwrap());
     let cases = cases.unwrap_or_default();
@@ -784,7 +784,7 @@ fn to_keep(case: &Variation, theirs: Value) -> Value {
     Map::from_iter(case).into()
 }
 
-/// The variations of a root, with the original's answers if they are kept.
+/// The variations of a root, with cloud-init's answers if they are kept.
 fn cases(name: &str, path: Option<&Path>) -> Vec<(Variation, Option<Value>)> {
     let folder = manifest("tests/fetching");
     match path {
@@ -803,7 +803,7 @@ fn kept_file(name: &str) -> PathBuf {
     manifest("tests/fetching").join(format!("variations/{name}.json"))
 }
 
-/// What comes of each of the cases, with the original's answer; on every processor, each with an original of its own.
+/// What comes of each of the cases, with cloud-init's answer; on every processor, each with a cloud-init of its own.
 fn outcomes(
     subject: &Subject,
     cases: &[(Variation, Option<Value>)],
@@ -863,7 +863,7 @@ fn keep(
 }
 
 #[test]
-fn variations_are_read_as_the_original_reads_them() {
+fn variations_are_read_as_cloud_init_reads_them() {
     let path = env::var_os("FETCH_PATH").map(PathBuf::from);
     let (mut wrong, mut tried, mut gave_up) = (Vec::new(), 0, 0);
     let mut used: BTreeSet<Row> = BTreeSet::new();
@@ -899,10 +899,10 @@ fn variations_are_read_as_the_original_reads_them() {
     }
     let count = wrong.len();
     assert!(tried > 0 || env::var_os("ROOT").is_some());
-    println!("{tried} variations; the original gives up {gave_up} of them");
+    println!("{tried} variations; cloud-init gives up {gave_up} of them");
     assert!(
         wrong.is_empty(),
-        "{}\n{count} differences in {tried} variations; the original gives up {gave_up} of them",
+        "{}\n{count} differences in {tried} variations; cloud-init gives up {gave_up} of them",
         wrong.join("\n")
     );
 }

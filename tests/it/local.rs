@@ -1,4 +1,4 @@
-//! Datasources that need no network, or only that of a seed, against the original: `tests/oracle/local_cases.py` makes machines, many of each, and
+//! Datasources that need no network, or only that of a seed, against cloud-init: `tests/oracle/local_cases.py` makes machines, many of each, and
 //! `tests/local` holds what cloud-init 26.2 makes of them. A boot of ours has to say the same of every one, but for what the last
 //! table of `tests/roots/DEVIATIONS.md` explains.
 //!
@@ -188,7 +188,7 @@ fn all() -> Vec<Case> {
     lines.map(|line| Case(json::read(line).unwrap())).collect()
 }
 
-/// What the original makes of the machines.
+/// What cloud-init makes of the machines.
 fn asked(path: &Path, cases: &[Case]) -> BTreeMap<String, Value> {
     let scratch = Folder::new();
     let mut oracle = python("local.py", path).arg(&scratch.0).spawn().unwrap();
@@ -255,7 +255,7 @@ fn kept() -> BTreeMap<String, Value> {
     known
 }
 
-/// The fields in which ours differs from the original.
+/// The fields in which ours differs from cloud-init.
 fn compared(case: &Case, theirs: &Value) -> Vec<(&'static str, String)> {
     let folder = Folder::new();
     let fixture = case.lay(&folder.0);
@@ -277,7 +277,7 @@ fn compared(case: &Case, theirs: &Value) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn machines_are_read_as_the_original_reads_them() {
+fn machines_are_read_as_cloud_init_reads_them() {
     let chosen = env::var("LOCAL").ok();
     let mut cases = all();
     let everything = chosen.as_deref() == Some("*");
@@ -304,7 +304,7 @@ fn machines_are_read_as_the_original_reads_them() {
             return wrong
                 .lock()
                 .unwrap()
-                .push(format!("{name}: the original was not asked"));
+                .push(format!("{name}: cloud-init was not asked"));
         };
         for (field, how) in compared(case, theirs) {
             let explains = |row: &&(String, String)| row.1 == field && matches(&row.0, name);

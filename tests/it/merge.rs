@@ -37,7 +37,7 @@ fn part(number: u32, text: &str) -> Part {
 }
 
 #[test]
-fn parts_are_merged_as_by_the_original() {
+fn parts_are_merged_as_by_cloud_init() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/merge");
     let mut cases = 0;
     for case in fs::read_dir(folder).unwrap() {

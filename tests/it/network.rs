@@ -1,4 +1,4 @@
-//! Network configuration against the original: `tests/network` holds what clouds say and what cloud-init 26.2 makes of it, one input
+//! Network configuration against cloud-init: `tests/network` holds what clouds say and what cloud-init 26.2 makes of it, one input
 //! a line, and `tests/oracle/network.py` makes more of it with whatever cloud-init it is given.
 //!
 //! `NETWORK=300 NETWORK_PATH=FOLDER cargo test --test it network` compares that many inputs of each kind with the cloud-init whose
@@ -134,7 +134,7 @@ fn difference(line: &Value) -> Option<String> {
     );
     let made = said(&made.unwrap_or(Value::Null));
     let wrong = match text("error") {
-        // Where the original gives up, we say what is wrong, and go on.
+        // Where cloud-init gives up, we say what is wrong, and go on.
         Some(error) => warnings
             .is_empty()
             .then(|| format!("no warning, theirs {error}")),
@@ -158,7 +158,7 @@ fn none_differ(count: usize, wrong: Vec<String>) {
     );
 }
 
-/// The original at work, by one of the scripts in `tests/oracle`.
+/// cloud-init at work, by one of the scripts in `tests/oracle`.
 pub fn oracle(script: &str, path: &Path, count: &str) -> Child {
     python(script, path)
         .args([&*env::var("NETWORK_SEED").unwrap_or("1".into()), count])
@@ -166,7 +166,7 @@ pub fn oracle(script: &str, path: &Path, count: &str) -> Child {
         .unwrap()
 }
 
-/// A script of `tests/oracle` with the original's modules in `path`; what those need beside them is Debian's.
+/// A script of `tests/oracle` with cloud-init's modules in `path`; what those need beside them is Debian's.
 pub fn python(script: &str, path: &Path) -> Command {
     let path = [path, &modules()]
         .map(|path| path.display().to_string())
@@ -191,7 +191,7 @@ fn each(mut oracle: Child, mut look: impl FnMut(Value)) {
 }
 
 #[test]
-fn what_is_kept_is_made_as_the_original_makes_it() {
+fn what_is_kept_is_made_as_cloud_init_makes_it() {
     let folder = manifest("tests/network");
     if let Some(path) = env::var_os("NETWORK_PATH").filter(|_| updating()) {
         let mut kept = BTreeMap::<String, String>::new();
@@ -216,7 +216,7 @@ fn what_is_kept_is_made_as_the_original_makes_it() {
 }
 
 #[test]
-fn generated_facts_are_made_as_the_original_makes_them() {
+fn generated_facts_are_made_as_cloud_init_makes_them() {
     let path = env::var_os("NETWORK_PATH").unwrap_or_default();
     let count = env::var("NETWORK").unwrap_or("30".into());
     let (mut compared, mut wrong) = (0, Vec::new());

@@ -1,6 +1,6 @@
 //! Planted secrets: in a machine that was laid out, what is for root alone is exchanged for something with a mark in it.
 //!
-//! Which that is nobody lists by hand: it is every file, and every leaf of a JSON document, whose name the original calls
+//! Which that is nobody lists by hand: it is every file, and every leaf of a JSON document, whose name cloud-init calls
 //! sensitive or that is somebody's document or password, in whatever a cloud, a volume's folder, a port or a seed holds.
 
 use std::fs;

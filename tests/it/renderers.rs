@@ -7,7 +7,7 @@
 //!
 //! `UPDATE=1 cargo test --test it renderers` takes what comes out for right; the diff is the review.
 //!
-//! `RENDERERS=5000 NETWORK_PATH=FOLDER cargo test --test it renderers` compares ours with the original's on that many generated
+//! `RENDERERS=5000 NETWORK_PATH=FOLDER cargo test --test it renderers` compares ours with cloud-init's on that many generated
 //! configurations, key by key, `NETWORK_SEED` on others. FOLDER holds the modules of cloud-init 26.2: Debian 12's has no bonds
 //! and bridges for networkd, so that without FOLDER nothing is compared. `tests/renderers/DEVIATIONS.md` has the differences.
 
@@ -68,7 +68,7 @@ fn what_is_written_is_what_was_looked_at() {
     assert!(count >= 12);
 }
 
-/// Where the original is, if it is one that has all of its renderers.
+/// Where cloud-init is, if it is one that has all of its renderers.
 fn original() -> Option<PathBuf> {
     let path = PathBuf::from(env::var_os("NETWORK_PATH")?);
     let renderer = fs::read_to_string(path.join("cloudinit/net/networkd.py")).ok()?;
@@ -99,7 +99,7 @@ fn answer(document: &Value) -> Value {
 }
 
 #[test]
-fn configurations_are_written_as_the_original_writes_them() {
+fn configurations_are_written_as_cloud_init_writes_them() {
     let Some(path) = original() else {
         println!("skipped: NETWORK_PATH names no folder with the modules of cloud-init 26.2");
         return;

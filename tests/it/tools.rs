@@ -197,7 +197,7 @@ fn what_make_mime_makes_is_decoded_again() {
 }
 
 #[test]
-fn make_mime_complains_in_the_words_of_the_original() {
+fn make_mime_complains_in_the_words_of_cloud_init() {
     let complaints = |arguments: &[&str]| parse::<MakeMime>(arguments).complaints();
     assert_eq!(complaints(&["-a", "x:cloud-config"]), [""; 0]);
     let words = "content type 'text/foo' for attachment 2 may be incorrect!";

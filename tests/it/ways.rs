@@ -29,7 +29,7 @@ const NAMED: [(&str, &str); 3] = [
     ),
     (
         "AliYun",
-        "the original finds a seed directory that it cannot read",
+        "cloud-init finds a seed directory that it cannot read",
     ),
 ];
 

@@ -1,4 +1,4 @@
-"""Our deliberate deviations, built into the original; each says when it makes a difference. DEVIATIONS.md says why."""
+"""Our deliberate deviations, built into cloud-init; each says when it makes a difference. DEVIATIONS.md says why."""
 
 import email.utils
 import encodings
@@ -22,7 +22,7 @@ MIME_DEPTH_MAX = 32
 
 @contextmanager
 def built_in():
-    """The original with all deviations; gives the set of those that made a difference so far."""
+    """cloud-init with all deviations; gives the set of those that made a difference so far."""
     hits = set()
     patches = []
 
@@ -287,7 +287,7 @@ def one_url(original, hits):
 
 
 def listed(content):
-    """The URLs of a list with their mode, by the original's own rules, one line at a time."""
+    """The URLs of a list with their mode, by cloud-init's own rules, one line at a time."""
     once = False
     for line in content.splitlines():
         lower = line.lower()
@@ -328,7 +328,7 @@ def one_entry(original, hits):
 
 
 def odd_type(append_msg, entry, hits):
-    """A type with an equals sign, which gets quotation marks when the original adds a charset."""
+    """A type with an equals sign, which gets quotation marks when cloud-init adds a charset."""
     declared = entry.get("type") if isinstance(entry, dict) else None
     if isinstance(declared, str) and "=" in declared.split(";")[0]:
         hits.add("odd types in archives")

@@ -3,7 +3,7 @@
 A line of the input is a machine: its `platform`, the prefix of its files (`machine`), a folder for `scratch`, the `lease` that DHCP
 told, the `routers` of cards that are told others, and the `disc` in its drive as a folder. cloud-init and its modules are found by
 PYTHONPATH. Requests are lines as service.py has them; the last line for a machine has the `result`, or the `error` that it ends with.
-The network, firmware and clock are replaced; all else is the original's own code.
+The network, firmware and clock are replaced; all else is cloud-init's own code.
 tests/it/fetching.rs is the other end.
 """
 

@@ -1,4 +1,4 @@
-"""Datasources of cloud-init that need no network, or that of a seed, on machines that are data: what the original makes of each.
+"""Datasources of cloud-init that need no network, or that of a seed, on machines that are data: what cloud-init makes of each.
 
     local.py SCRATCH     a line with a machine in, a line with the `result` that is made of it out, until the input ends
 
@@ -12,7 +12,7 @@ cloud-init and its modules are found by PYTHONPATH. A machine has
     serves      true if somebody answers over HTTP: a server of seeds, or the host at LXD's socket; the requests are lines as service.py
                 has them
 
-Nothing is mounted and no program runs but the shell that the original has parse `context.sh`. tests/it/local.rs is the other end.
+Nothing is mounted and no program runs but the shell that cloud-init has parse `context.sh`. tests/it/local.rs is the other end.
 """
 
 import base64

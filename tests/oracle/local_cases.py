@@ -345,7 +345,7 @@ def nocloud(rng):
 
 
 def sound(rng):
-    """Meta-data, and tables of documents and of network configurations, none of which ends the original by itself."""
+    """Meta-data, and tables of documents and of network configurations, none of which ends cloud-init by itself."""
     names = [rng.choice(["i-0abc", '"quoted"', '"12"', "web.example.com", "192.0.2.7", "WEB-01.Example.COM"]) for _ in range(2)]
     keys = some({name: text for name, text in KEYS.items() if name not in ("number", "map of maps", "list with others")}, rng)
     data = {name: text for name, text in USER.items() if name not in ("binary", "gzip")}

@@ -1,7 +1,7 @@
 """The machine that a datasource of cloud-init sees: a root of tests/roots, or one like it, in place of the one it runs on.
 
 cloud-init and its modules are found by PYTHONPATH. `take` says which root it is; firmware, cards, kernel and network are then that
-one's, all else is the original's own code.
+one's, all else is cloud-init's own code.
 """
 
 import base64

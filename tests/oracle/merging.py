@@ -1,4 +1,4 @@
-"""Cloud-config in parts from a grammar, every merger, patches and templates among them; and what the original makes of it."""
+"""Cloud-config in parts from a grammar, every merger, patches and templates among them; and what cloud-init makes of it."""
 
 import base64
 import json
@@ -144,7 +144,7 @@ def documents(seed, count):
 
 
 def merged(document, folder):
-    """The cloud-config that the original's own handlers make of a document."""
+    """The cloud-config that cloud-init's own handlers make of a document."""
     paths = Paths(folder)
     with open(paths.get_runpath("instance_data_sensitive"), "w") as file:
         json.dump(INSTANCE_DATA, file)

@@ -3,7 +3,7 @@
     network.py SEED COUNT [KIND …]     COUNT generated inputs of each kind (all that this cloud-init can do)
 
 cloud-init and its modules are found by PYTHONPATH. Each line has the `kind`, its `input`, the `links` of the machine, and what
-the original makes of it: `expected`, or the `error` it stops with. After each line it waits for one. tests/it/network.rs compares
+cloud-init makes of it: `expected`, or the `error` it stops with. After each line it waits for one. tests/it/network.rs compares
 ours. Kinds whose behaviour is younger than this cloud-init are left out.
 """
 
@@ -247,7 +247,7 @@ def scaleway_expected(told, links):
 
 
 def by_address(made, links):
-    """The same with cards that are matched by their addresses: the original knows what they are called in the real root."""
+    """The same with cards that are matched by their addresses: cloud-init knows what they are called in the real root."""
     for name, device in (made or {}).get("ethernets", {}).items():
         device["match"] = {"macaddress": link["mac"] for link in links if link["name"] == name}
     return made
@@ -584,11 +584,11 @@ def version2(w):
 
 
 def version2_expected(told, _links):
-    # Nothing to ask the original: it passes a document on to netplan, and reads less of it for others.
+    # Nothing to ask cloud-init: it passes a document on to netplan, and reads less of it for others.
     return told["known"]
 
 
-# --- all of them: what makes an input, what the original makes of it, and whether this cloud-init is young enough
+# --- all of them: what makes an input, what cloud-init makes of it, and whether this cloud-init is young enough
 
 def has(module, word):
     """Whether a module of this cloud-init knows a word."""

@@ -1,4 +1,4 @@
-"""The original as an oracle: what cloud-init makes of documents, one JSON object per line.
+"""What cloud-init, as an oracle, makes of documents, one JSON object per line.
 
     oracle.py ROOT FOLDER generate SEED COUNT     documents from the grammar in grammar.py
     oracle.py ROOT FOLDER corpus TESTS            the fixtures below TESTS
@@ -6,8 +6,8 @@
     oracle.py ROOT FOLDER template SEED COUNT TESTS     the templates among the fixtures, and others from the grammar in templates.py
     oracle.py ROOT FOLDER strict SEED COUNT       YAML from the pieces in strictness.py
 
-ROOT holds cloud-init and its modules, unpacked; FOLDER is scratch space for included files. Each line has the document, what the
-original makes of it (`pure`), and what it makes of it with our deliberate deviations built in (`patched`, and the names of those
+ROOT holds cloud-init and its modules, unpacked; FOLDER is scratch space for included files. Each line has the document, what
+cloud-init makes of it (`pure`), and what it makes of it with our deliberate deviations built in (`patched`, and the names of those
 that made a difference in `deviations`). After each line it waits for one. tests/it/differential.rs compares `patched` with ours. With `merge` a line has the document and
 the `merged` cloud-config; with `template` the `rendered` text or the error, and where random numbers start; with
 `strict` it says why the document is `refused`, if it is.
@@ -85,7 +85,7 @@ def main():
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(600)
     os.makedirs(FOLDER, exist_ok=True)
-    # As at boot: file://a/b is a relative path to the original.
+    # As at boot: file://a/b is a relative path to cloud-init.
     os.chdir("/")
     url_helper.readurl = no_network
     if sys.argv[3] == "merge":

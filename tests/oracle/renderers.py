@@ -1,4 +1,4 @@
-"""What the original's renderers write, beside what ours write, key by key.
+"""What cloud-init's renderers write, beside what ours write, key by key.
 
     renderers.py SEED COUNT     the configurations that tests/network keeps, and COUNT generated ones of both versions
 
@@ -27,7 +27,7 @@ import network as inputs  # noqa: E402
 import yaml  # noqa: E402
 from cloudinit.net import eni, netplan, network_manager, network_state, networkd  # noqa: E402
 
-# --- the original
+# --- cloud-init
 
 
 def state(document):
@@ -301,7 +301,7 @@ def devices(document):
     return {name: device for section in ("ethernets", "bonds", "bridges", "vlans") for name, device in document.get(section, {}).items()}
 
 
-# --- what is mended before the original reads it, for it would stop there, or take it for something else
+# --- what is mended before cloud-init reads it, for it would stop there, or take it for something else
 
 
 def undeclared(document, _):
@@ -380,7 +380,7 @@ def mended(document, renderer):
             made.append(name)
     return document, made
 
-# --- what a configuration says, in words that both versions share, and what of it the original leaves out or takes for something else
+# --- what a configuration says, in words that both versions share, and what of it cloud-init leaves out or takes for something else
 
 
 def told(document):

@@ -1,4 +1,4 @@
-"""Small YAML documents around what YAML 1.1 and 1.2 disagree on; and whether the original reads them."""
+"""Small YAML documents around what YAML 1.1 and 1.2 disagree on; and whether cloud-init reads them."""
 
 import random
 
@@ -22,7 +22,7 @@ PIECES = [
 
 
 def documents(seed, count):
-    """Documents with what the original says of them: empty where it reads them."""
+    """Documents with what cloud-init says of them: empty where it reads them."""
     source = random.Random(seed)
     for _ in range(count):
         pieces = [source.choice(PIECES) for _ in range(source.randint(1, 6))]

@@ -1,6 +1,6 @@
 //! `#include-once`: what this instance was given once is not fetched again, as long as /run lasts.
 //!
-//! The original keeps such documents in /var/lib/cloud, of which there is nothing yet in an initramfs. Here they are in
+//! cloud-init keeps such documents in /var/lib/cloud, of which there is nothing yet in an initramfs. Here they are in
 //! `/run/cloudseed/urlcache`, which the real root has, too, and which a second boot of the program in the same boot of the
 //! machine finds. The next boot of the machine asks again.
 

@@ -1,4 +1,4 @@
-//! cloud-config.yaml: the merged cloud-config of a document, as the original writes its cloud-config.txt, and what the platform
+//! cloud-config.yaml: the merged cloud-config of a document, as cloud-init writes its cloud-config.txt, and what the platform
 //! itself configures.
 
 use alloc::format;
@@ -10,7 +10,7 @@ use crate::instance::Document;
 use crate::userdata::part_type::PartType;
 use crate::yaml;
 
-/// Adds the cloud-config of each document that has any; the names are those of the original, but for their endings.
+/// Adds the cloud-config of each document that has any; the names are those of cloud-init, but for their endings.
 pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     for (document, merged) in &found.config.cloud_configs {
         let path = match document {
@@ -32,7 +32,7 @@ pub(super) fn print(products: &mut Products, _: &Outcome, found: &Found) {
     }
 }
 
-/// A comment block that names the parts, those left out by the original's word for it, and the document.
+/// A comment block that names the parts, those left out by cloud-init's word for it, and the document.
 pub fn text(merged: &Merged) -> String {
     let mut text = format!("{}\n\n", PartType::CloudConfig.start_line());
     if !merged.used.is_empty() {

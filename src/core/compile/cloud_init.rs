@@ -160,8 +160,8 @@ fn facts(instance: &Instance) -> Map {
     facts
 }
 
-/// NoCloud knows one document of the operator; of two it gets a multipart, in which the second outranks the first, as in the
-/// original.
+/// NoCloud knows one document of the operator; of two it gets a multipart, in which the second outranks the first, as in
+/// cloud-init.
 fn vendor_data(documents: &Documents) -> Option<String> {
     let second = documents.get(Document::VendorData2)?;
     let first = documents.get(Document::VendorData);

@@ -2,7 +2,7 @@
 //!
 //! What is secret is replaced while the second copy is written. That is what stands behind one of `SENSITIVE_KEYS`, by a key
 //! alone or by its whole path, without case; and, behind whatever key a cloud puts it, what is one of the instance's own
-//! documents, for these are for root alone. The original searches maps, not the lists in them; here both are.
+//! documents, for these are for root alone. cloud-init searches maps, not the lists in them; here both are.
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -20,7 +20,7 @@ use crate::machine::Kernel;
 use crate::machine::release::Release;
 use crate::value::{Map, Value};
 
-/// What stands in the public copy for a secret; users of the original look for these words.
+/// What stands in the public copy for a secret; users of cloud-init look for these words.
 const REDACTED: &str = "redacted for non-root user";
 /// Keys, or paths of keys, whose values are secret, in lower case.
 const SENSITIVE_KEYS: [&str; 25] = [
@@ -54,7 +54,7 @@ const SENSITIVE_KEYS: [&str; 25] = [
 const INSIDE_BYTES_MIN: usize = 16;
 /// A note beside the tree that differs from cloud to cloud.
 const DS_NOTE: &str = "As this cloud has it; keys may change with cloud and program. The keys of v1 are the same everywhere.";
-/// What the original says where it knows nothing.
+/// What cloud-init says where it knows nothing.
 const UNKNOWN: &str = "unknown";
 
 /// The facts of an instance as a tree, and which of them are secret.
@@ -118,7 +118,7 @@ fn data(instance: &Instance, kernel: &Kernel, release: &Release) -> Map {
     ])
 }
 
-/// What the original says of the running system, as far as it is known before the root file system.
+/// What cloud-init says of the running system, as far as it is known before the root file system.
 fn system(kernel: &Kernel, release: &Release) -> Map {
     let uname = [
         &kernel.ostype,
@@ -150,7 +150,7 @@ fn platform(kernel: &Kernel) -> String {
     [&*kernel.ostype, &kernel.release, &kernel.arch].join("-")
 }
 
-/// The keys that mean the same on every cloud; those of two words in both of the original's spellings.
+/// The keys that mean the same on every cloud; those of two words in both of cloud-init's spellings.
 fn standard(instance: &Instance, kernel: &Kernel, release: &Release) -> Map {
     let said = |word: &str| Value::from(Some(word).filter(|_| !release.id.is_empty()));
     let ssh_keys: Vec<Value> = instance
@@ -224,7 +224,7 @@ struct Survey<'a> {
     documents: Copies<'a>,
     /// The paths of what is secret.
     sensitive: Vec<String>,
-    /// The paths of what was bytes. As in the original, bytes in a list stay, and are written with a mark.
+    /// The paths of what was bytes. As in cloud-init, bytes in a list stay, and are written with a mark.
     encoded: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
 //! The cloud-config of one document: its parts merged in order.
 //!
-//! A part that cannot be read or merged is left out, named ([`Merged::ignored`]) and warned of; the others count. The original
+//! A part that cannot be read or merged is left out, named ([`Merged::ignored`]) and warned of; the others count. cloud-init
 //! names only those that could not be read, and drops others, such as a patch that does not fit, in silence.
 
 use alloc::format;

@@ -143,7 +143,7 @@ pub struct Script {
 }
 
 /// The scripts in the order of execution: by group, then boothooks as they came and all others by name. Of two scripts
-/// with one name in one group the later stays, for in the original they are one file.
+/// with one name in one group the later stays, for in cloud-init they are one file.
 pub(super) fn scripts(config: &Config, warnings: &mut Vec<Warning>) -> Vec<Script> {
     let mut scripts: BTreeMap<(Group, String, u32), Script> = BTreeMap::new();
     for numbered in config.allowed() {
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_headers_become_what_the_original_makes_of_them() {
+    fn lines_and_headers_become_what_cloud_init_makes_of_them() {
         let unix = |content: &[u8]| unix_lines(&content.into()).to_vec();
         assert_eq!(unix(b"a\r\nb\r\nc\n"), b"a\nb\nc\n");
         assert_eq!(unix(b"a\nb\r\n"), b"a\nb\r\n");

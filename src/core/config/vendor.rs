@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_read_as_the_original_reads_them() {
+    fn rules_are_read_as_cloud_init_reads_them() {
         for (text, expected) in [
             ("a: 1", Ok("true  ")),
             ("vendor_data: {}", Ok("true  ")),

@@ -1,4 +1,4 @@
-//! Base 64 as clouds hand it out, and as the original decodes it: each way of reading it that several platforms need.
+//! Base 64 as clouds hand it out, and as cloud-init decodes it: each way of reading it that several platforms need.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! `dsmode`: when the original applies the data of a datasource, if at all. It asks only that nobody has said `disabled`: `local`
+//! `dsmode`: when cloud-init applies the data of a datasource, if at all. It asks only that nobody has said `disabled`: `local`
 //! and `net` are stages of its own, and we are before both.
 //!
 //! <https://cloudinit.readthedocs.io/en/latest/reference/datasources/configdrive.html>

@@ -298,7 +298,7 @@ fn gathered(entries: &mut [Entry], directory: usize) -> Map {
     map
 }
 
-/// A leaf as the original reads it: bytes where it is no text, a JSON object, lines as a list where a line ends, else text.
+/// A leaf as cloud-init reads it: bytes where it is no text, a JSON object, lines as a list where a line ends, else text.
 fn leaf(body: Vec<u8>) -> Value {
     let text = match String::from_utf8(body) {
         Ok(text) => text,
@@ -381,7 +381,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leaf_is_what_the_original_makes_of_it() {
+    fn a_leaf_is_what_cloud_init_makes_of_it() {
         let list =
             |texts: &[&str]| Value::List(texts.iter().map(|text| Value::from(*text)).collect());
         assert_eq!(leaf(b"ami-1".to_vec()), Value::from("ami-1"));

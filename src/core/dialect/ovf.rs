@@ -4,7 +4,7 @@
 //! <Environment>
 //!   <PropertySection> <Property oe:key="hostname" oe:value="web"/> … </PropertySection>
 //! ```
-//! On purpose otherwise than the original: a property without key or value costs itself, and attributes count with or without
+//! On purpose otherwise than cloud-init: a property without key or value costs itself, and attributes count with or without
 //! their namespace.
 
 use alloc::string::String;

@@ -63,7 +63,7 @@ pub fn text(machine: &Machine, settings: &Settings, outcome: &Identification, ru
     lines.join("\n")
 }
 
-/// The variables, in the original's order.
+/// The variables, in ds-identify's order.
 pub fn dump(machine: &Machine, settings: &Settings, run: &Run) -> Vec<String> {
     let dmi = |field: Field| match machine.dmi.get(field) {
         Some(value) => String::from(value),
@@ -101,7 +101,7 @@ pub fn dump(machine: &Machine, settings: &Settings, run: &Run) -> Vec<String> {
     lines
 }
 
-/// The original's word for a firmware string that has no text: nothing if the kernel shows it, `unavailable` if it shows
+/// ds-identify's word for a firmware string that has no text: nothing if the kernel shows it, `unavailable` if it shows
 /// others, `error` if it shows none.
 fn absent(machine: &Machine, field: Field) -> &'static str {
     const STRINGS: &str = "/sys/class/dmi/id";

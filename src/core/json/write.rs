@@ -20,7 +20,7 @@ pub fn write(value: &Value) -> String {
 }
 
 /// The layout of instance-data.json: `json.dumps(value, indent=1, sort_keys=True, separators=(",", ": "))`. Bytes become
-/// base 64 after `ci-b64:`, and what is not ASCII is escaped, both as the original does.
+/// base 64 after `ci-b64:`, and what is not ASCII is escaped, both as cloud-init does.
 pub fn write_indented(value: &Value) -> String {
     let writer = Writer {
         indent: Some(1),

@@ -20,7 +20,7 @@ use crate::warning::Warning;
 const METRIC_STEP: u32 = 100;
 
 /// The configuration that the instance metadata describes, in version 2. `None` if no interface has an address. Where they describe
-/// no interfaces, or are not to be applied, the card that comes first is configured by DHCP of both families, as the original does.
+/// no interfaces, or are not to be applied, the card that comes first is configured by DHCP of both families, as cloud-init does.
 /// `is_off` says what cloud-init's configuration switches off.
 pub fn config(
     metadata: &Value,

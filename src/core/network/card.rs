@@ -26,7 +26,7 @@ pub(super) fn driver<'a>(links: &'a [Link], mac: &HardwareAddress) -> Option<&'a
     }
 }
 
-/// The interface that the original configures if nobody says which: those with a carrier come first, of them `eth0`, then by
+/// The interface that cloud-init configures if nobody says which: those with a carrier come first, of them `eth0`, then by
 /// their names, numbers in them as numbers.
 pub(super) fn first(links: &[Link]) -> Option<&Link> {
     let mut best: Option<&Link> = None;

@@ -11,7 +11,7 @@ use crate::machine::Link;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
-/// The subnets of an interface, in the order of the original, and whether a gateway leads out of them.
+/// The subnets of an interface, in the order of cloud-init, and whether a gateway leads out of them.
 const SUBNETS: [(&str, bool); 4] = [
     ("ipv4", true),
     ("ipv6", true),

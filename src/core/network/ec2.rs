@@ -156,7 +156,7 @@ impl<'a> Card<'a> {
         device
     }
 
-    /// The addresses beside the first of each family, which DHCP gives; in the order of their letters, as in the original.
+    /// The addresses beside the first of each family, which DHCP gives; in the order of their letters, as in cloud-init.
     fn addresses(&self, reader: &mut Reader) -> Vec<Cidr> {
         let families = [
             ("local-ipv4s", "subnet-ipv4-cidr-block", 24),
@@ -180,7 +180,7 @@ impl<'a> Card<'a> {
     }
 
     /// Routes of a family in a table of their own, and the rules that lead there. The router has the first address of its
-    /// subnet; the original learns it by DHCP.
+    /// subnet; cloud-init learns it by DHCP.
     fn route(&self, reader: &mut Reader, device: &mut Device, table: u32, blocks: &str, ips: &str) {
         let [blocks, ips] =
             [blocks, ips].map(|key| (key, self.told.get(key).unwrap_or(&Value::Null)));

@@ -6,7 +6,7 @@
 //!           | "iface" NAME ("inet" | "inet6") METHOD | OPTION WORD …
 //! ```
 //! An option belongs to the `iface` above it. Source: interfaces(5), resolvconf's `dns-` options, and cloud-init's behaviour.
-//! The original takes no second `iface` of one name, so that it loses a configuration of both families, takes `inet6 dhcp` for
+//! cloud-init takes no second `iface` of one name, so that it loses a configuration of both families, takes `inet6 dhcp` for
 //! DHCPv4, forgets the MTU, and brings up by hand what is `allow-hotplug`; we do not. What says more than an interface's
 //! addresses, routes of commands and parameters of bridges among it, is left out with a warning.
 

@@ -22,7 +22,7 @@ const MASK: &str = "255.255.255.0";
 /// The prefix of an IPv6 network that has none.
 const PREFIX6: &str = "64";
 
-/// The document that the variables describe, in version 2; routers are `gateway4` and `gateway6`, as in the original. `None` if
+/// The document that the variables describe, in version 2; routers are `gateway4` and `gateway6`, as in cloud-init. `None` if
 /// no variable is of a card's address, or the machine has no card.
 pub fn document(context: &Map, links: &[Link]) -> (Option<Value>, Vec<Warning>) {
     let mut reader = Reader::new("context.sh");

@@ -5,10 +5,10 @@
 //!   networks   addresses, or how they are found, each on one link
 //!   services   name servers for all
 //! ```
-//! It is put into the words of version 1 as the original does it, and read as such; where a value is refused what is left is
+//! It is put into the words of version 1 as cloud-init does it, and read as such; where a value is refused what is left is
 //! written anew. Links go by ids of the hypervisor; here a card has the name that this machine gave it, a bond is `bondN`, a
 //! VLAN has the name of its link and its number. Source: Nova's "Metadata service" page with its schema of network data, and
-//! cloud-init's behaviour. On purpose otherwise: a card that is not (yet) there costs itself and is told, where the original
+//! cloud-init's behaviour. On purpose otherwise: a card that is not (yet) there costs itself and is told, where cloud-init
 //! gives up the whole; and only services that are name servers are taken for such.
 
 use alloc::borrow::ToOwned;

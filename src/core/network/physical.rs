@@ -1,4 +1,4 @@
-//! Elements of version 1 for cards of this machine, in the shape in which the original makes them of what clouds say.
+//! Elements of version 1 for cards of this machine, in the shape in which cloud-init makes them of what clouds say.
 //!
 //! For clouds whose configuration is written element by element, and for documents of version 1 that know cards by their
 //! hardware addresses alone.

@@ -1,7 +1,7 @@
 //! RbxCloud's network: `netadp` of its document, a list of cards with addresses.
 //!
 //! Source: cloud-init's behaviour: every address is static, and has the router and the name servers of its card's network. On
-//! purpose otherwise: a card is recognised by its hardware address and keeps its name, where the original counts them.
+//! purpose otherwise: a card is recognised by its hardware address and keeps its name, where cloud-init counts them.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;

@@ -32,7 +32,7 @@ pub fn config(
     let (Some((link, name)), false) = (card, addresses.is_empty()) else {
         return (None, reader.warnings);
     };
-    // The original knows what the card is called in the real root.
+    // cloud-init knows what the card is called in the real root.
     let mut device = Device::found(link.mac.map(HardwareAddress::of), name);
     for address in addresses {
         take(&mut reader, &mut device, address, leased);

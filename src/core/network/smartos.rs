@@ -76,7 +76,7 @@ fn device(
             },
         }
     }
-    // A lease tells the MTU of today; the original's stays what it was at the first boot.
+    // A lease tells the MTU of today; cloud-init's stays what it was at the first boot.
     device.mtu = mtu.filter(|_| device.dhcp4.method.is_none());
     if told.get("primary").and_then(Value::as_bool) == Some(true) {
         lead(&mut device, &gateways, led);

@@ -184,7 +184,7 @@ fn gateways(reader: &mut Reader, told: &Map, routes: &mut Vec<Route>) {
 }
 
 /// Writes a document of version 2. Name servers that belong to no device go to those with addresses and without servers of
-/// their own, as in the original; routes that belong to none have no place in it.
+/// their own, as in cloud-init; routes that belong to none have no place in it.
 pub(super) fn write(config: &mut Config) -> Value {
     let mut document = Map::new();
     document.insert("version", Value::Int(2));

@@ -9,8 +9,8 @@
 //!
 //! What nobody needs must not cost the answer: a stray line is left out, and so is a length that is no number. Blanks before a colon
 //! go, control characters are blanks, several blanks may stand between the words of the first line, a minor version is one of
-//! the two that there are, a body in chunks is one of HTTP/1.1, and a length may have a plus sign: Python, whose HTTP the
-//! original speaks, reads all of that.
+//! the two that there are, a body in chunks is one of HTTP/1.1, and a length may have a plus sign: Python, whose HTTP
+//! cloud-init speaks, reads all of that.
 
 use alloc::vec::Vec;
 

@@ -101,7 +101,7 @@ fn local(serial: &str) -> Told {
     Told::by_meta_data("akamai", source, meta_data)
 }
 
-/// The addresses that may be asked. IPv4 takes a lease, and the network one of the original's stages.
+/// The addresses that may be asked. IPv4 takes a lease, and the network one of cloud-init's stages.
 fn endpoints<'a>(cloud: &Cloud<'a>) -> Vec<&'a str> {
     let flags = cloud.machine.dmi.get(Field::BoardSerial).unwrap_or("");
     let is_off = |flag: &str, key: &str| {

@@ -1,8 +1,8 @@
 //! AltCloud: RHEV hands out its data on a floppy disk, vSphere on a volume labelled CDROM.
 //!
-//! The original compares the names of both with its own patterns, letter by letter, so it never finds this platform; here
+//! ds-identify compares the names of both with its own patterns, letter by letter, so it never finds this platform; here
 //! it is as it was meant, and as the datasource itself has it. What to read: `deltacloud-user-data.txt`, else `user-data.txt`;
-//! there are no meta-data. On purpose otherwise: the identifier is derived from the user-data, because the original's constant
+//! there are no meta-data. On purpose otherwise: the identifier is derived from the user-data, because cloud-init's constant
 //! `455` hides that they have changed, and binary user-data stay as they are.
 
 use alloc::format;

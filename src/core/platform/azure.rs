@@ -170,7 +170,7 @@ struct Environment {
 }
 
 impl Environment {
-    /// What the service's profile of the system says, and where it says nothing, what is here. As in the original, whatever it says
+    /// What the service's profile of the system says, and where it says nothing, what is here. As in cloud-init, whatever it says
     /// of passwords that is not `true` is that they are taken.
     fn under(self, profile: &Value) -> Environment {
         let text = |key| profile.get(key).and_then(said);
@@ -337,7 +337,7 @@ fn network_config(cloud: &mut Cloud, tree: &Value) -> Option<Vec<u8>> {
     cloud.network_config(network)
 }
 
-/// The meta-data that the original makes itself.
+/// The meta-data that cloud-init makes itself.
 fn meta_data(cloud: &Cloud, id: Option<&str>, hostname: Option<&str>) -> Map {
     let mut meta_data = Map::from_iter([
         ("instance-id", Value::from(id.map(String::from))),

@@ -31,7 +31,7 @@ const FILE: &str = "/var/lib/cloud/data/seed/bigstep/url";
 
 fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     let text = cloud.machine.files.text(FILE).unwrap_or_default();
-    // As the original: line feeds count for nothing, wherever they are.
+    // As cloud-init: line feeds count for nothing, wherever they are.
     let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
     let Some(url) = Url::parse(&text).filter(Url::is_http) else {
         return Err(cloud.broken(FILE, "a URL", crate::text::quote(&text)));

@@ -1,7 +1,7 @@
 //! CloudCIX: a JSON document with the network configuration in it, and user-data beside it.
 //!
 //! How to know it: the product is named so. What to ask: `/v1/metadata` and `/v1/userdata`. Source: cloud-init's behaviour. On
-//! purpose otherwise: the service calls the identifier `instance_id`, which the original does not look at, so that there
+//! purpose otherwise: the service calls the identifier `instance_id`, which cloud-init does not look at, so that there
 //! every machine has the same one; and a machine without user-data is one.
 
 use super::{Needs, PLAIN, Platform, Way};

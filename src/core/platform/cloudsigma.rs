@@ -43,7 +43,7 @@ const SERIAL: (&str, u32) = ("/dev/ttyS1", 9600);
 const QUESTION: &[u8] = b"<\n\n>";
 /// The sign behind an answer.
 const END: u8 = 4;
-/// Longest time that the answer may take, in seconds: the original's.
+/// Longest time that the answer may take, in seconds: cloud-init's.
 pub const ANSWER_SECONDS_MAX: u64 = 60;
 /// Longest host name, in characters.
 const NAME_MAX: usize = 61;
@@ -146,7 +146,7 @@ fn user_data(cloud: &mut Cloud, meta: &Map) -> Vec<u8> {
     })
 }
 
-/// The server's name where it is of the signs that the original takes, else the beginning of its identifier.
+/// The server's name where it is of the signs that cloud-init takes, else the beginning of its identifier.
 fn hostname(context: &Map) -> Option<String> {
     let text = |key: &str| context.get(key).and_then(Value::as_text);
     let is_sign = |letter: char| matches!(letter, ' '..='_' | 'a'..='z');

@@ -216,7 +216,7 @@ fn first_version(cloud: &mut Cloud, place: &Place, source: Source) -> Result<Opt
     }))
 }
 
-/// The files of a drive of version 1 that are known, by the names that the original has for them.
+/// The files of a drive of version 1 that are known, by the names that cloud-init has for them.
 fn first_version_files(cloud: &mut Cloud, place: &Place) -> Result<Map, Error> {
     const NAMES: [(&str, &str); 2] = [
         ("network_config", "etc/network/interfaces"),

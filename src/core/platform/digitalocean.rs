@@ -1,7 +1,7 @@
 //! DigitalOcean: one JSON document, for whoever has any IPv4 link-local address.
 //!
 //! How to know it: the vendor of the firmware. What to ask: `/metadata/v1.json`, which holds user-data and vendor-data as
-//! well. The network configuration is made from its interfaces as the original makes it. Source: DigitalOcean's metadata API
+//! well. The network configuration is made from its interfaces as cloud-init makes it. Source: DigitalOcean's metadata API
 //! reference, and cloud-init's behaviour.
 
 use alloc::string::String;
@@ -91,7 +91,7 @@ fn public(map: &Map) -> Map {
     told.map(|(key, value)| (key, value.clone())).collect()
 }
 
-/// The meta-data under the names that the original gives them, and with what it puts where nothing is said.
+/// The meta-data under the names that cloud-init gives them, and with what it puts where nothing is said.
 fn meta_data(map: &Map, id: &str) -> Map {
     let or = |key: &str, other: &str| map.get(key).cloned().unwrap_or(Value::from(other));
     Map::from_iter([

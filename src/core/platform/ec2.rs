@@ -254,7 +254,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
             service.expect(cloud, FIRST.into_iter());
             service.take_token(cloud, &TOKEN)?;
         }
-        // The original asks without one; an AWS whose firmware hides itself may want it all the same.
+        // cloud-init asks without one; an AWS whose firmware hides itself may want it all the same.
         Relative::Unknown => service.may_take_token(&TOKEN),
         _ => {}
     }
@@ -283,7 +283,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     cloud.instance(told)
 }
 
-/// The interfaces of the tree, as the original configures them: with routes of other tables only for netplan.
+/// The interfaces of the tree, as cloud-init configures them: with routes of other tables only for netplan.
 fn put_network(cloud: &mut Cloud, told: &mut Told) {
     let links = cloud.links_of(told.meta_data.get("network").unwrap_or(&Value::Null));
     let extent = Extent::Whole.unless(cloud.is_off(FULL));

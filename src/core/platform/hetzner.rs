@@ -110,7 +110,7 @@ fn fetch(cloud: &mut Cloud) -> Result<Instance, Error> {
     cloud.instance(told)
 }
 
-/// What the documents tell: of the meta-data as much as the original keeps, under its names, and beside it all of them but the
+/// What the documents tell: of the meta-data as much as cloud-init keeps, under its names, and beside it all of them but the
 /// vendor-data that come inside: everybody may read the tree.
 fn told(source: Source, mut whole: Map, document: Vec<u8>, user_data: Option<Vec<u8>>) -> Told {
     whole.remove(&"vendor_data".into());

@@ -1,6 +1,6 @@
 //! IBMCloud: on Xen, a volume labelled METADATA, or a config drive beside a volume with a UUID of theirs.
 //!
-//! What to read: the documents of OpenStack's `latest`, of which the original keeps fewer, and under other names. A machine
+//! What to read: the documents of OpenStack's `latest`, of which cloud-init keeps fewer, and under other names. A machine
 //! made from a template (METADATA) has its network configured already while it is provisioned. Source: cloud-init's behaviour.
 
 use alloc::format;
@@ -48,9 +48,9 @@ fn decide(inquiry: &mut Inquiry) -> Verdict {
     kin::ibm_cloud(inquiry.machine)
 }
 
-/// The identifier of an instance without one: the original's.
+/// The identifier of an instance without one: cloud-init's.
 const DEFAULT_ID: &str = "iid-datasource";
-/// What the original calls otherwise, and all that it keeps beside the seed for random numbers.
+/// What cloud-init calls otherwise, and all that it keeps beside the seed for random numbers.
 const NAMES: [(&str, &str); 3] = [
     ("public_keys", "public-keys"),
     ("hostname", "local-hostname"),

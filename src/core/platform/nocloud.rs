@@ -3,7 +3,7 @@
 //!
 //! Every source that has something is merged: of meta-data the first source of a key wins, of the other documents the last
 //! source that has it. Source: cloud-init's behaviour. On purpose otherwise: where nobody names the instance its identifier is
-//! derived from the documents, because the original's constant `nocloud` hides that a seed has changed; and a label that the
+//! derived from the documents, because cloud-init's constant `nocloud` hides that a seed has changed; and a label that the
 //! configuration names (`fs_label`) is looked for by identification, too.
 
 use alloc::format;
@@ -77,7 +77,7 @@ pub static PLATFORM: Platform = Platform {
 const SEED: &[&str] = &["meta-data", "user-data"];
 const LABELS: &[&str] = &["cidata", "CIDATA"];
 
-/// The serial number is believed in containers too, as in the original.
+/// The serial number is believed in containers too, as by ds-identify.
 fn serial(inquiry: &mut Inquiry) -> Verdict {
     let serial = inquiry.machine.dmi.get(Field::ProductSerial).unwrap_or("");
     match Arguments::parse(serial) {
@@ -223,7 +223,7 @@ fn configured(inquiry: &mut Inquiry) -> Verdict {
     Verdict::found(because).seeing(Seen::Configuration("NoCloud"))
 }
 
-/// The volumes with the label, the one with the last name first, as in the original. A label that is configured may be of
+/// The volumes with the label, the one with the last name first, as in cloud-init. A label that is configured may be of
 /// either case; null is none.
 fn labelled(inquiry: &mut Inquiry) -> Verdict {
     let machine = inquiry.machine;

@@ -47,7 +47,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     cloud.instance(told)
 }
 
-/// What of the document the original keeps, under its names.
+/// What of the document cloud-init keeps, under its names.
 fn meta_data(map: &Map) -> Map {
     let fact = |key: &str| Value::from(map.get(key).cloned());
     Map::from_iter([

@@ -2,8 +2,8 @@
 //!
 //! What counts of the environment: `instance-id`, `hostname` or `local-hostname`, `public-keys`, `password`, `user-data` (base 64
 //! or plain), `network-config` (base 64 of YAML; not of a seed directory), `seedfrom`. Source: cloud-init's behaviour. On
-//! purpose otherwise: user-data count as base 64 only if all of them are, because the original makes garbage of some plain
-//! text; and without `instance-id` the identifier is derived from the environment, because the original's constant `iid-dsovf`
+//! purpose otherwise: user-data count as base 64 only if all of them are, because cloud-init makes garbage of some plain
+//! text; and without `instance-id` the identifier is derived from the environment, because cloud-init's constant `iid-dsovf`
 //! hides that it has changed.
 
 use alloc::format;
@@ -175,7 +175,7 @@ fn names_environment(disk: &dyn Disk) -> bool {
 
 /// An environment that was found.
 struct Found {
-    /// Where, in the original's words.
+    /// Where, in cloud-init's words.
     place: String,
     document: Vec<u8>,
     /// Whether its network configuration counts.

@@ -57,7 +57,7 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
     cloud.instance(told)
 }
 
-/// The meta-data under the names that the original gives them, and with what it puts where nothing is said.
+/// The meta-data under the names that cloud-init gives them, and with what it puts where nothing is said.
 fn meta_data(map: &Map, uuid: Option<&str>) -> Map {
     let or = |key: &str, other: Option<&str>| map.get(key).cloned().unwrap_or(other.into());
     Map::from_iter([

@@ -75,7 +75,7 @@ enum Transport {
     Hypervisor,
 }
 
-/// The documents, in the original's order.
+/// The documents, in cloud-init's order.
 const DOCUMENTS: [&str; 3] = ["metadata", "userdata", "vendordata"];
 
 impl Transport {

@@ -96,7 +96,7 @@ fn network_config(cloud: &mut Cloud, meta_data: &mut Map) -> Option<alloc::vec::
     cloud.network_document((document, warnings))
 }
 
-/// The names under which the original has its facts. The region is that of the country, where one is told.
+/// The names under which cloud-init has its facts. The region is that of the country, where one is told.
 fn rename(meta_data: &mut Map) {
     let fact = |key: &str| meta_data.get(key).cloned();
     let (id, name) = (fact("instance-v2-id"), fact("hostname"));

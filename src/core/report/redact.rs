@@ -171,7 +171,7 @@ fn parameters(text: &str) -> String {
         Some(value) if !known(key) => {
             format!("{key}={}", if value.is_empty() { "" } else { "REDACTED" })
         }
-        // Quotes around a value are told: the original takes them for a part of it.
+        // Quotes around a value are told: cloud-init takes them for a part of it.
         Some(value) if text.contains(&format!("{key}=\"{value}\"")) => {
             format!("{key}=\"{}\"", words(value))
         }

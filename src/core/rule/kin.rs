@@ -15,7 +15,7 @@ pub const AZURE_CHASSIS: Rule = Rule::Dmi(
     Match::Is("7783-7084-3265-9085-8269-3286-77"),
 );
 
-/// How a machine of IBM Cloud's is launched from a template, in the original's words.
+/// How a machine of IBM Cloud's is launched from a template, in ds-identify's words.
 pub const IBM_TEMPLATE: &str = "Template/Live/Metadata";
 
 /// The UUID of every config drive of IBM Cloud's.
@@ -90,7 +90,7 @@ pub fn ibm_cloud(machine: &Machine) -> Verdict {
     ))
 }
 
-/// The volume with the data of IBM Cloud's, and how such a machine is launched, in the original's words.
+/// The volume with the data of IBM Cloud's, and how such a machine is launched, in ds-identify's words.
 pub fn ibm_volume<'m>(machine: &'m Machine) -> Option<(&'static str, &'m Volume)> {
     let is = |text: &Option<String>, word: &str| {
         text.as_deref()

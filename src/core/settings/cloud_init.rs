@@ -1,6 +1,6 @@
 //! cloud-init's configuration: `/etc/cloud/cloud.cfg`, `/etc/cloud/cloud.cfg.d/*.cfg` in the order of their names, and `cc:` of
 //! the kernel command line, each stronger than those before it. Maps are merged key by key; of everything else the strongest
-//! counts, as in the original. (What an earlier run has left in /run/cloud-init, which the original reads too, is our own.)
+//! counts, as in cloud-init. (What an earlier run has left in /run/cloud-init, which cloud-init reads too, is our own.)
 
 use alloc::format;
 use alloc::string::String;
@@ -21,7 +21,7 @@ pub const PIECES_MAX: usize = 256;
 /// What the piece on the command line is called.
 const CC: &str = "kernel command line, cc:";
 
-/// The file that the original makes of what `cloud-config-url=` names.
+/// The file that cloud-init makes of what `cloud-config-url=` names.
 const BY_URL: &str = "/etc/cloud/cloud.cfg.d/91_kernel_cmdline_url.cfg";
 
 /// One piece of the configuration.

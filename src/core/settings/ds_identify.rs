@@ -187,7 +187,7 @@ fn read_list(settings: &mut Settings, cmdline: &Cmdline, documents: &[Document])
     });
 }
 
-/// The original's order: command line, cloud-init's configuration, ds-identify.cfg.
+/// ds-identify's order: command line, cloud-init's configuration, ds-identify.cfg.
 fn read_strict_id(
     settings: &mut Settings,
     cmdline: &Cmdline,
@@ -280,7 +280,7 @@ fn datasource(word: &str) -> Option<&str> {
     matches!(key, "ds" | "ci.ds" | "ci.datasource").then_some(value)
 }
 
-/// The list in the configuration that the command line carries (`cc:…end_cc`). Where that is no YAML, as the original takes
+/// The list in the configuration that the command line carries (`cc:…end_cc`). Where that is no YAML, as ds-identify takes
 /// it: what stands in brackets after the last `datasource_list`.
 fn cc(line: &Cmdline) -> Vec<String> {
     let list = document(line.cloud_config().as_bytes())

@@ -134,7 +134,7 @@ fn decoded(content: &[u8], declared: &str, headers: &Headers) -> Vec<u8> {
         .into_owned()
 }
 
-/// The `filename` given, as the original's header leaves it.
+/// The `filename` given, as cloud-init's header leaves it.
 fn filename(map: &Map) -> Result<Option<String>, Flaw> {
     match map.get("filename") {
         None | Some(Value::Null) => Ok(None),

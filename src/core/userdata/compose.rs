@@ -1,4 +1,4 @@
-//! A MIME multipart from files: what `make-mime` writes, and what every version of the original reads.
+//! A MIME multipart from files: what `make-mime` writes, and what every version of cloud-init reads.
 
 use alloc::format;
 use alloc::string::String;

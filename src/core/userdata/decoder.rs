@@ -178,7 +178,7 @@ impl<'i> Decoder<'i> {
         let sniffed = Some(&body).filter(|_| declared.is_vague());
         let sniffed = sniffed.and_then(|body| sniff::sniff(body));
         let content_type = sniffed.unwrap_or_else(|| declared.clone());
-        // The original replaces the header, and with it the name, of a part that is its whole document or of another type.
+        // cloud-init replaces the header, and with it the name, of a part that is its whole document or of another type.
         if zipped || (!lone && content_type == declared) {
             name = name.or(type_name);
         }
@@ -448,7 +448,7 @@ fn weight(part: &Part) -> usize {
         .saturating_add(part.content.len())
 }
 
-/// Whether a document is to be read as mail: the original looks for the header's name anywhere near the start.
+/// Whether a document is to be read as mail: cloud-init looks for the header's name anywhere near the start.
 fn is_mime(document: &[u8]) -> bool {
     const NAME: &[u8] = b"mime-version:";
     let start = document.get(..4096).unwrap_or(document);

@@ -7,7 +7,7 @@ use alloc::string::String;
 const NAME_BYTES_MAX: usize = 200;
 
 /// A part's name without what could mean anything to a file system or a shell: `/` becomes `_`, and of the rest only ASCII
-/// letters, digits and `_-.()` stay, as in the original. It may become empty, `.` or `..`: put something before it.
+/// letters, digits and `_-.()` stay, as in cloud-init. It may become empty, `.` or `..`: put something before it.
 pub fn clean_name(name: &str) -> String {
     let kept = |letter: &char| letter.is_ascii_alphanumeric() || "_-.()".contains(*letter);
     name.chars()

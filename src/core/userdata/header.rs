@@ -270,7 +270,7 @@ fn split_segment(segment: &str) -> (String, &str) {
     }
 }
 
-/// A name as it is after the original has written it into a header and read it again: it may lose marks around it.
+/// A name as it is after cloud-init has written it into a header and read it again: it may lose marks around it.
 pub fn rewritten(name: String) -> String {
     if name.is_ascii() {
         unquote(name.trim_matches(is_blank))

@@ -1,7 +1,7 @@
 //! The merging language of cloud-config: how one part changes what the parts before it made.
 //!
 //! A part names its mergers in its body (`merge_how`, else `merge_type`) or in its headers (`Merge-Type`, `X-Merge-Type`;
-//! the original wants exactly these letters, here any case will do): `dict(recurse_array)+list(append)+str()`. They say how
+//! cloud-init wants exactly these letters, here any case will do): `dict(recurse_array)+list(append)+str()`. They say how
 //! **this** part is merged. The old value's type chooses the merger; an old value that no merger is for stays as it is.
 
 use alloc::format;
@@ -23,7 +23,7 @@ pub const DEFAULT: &str = "dict(replace)+list()+str()";
 /// Most mergers that one part may name; only the first of each type counts.
 pub const MERGERS_MAX: usize = 64;
 
-/// What the original does with maps.
+/// What cloud-init does with maps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct DictMerger {
     /// `replace`: the new value of a key wins. Else (`no_replace`) the old stays, unless both can be merged.
@@ -36,7 +36,7 @@ struct DictMerger {
     allow_delete: bool,
 }
 
-/// What the original does with lists.
+/// What cloud-init does with lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ListMerger {
     method: ListMethod,
@@ -268,7 +268,7 @@ fn elements(new: Value) -> Vec<Value> {
     }
 }
 
-/// Can the original walk along both, place by place? A map has no place 0, which matters when both are longer than nothing.
+/// Can cloud-init walk along both, place by place? A map has no place 0, which matters when both are longer than nothing.
 fn has_places(old: &[Value], new: &Value) -> bool {
     match new {
         Value::List(_) | Value::Text(_) | Value::Bytes(_) => true,
@@ -312,7 +312,7 @@ const OPTIONS: [(&str, &[&str]); 3] = [
     ("str", &["append"]),
 ];
 
-/// The headers that name mergers; the first that is not empty counts. The original wants these letters; here any case counts.
+/// The headers that name mergers; the first that is not empty counts. cloud-init wants these letters; here any case counts.
 const HEADERS: [&str; 2] = ["Merge-Type", "X-Merge-Type"];
 
 /// What a part's headers say of mergers; empty if nothing.
@@ -325,7 +325,7 @@ pub fn header(part: &Part) -> &str {
     HEADERS.into_iter().find_map(find).unwrap_or("")
 }
 
-/// Options in the body of a part that no merger knows; a boot takes them for none, as the original does.
+/// Options in the body of a part that no merger knows; a boot takes them for none, as cloud-init does.
 pub fn unknown_options(body: &Map) -> Vec<Flaw> {
     let mut said = KEYS.iter().filter_map(|key| body.get(key));
     unknown(&specs(said.find(|how| !how.is_null())).unwrap_or_default())
@@ -382,7 +382,7 @@ impl Spec {
     }
 
     fn list(&self) -> ListMerger {
-        // The order in which the original looks for a method.
+        // The order in which cloud-init looks for a method.
         let methods = [
             ("append", ListMethod::Append),
             ("prepend", ListMethod::Prepend),

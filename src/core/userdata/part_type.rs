@@ -37,7 +37,7 @@ pub enum PartType {
     ScriptPerOnce,
     /// Credentials for systemd, in JSON: what its own agent reads on the clouds that it knows.
     SystemdUserdata,
-    /// A job of Upstart, which has gone from the original and which only old releases run.
+    /// A job of Upstart, which has gone from cloud-init and which only old releases run.
     UpstartJob,
     /// Text of which nothing more was said.
     Plain,
@@ -70,7 +70,7 @@ const fn row(part_type: PartType, name: &'static str, start: &'static str, handl
 /// The types there are, those of the longest start lines first.
 ///
 /// The three `text/x-shellscript-per-…` are their own start lines: in practice they are reached through a MIME header.
-/// `#upstart-job` has gone from the original and is kept here.
+/// `#upstart-job` has gone from cloud-init and is kept here.
 #[rustfmt::skip]
 static TABLE: [Row; 16] = [
     row(PartType::ScriptPerInstance, "text/x-shellscript-per-instance", "text/x-shellscript-per-instance", true),

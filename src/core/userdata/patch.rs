@@ -277,7 +277,7 @@ fn name_end(document: &mut Value, path: &mut [String]) {
     }
 }
 
-/// Takes a value out. The whole document cannot be taken, as in the original.
+/// Takes a value out. The whole document cannot be taken, as in cloud-init.
 fn take(document: &mut Value, path: &[String]) -> Option<Value> {
     let (last, above) = path.split_last()?;
     match find(document, above)? {

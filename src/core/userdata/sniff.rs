@@ -1,6 +1,6 @@
 //! The first line decides: what a document is, when nobody has declared it.
 //!
-//! The original tests prefixes, not words: the document in lower case, blanks in front removed, is compared with each start
+//! cloud-init tests prefixes, not words: the document in lower case, blanks in front removed, is compared with each start
 //! line, the longest first. `#cloud-configurator` is therefore cloud-config and `#include-oncefoo` is include-once. A byte order
 //! mark is no blank: a document behind one stays unknown.
 
@@ -10,7 +10,7 @@ use super::part_type::PartType;
 
 /// The type a document's first line stands for, if it stands for one.
 ///
-/// Only the start has to be text: a script may carry any bytes further down, as it may in the original.
+/// Only the start has to be text: a script may carry any bytes further down, as it may in cloud-init.
 pub fn sniff(document: &[u8]) -> Option<PartType> {
     let mut types = PartType::with_start_lines().peekable();
     let longest = types.peek().map_or(0, |longest| longest.start_line().len());
@@ -24,7 +24,7 @@ pub fn sniff(document: &[u8]) -> Option<PartType> {
         .cloned()
 }
 
-/// What the original strips from both ends of text: Unicode's white space and the four ASCII separators, which Python counts in.
+/// What cloud-init strips from both ends of text: Unicode's white space and the four ASCII separators, which Python counts in.
 pub fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }

@@ -189,7 +189,7 @@ fn body(text: &str) -> Result<&str, Flaw> {
     }
 }
 
-/// The names of the variables that were missing, as the original finds them in the text, and what the engine says of them.
+/// The names of the variables that were missing, as cloud-init finds them in the text, and what the engine says of them.
 fn missing(text: &str, mut absent: Vec<Absent>) -> Option<String> {
     let words = text.split(char::is_whitespace);
     let after = |word: &'_ str| word.find(MISSING).map(|at| at + MISSING.len());
@@ -208,7 +208,7 @@ fn missing(text: &str, mut absent: Vec<Absent>) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// The type of a rendered template. The original takes a patch for cloud-config here.
+/// The type of a rendered template. cloud-init takes a patch for cloud-config here.
 fn handled(text: &str) -> Result<PartType, Flaw> {
     match sniff(text.as_bytes()) {
         Some(PartType::CloudConfig | PartType::ConfigPatch) => Ok(PartType::CloudConfig),

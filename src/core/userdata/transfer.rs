@@ -209,7 +209,7 @@ fn leftover(quantum: u32, held: u8) -> impl Iterator<Item = u8> {
         .take(octets)
 }
 
-/// Two base64 texts glued together: the second is lost, in the original silently.
+/// Two base64 texts glued together: the second is lost, in cloud-init silently.
 fn after_padding(rest: &[u8]) -> Option<Flaw> {
     let lost = rest
         .iter()

@@ -133,7 +133,7 @@ impl Reader<'_> {
         kept
     }
 
-    /// Rules of doas.conf(5); all of them have to name the account, as in the original, or none counts.
+    /// Rules of doas.conf(5); all of them have to name the account, as in cloud-init, or none counts.
     fn doas(&mut self, name: &str, value: &Value, place: &str) -> Vec<String> {
         let rules = self.rules(value, place);
         if rules.iter().all(|rule| is_doas_rule_of(rule, name)) {

@@ -20,7 +20,7 @@ pub enum DsMode {
 }
 
 impl DsMode {
-    /// The original's word for it, a value of `dsmode`.
+    /// cloud-init's word for it, a value of `dsmode`.
     pub fn as_str(self) -> &'static str {
         match self {
             DsMode::Local => "local",
@@ -40,7 +40,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Looks for the argument in a line. As in the original a word must be exactly `ds=nocloud`, or begin with it and `;`,
+    /// Looks for the argument in a line. As in cloud-init a word must be exactly `ds=nocloud`, or begin with it and `;`,
     /// but the last word that merely begins with it supplies the items.
     pub fn parse(line: &str) -> Option<Arguments> {
         ["nocloud", "nocloud-net"].into_iter().find_map(|name| {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_read_as_the_original_reads_them() {
+    fn arguments_are_read_as_cloud_init_reads_them() {
         for (line, expected) in [
             ("ds=nocloud", "false local "),
             ("ds=nocloud-net", "true net "),

@@ -1,4 +1,4 @@
-//! Keys of cloud-config and what they hold, as the original's schema has it, in `keys.txt`: a line for a key, what is in it
+//! Keys of cloud-config and what they hold, as cloud-init's schema has it, in `keys.txt`: a line for a key, what is in it
 //! below it and one blank further in.
 //!
 //! ```text
