@@ -455,6 +455,34 @@ fn every_platform_has_its_three_things() {
     check("a platform is a file, a root and a row", offenders);
 }
 
+/// Every bound that README.md names is a constant; where several have its name, the row says in which file it is.
+#[test]
+fn bounds_are_constants() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap_or_default();
+    let (_, bounds) = readme.split_once("### Bounds").unwrap_or_default();
+    let all = sources("src");
+    let mut offenders = Vec::new();
+    for line in bounds.lines().filter(|line| line.starts_with("| ")) {
+        let cell = line.trim_end_matches([' ', '|']).rsplit('|').next();
+        let quoted: Vec<&str> = cell.unwrap().split('`').skip(1).step_by(2).collect();
+        let (names, places): (Vec<&str>, Vec<&str>) =
+            quoted.iter().partition(|word| word.ends_with("_MAX"));
+        for name in names {
+            let definition = format!("const {name}:");
+            let defining = all.iter().filter(|(_, text)| text.contains(&definition));
+            let defining: Vec<&Path> = defining.map(|(path, _)| path.as_path()).collect();
+            let is_told = |path: &&Path| places.iter().any(|place| path.ends_with(place));
+            let is_one =
+                defining.len() == 1 || defining.iter().filter(|path| is_told(path)).count() == 1;
+            if !is_one {
+                offenders.push(format!("{name}: in {defining:?}"));
+            }
+        }
+    }
+    check("a bound is a constant that can be found", offenders);
+    assert!(bounds.contains("_MAX`"), "README.md has no bounds");
+}
+
 #[test]
 fn top_level_is_as_designed() {
     let entries = fs::read_dir(root()).unwrap().map(|entry| {
