@@ -30,6 +30,7 @@ use command::status::Status;
 use command::words;
 #[cfg(feature = "tools")]
 use command::{check::Check, make_mime::MakeMime, platforms::Platforms, report::Report};
+use sys::capture::Capture;
 use sys::console::{self, Weight};
 use sys::kernel::KernelSockets;
 use sys::ports::Doors;
@@ -40,7 +41,6 @@ use sys::supervisor;
 use sys::template::Jinja;
 use sys::tls::Tls;
 use sys::underway::Underway;
-use sys::watch::Watch;
 use sys::world;
 
 /// cloud-init's data, before the root file system, with nothing left behind.
@@ -75,7 +75,7 @@ enum Command {
     Clean(Clean),
 }
 
-/// identify, fetch, decode and write /run: what the initramfs runs, and the default there
+/// identify, fetch, decode and write /run: what the initramfs runs (the default where /etc/initrd-release is)
 #[derive(FromArgs)]
 #[argh(subcommand, name = "boot")]
 struct Boot {
@@ -139,6 +139,67 @@ impl Command {
             Command::Status(status) => status.run(),
             Command::Clean(clean) => clean.run(),
         }
+    }
+}
+
+impl Boot {
+    /// What the initramfs means by the program's name alone.
+    fn of_initramfs() -> Boot {
+        Boot {
+            root: PathBuf::from("/"),
+            platform: None,
+            strict: false,
+            pcap: None,
+            trace: false,
+        }
+    }
+
+    /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
+    /// unless the caller asked to be strict.
+    fn run(self) -> ExitCode {
+        let started = Started::now();
+        let root = Root::new(&self.root);
+        // The mark stays until all is written.
+        let underway = Underway::begin(&root, boot::first_limit(&root));
+        let handed = self.supervised(started, &root, underway.as_ref());
+        let written = root.carry_out(&handed.plan);
+        match &written {
+            Ok(warnings) => {
+                let weight = if handed.well {
+                    Weight::Notice
+                } else {
+                    Weight::Alarm
+                };
+                console::say(&root, weight, &amend::line(handed.line, warnings));
+            }
+            Err(error) => console::say(&root, Weight::Alarm, &format!("failed: {error}")),
+        }
+        if self.strict && (written.is_err() || !handed.well) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+
+    /// What the boot comes to, in a process of its own. Whoever waits for it is told how long it may take, and what it waits for.
+    fn supervised(&self, started: Started, root: &Root, underway: Option<&Underway>) -> Handed {
+        let on_progress = &mut |handed: &Handed| {
+            if let Some(underway) = underway {
+                underway.expect(boot::limit(handed.deadline), &handed.waits);
+            }
+        };
+        let capture = Capture::new(self.pcap.clone(), self.trace);
+        let doors = Some(Doors::new(root.clone(), started));
+        supervisor::run(started, capture.is_wanted(), doors, on_progress, |teller| {
+            let booted = booted(&self.root, self.platform, capture, started, Some(teller));
+            Handed {
+                plan: booted.plan,
+                line: booted.line,
+                waits: String::new(),
+                well: booted.well,
+                deadline: Duration::MAX,
+            }
+        })
     }
 }
 
@@ -212,14 +273,14 @@ fn with_web(run: impl FnOnce(&mut Web) -> io::Result<ExitCode>) -> ExitCode {
 
 /// A boot that writes nothing, for people, in one process.
 fn rehearsed(root: &Path, platform: Option<&'static Platform>) -> Booted {
-    booted(root, platform, Watch::default(), Started::now(), None)
+    booted(root, platform, Capture::default(), Started::now(), None)
 }
 
 /// The boot up to, and without, the writing. When it returns, the network is as it was before.
 fn booted(
     root: &Path,
     platform: Option<&'static Platform>,
-    watch: Watch,
+    capture: Capture,
     started: Started,
     parent: Option<&mut dyn Parent>,
 ) -> Booted {
@@ -227,7 +288,7 @@ fn booted(
     let root = Root::new(root);
     let machine = probe::machine(&root);
     let settings = if root.is_real() {
-        world::WorldOptions::of(&machine, &root, watch)
+        world::WorldOptions::of(&machine, &root, capture)
     } else {
         world::WorldOptions::without_network(&root)
     };
@@ -245,65 +306,4 @@ fn booted(
         options,
         parent,
     )
-}
-
-impl Boot {
-    /// What the initramfs means by the program's name alone.
-    fn of_initramfs() -> Boot {
-        Boot {
-            root: PathBuf::from("/"),
-            platform: None,
-            strict: false,
-            pcap: None,
-            trace: false,
-        }
-    }
-
-    /// The boot. Whatever happens, it ends: with a status below /run, one line on the console, and an exit status of 0
-    /// unless the caller asked to be strict.
-    fn run(self) -> ExitCode {
-        let started = Started::now();
-        let root = Root::new(&self.root);
-        // The mark stays until all is written.
-        let underway = Underway::begin(&root, boot::first_limit(&root));
-        let handed = self.supervised(started, &root, underway.as_ref());
-        let written = root.carry_out(&handed.plan);
-        match &written {
-            Ok(warnings) => {
-                let weight = if handed.well {
-                    Weight::Notice
-                } else {
-                    Weight::Alarm
-                };
-                console::say(&root, weight, &amend::line(handed.line, warnings));
-            }
-            Err(error) => console::say(&root, Weight::Alarm, &format!("failed: {error}")),
-        }
-        if self.strict && (written.is_err() || !handed.well) {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        }
-    }
-
-    /// What the boot comes to, in a process of its own. Whoever waits for it is told how long it may take, and what it waits for.
-    fn supervised(&self, started: Started, root: &Root, underway: Option<&Underway>) -> Handed {
-        let on_progress = &mut |handed: &Handed| {
-            if let Some(underway) = underway {
-                underway.expect(boot::limit(handed.deadline), &handed.waits);
-            }
-        };
-        let watch = Watch::new(self.pcap.clone(), self.trace);
-        let doors = Some(Doors::new(root.clone(), started));
-        supervisor::run(started, watch.is_wanted(), doors, on_progress, |teller| {
-            let booted = booted(&self.root, self.platform, watch, started, Some(teller));
-            Handed {
-                plan: booted.plan,
-                line: booted.line,
-                waits: String::new(),
-                well: booted.well,
-                deadline: Duration::MAX,
-            }
-        })
-    }
 }

@@ -11,7 +11,8 @@ use cloudseed_core::warning::{Blame, Error};
 use crate::sys::root::Root;
 use crate::sys::underway;
 
-/// What the stages on the real root leave: their marks, and where these are when /var cannot be written.
+/// What is removed beside the results: the marks of the stages, where these are when /var cannot be written, and the mark of a
+/// boot under way.
 const MARKS: [&str; 3] = ["/var/lib/cloudseed", "/run/cloudseed.state", underway::NAME];
 /// What the scripts have printed.
 const LOG: &str = "/var/log/cloudseed-output.log";

@@ -9,11 +9,12 @@ use std::time::Duration;
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Parent, handed::Handed};
 use cloudseed_core::compile::cloud_init::{NETPLAN, SHUT, shut};
+use cloudseed_core::compile::result::STATUS;
 use cloudseed_core::handover::{self, Booted, Choice, RealRoot, network};
 use cloudseed_core::machine::{Files, Kind, Machine};
 use cloudseed_core::plan::{Mode, Plan, RunPath};
 use cloudseed_core::platform;
-use cloudseed_core::settings::{Seal, Settings};
+use cloudseed_core::settings::{self, Seal, Settings};
 use cloudseed_core::userdata::DOCUMENT_BYTES_MAX;
 use cloudseed_core::warning::{Blame, Error};
 
@@ -71,7 +72,7 @@ impl Handover {
             return ExitCode::FAILURE;
         };
         let mut choice = self.choose(&here, &booted);
-        let network = told_network(&here, &mut choice);
+        let network = network_files(&here, &mut choice);
         if self.dry_run {
             println!("{}", choice.said());
             return ExitCode::SUCCESS;
@@ -108,7 +109,7 @@ fn join(here: &Root) {
         let line = format!("waiting for {whom}, at most {seconds} s more");
         console::say(here, Weight::Alarm, &line);
     };
-    let done = || here.kind("/run/cloudseed/status").is_some();
+    let done = || here.kind(STATUS).is_some();
     if here.kind(underway::NAME).is_none() && done() {
         return;
     }
@@ -128,15 +129,21 @@ fn join(here: &Root) {
     }
 }
 
-/// How the boot went. One that died may have said nothing of who else may fetch, or nothing at all; its owner has.
+/// How the boot went. One that died may have said nothing of what is asked for and who else may fetch, or nothing at all; its
+/// owner has.
 fn booted(here: &Root) -> Option<Booted> {
-    let seal = Settings::read(&Machine::read(here), platform::searched()).seal();
+    let settings = Settings::read(&Machine::read(here), platform::searched());
+    let seal = settings.seal();
     let dead = || Booted {
         status: String::from("failed"),
         ..Booted::default()
     };
     let booted = Booted::of(here).or_else(|| (seal == Seal::Closed).then(dead))?;
     Some(Booted {
+        asked: match booted.asked {
+            settings::Handover::Auto => settings.handover,
+            asked => asked,
+        },
         seal: booted.seal.max(seal),
         ..booted
     })
@@ -158,7 +165,7 @@ fn init(root: &Root, cmdline: &str) -> String {
 }
 
 /// The files for who sets up the network. A cloud wrote what they are made of, so that a worker in its sandbox makes them.
-fn told_network(here: &Root, choice: &mut Choice) -> Plan {
+fn network_files(here: &Root, choice: &mut Choice) -> Plan {
     let mut plan = Plan::default();
     let Ok(renderer) = choice.network else {
         return plan;
@@ -172,7 +179,7 @@ fn told_network(here: &Root, choice: &mut Choice) -> Plan {
         };
         teller.so_far(handed.clone());
         let (plan, warnings) = network::render(here, &cmdline, renderer);
-        handed.line = network::told(&warnings);
+        handed.line = network::in_one_line(&warnings);
         handed.plan = below(&plan, |path| RunPath::new(&format!("{NETWORK}{path}")));
         handed
     });

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::identify::{self, Identification, log, report};
+use cloudseed_core::identify::{self, Identification, log, output};
 use cloudseed_core::json;
 use cloudseed_core::machine::{Files, Kind, Machine};
 use cloudseed_core::platform;
@@ -60,11 +60,11 @@ impl Identify {
         let outcome = identify::identify(&machine, &settings);
         self.write(&root, &machine, &settings, &outcome, began);
         if self.json {
-            println!("{}", json::write(&report::json(&machine, &outcome)));
+            println!("{}", json::write(&output::json(&machine, &outcome)));
         }
         if self.explain {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            print!("{}", report::table(&machine, &settings, &outcome, colour));
+            print!("{}", output::table(&machine, &settings, &outcome, colour));
         }
         ExitCode::from(outcome.status)
     }
@@ -102,7 +102,7 @@ impl Identify {
             }
             Some(earlier_log(root) + &text)
         };
-        match root.carry_out(&report::plan(outcome, kept)) {
+        match root.carry_out(&output::plan(outcome, kept)) {
             Ok(warnings) => {
                 for warning in warnings {
                     eprintln!("cloudseed identify: {warning}");

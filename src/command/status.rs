@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
-use cloudseed_core::compile::report::RESULT_BYTES_MAX;
+use cloudseed_core::compile::result::{RESULT, RESULT_BYTES_MAX};
 use cloudseed_core::json;
 use cloudseed_core::machine::Files;
 use cloudseed_core::value::{Map, Value};
@@ -49,7 +49,7 @@ impl Status {
 
     /// What is said, and whether all is well.
     pub fn answer(&self, root: &Root) -> (String, bool) {
-        let result = root.read("/run/cloudseed/result.json", RESULT_BYTES_MAX);
+        let result = root.read(RESULT, RESULT_BYTES_MAX);
         let result = result.and_then(|bytes| json::read(&bytes).ok());
         let mut result = match result {
             Some(Value::Map(result)) => result,

@@ -56,10 +56,12 @@ pub const CONFIG_URL_SECONDS_MAX: u64 = 15;
 pub const WARNINGS_MAX: usize = 512;
 /// How long after its deadline a boot may still be writing.
 const WRITING_SECONDS_MAX: u64 = 10;
-/// How far behind a metadata service's clock the machine's may be without a word about it.
-const BEHIND_MAX: Duration = Duration::from_secs(60);
+/// How far behind a metadata service's clock the machine's may be and still count, without a word about it.
+pub const BEHIND_MAX: Duration = Duration::from_secs(60);
 /// What part of the plan may be documents of `#include-once`.
 const KEPT_SHARE: usize = 8;
+/// Most volumes that the log names where nothing was found.
+const VOLUMES_TOLD_MAX: usize = 16;
 
 /// What whoever starts a boot may choose.
 #[derive(Clone, Copy, Default)]
@@ -105,7 +107,7 @@ pub fn boot(
     options: Options,
     parent: Option<&mut dyn Parent>,
 ) -> Booted {
-    // A parent may be taken for one that lives shorter; an option of one, without a look into it, may not.
+    // Shortens the life of the trait object: inside an `Option` the compiler does not do so by itself.
     let parent = parent.map(|parent| parent as &mut dyn Parent);
     Boot::new(machine, outside, journal, templates, options, parent).run()
 }
@@ -116,8 +118,8 @@ pub fn first_limit(files: &dyn Files) -> Duration {
     limit(said.unwrap_or(Duration::from_secs(BOOT_SECONDS_MAX)))
 }
 
-/// How long a boot with this deadline may take in all: one that somebody has stopped is waited for so long, and no longer. Any
-/// other ends by itself.
+/// How long a boot with this deadline may take in all, writing included. `cloudseed handover` kills one that was stopped after so
+/// long; one that runs ends by itself.
 pub fn limit(deadline: Duration) -> Duration {
     deadline.saturating_add(Duration::from_secs(WRITING_SECONDS_MAX))
 }
@@ -218,17 +220,7 @@ impl<'a> Boot<'a> {
         };
         let ending = ending(&fetched, meaning.as_ref(), identified.answer);
         if matches!(ending, Ending::None) {
-            self.warnings.extend(unreadable(self.machine));
-            self.warnings.extend(halves(self.machine));
-            for volume in self.machine.volumes.iter().take(VOLUMES_TOLD_MAX) {
-                let (kind, label) = (volume.kind.as_deref(), volume.label.as_deref());
-                let kind = kind.unwrap_or("no file system");
-                let label = quote(label.unwrap_or_default());
-                self.note(format_args!(
-                    "probe: volume {}: {kind}, label {label}",
-                    volume.name
-                ));
-            }
+            self.tell_what_there_was();
         }
         let (plan, line) = self.compile(ending, &identified);
         Booted {
@@ -239,6 +231,21 @@ impl<'a> Boot<'a> {
                 Fetched::Instance(instance) => Some(*instance),
                 _ => None,
             },
+        }
+    }
+
+    /// Where nothing was found: what may be why, and the volumes that there are.
+    fn tell_what_there_was(&mut self) {
+        self.warnings.extend(unreadable(self.machine));
+        self.warnings.extend(halves(self.machine));
+        for volume in self.machine.volumes.iter().take(VOLUMES_TOLD_MAX) {
+            let (kind, label) = (volume.kind.as_deref(), volume.label.as_deref());
+            let kind = kind.unwrap_or("no file system");
+            let label = quote(label.unwrap_or_default());
+            self.note(format_args!(
+                "probe: volume {}: {kind}, label {label}",
+                volume.name
+            ));
         }
     }
 
@@ -577,9 +584,6 @@ fn unreadable(machine: &Machine) -> impl Iterator<Item = Warning> {
         Warning::new("probe", place, "a file system", UNREADABLE)
     })
 }
-
-/// Most volumes that the log names where nothing was found.
-const VOLUMES_TOLD_MAX: usize = 16;
 
 /// The seed directories of which a half is missing.
 fn halves(machine: &Machine) -> impl Iterator<Item = Warning> {

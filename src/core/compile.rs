@@ -17,7 +17,7 @@ pub mod environment;
 pub mod handlers;
 pub mod instance_data;
 pub mod parts;
-pub mod report;
+pub mod result;
 pub mod script;
 pub mod systemd;
 
@@ -33,7 +33,7 @@ use crate::warning::{Error, Warning};
 use instance_data::InstanceData;
 
 pub use crate::settings::{Handover, Seal};
-pub use report::{Identified, Timing};
+pub use result::{Identified, Timing};
 
 /// How a boot ended.
 #[derive(Clone, Copy, Debug)]
@@ -203,11 +203,11 @@ pub static PRODUCTS: [Product; 15] = [
     },
     Product {
         files: &[("cloudseed/status", Mode::Public)],
-        print: Print::Always(report::print_status),
+        print: Print::Always(result::print_status),
     },
     Product {
         files: &[("cloudseed/result.json", Mode::Private), ("cloudseed/log", Mode::Private)],
-        print: Print::Always(report::print),
+        print: Print::Always(result::print),
     },
 ];
 

@@ -39,7 +39,8 @@ use web::Web;
 
 /// Longest body of a metadata document, in bytes; no cloud allows user-data above 64 KiB, media go up to this.
 pub const RESPONSE_BYTES_MAX: usize = 16 << 20;
-/// Longest time the fetch step may take in all; `cloudseed.deadline=SECONDS` on the command line overrides it.
+/// Longest time that the fetch step may take in all, in seconds. Where `cloudseed.deadline` is set, the deadline of the whole boot
+/// counts in its place.
 pub const FETCH_SECONDS_MAX: u64 = 60;
 
 /// What is done outside, as a service or a hypervisor wants it, because an instance was read.
@@ -117,7 +118,7 @@ impl<'a> Cloud<'a> {
     }
 
     /// What the cloud told, as an instance. Where it told some of it, but no identifier that is one, the firmware's stands for
-    /// that: the board's asset tag, where it is one of Ec2's, else the number of the machine. For the original all such
+    /// that: the board's asset tag, where it is one of Ec2's, else the number of the machine. For cloud-init all such
     /// machines are one, and its copies run nothing anew.
     ///
     /// # Errors
@@ -153,8 +154,8 @@ impl<'a> Cloud<'a> {
         self.reach_at(&endpoints)
     }
 
-    /// The same, but for those that cloud-init's configuration of the datasource has under `key` in their place: a URL, or a list of
-    /// them. They may be anywhere, and so over any network.
+    /// Like [`Cloud::reach`]; but if cloud-init's configuration of the datasource has a URL, or a list of them, under `key`, those
+    /// are asked, over any network.
     ///
     /// # Errors
     /// The same.
@@ -171,7 +172,8 @@ impl<'a> Cloud<'a> {
         self.reach(&configured)
     }
 
-    /// The same for a service of one document, the whole URL of which is configured; and the path that it has there.
+    /// The service that has one document, and the document's path: those of the URL that is configured under `key`, else the
+    /// `usual` ones with `path`.
     ///
     /// # Errors
     /// The same.
@@ -181,14 +183,26 @@ impl<'a> Cloud<'a> {
         usual: &[&'static str],
         path: &str,
     ) -> Result<(Service<'a>, String), Error> {
-        let configured = self.configured_urls(key).into_iter();
-        let Some(url) = configured.filter_map(Url::parse).next() else {
-            return Ok((self.reach(usual)?, String::from(path)));
-        };
+        Ok(match self.configured_url(key) {
+            Some(url) => (self.reach_url(&url)?, url.target()),
+            None => (self.reach(usual)?, String::from(path)),
+        })
+    }
+
+    /// Like [`Cloud::reach`], for the server of a URL that is configured, over any network.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn reach_url(&mut self, url: &Url) -> Result<Service<'a>, Error> {
         self.network = Network::Any;
         let origin = url.origin();
         self.reach(&[&origin])?;
-        Ok((Service::new(&origin, At::Host), url.target()))
+        Ok(Service::new(&origin, At::Host))
+    }
+
+    /// The first that is a URL of what is configured under `key`.
+    pub fn configured_url(&self, key: &str) -> Option<Url<'a>> {
+        self.configured_urls(key).into_iter().find_map(Url::parse)
     }
 
     /// What is configured under `key`, without slashes at the end.
@@ -203,7 +217,7 @@ impl<'a> Cloud<'a> {
         urls.filter(|url| !url.is_empty()).collect()
     }
 
-    /// The same for endpoints that are not where their URLs say.
+    /// Like [`Cloud::reach`], for endpoints whose address is not that of the URL's host.
     ///
     /// # Errors
     /// The same.
@@ -279,7 +293,7 @@ impl<'a> Cloud<'a> {
     }
 
     /// Warnings of whoever read what this cloud said.
-    pub fn told(&mut self, warnings: Vec<Warning>) {
+    pub fn add_warnings(&mut self, warnings: Vec<Warning>) {
         let step = format!("fetch {}", self.name);
         for mut warning in warnings {
             warning.step.clone_from(&step);
@@ -300,7 +314,7 @@ impl<'a> Cloud<'a> {
         &mut self,
         (document, warnings): (Option<Value>, Vec<Warning>),
     ) -> Option<Vec<u8>> {
-        self.told(warnings);
+        self.add_warnings(warnings);
         match document? {
             document @ Value::Map(_) => Some(crate::yaml::write(&document).into_bytes()),
             other => {

@@ -16,7 +16,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::compile::cloud_init::{NETPLAN, SHUT};
-use crate::compile::report::RESULT_BYTES_MAX;
+use crate::compile::result::{RESULT, RESULT_BYTES_MAX};
 use crate::machine::{Files, Kind, Machine, release};
 use crate::network::render::{ENI_DHCPCD, Renderer};
 use crate::platform;
@@ -326,7 +326,7 @@ impl Booted {
 
     /// The result below `/run` of this machine, if there is one.
     pub fn of(files: &dyn Files) -> Option<Booted> {
-        let bytes = files.read("/run/cloudseed/result.json", RESULT_BYTES_MAX)?;
+        let bytes = files.read(RESULT, RESULT_BYTES_MAX)?;
         let document = crate::json::read(&bytes).ok()?;
         let mut result = Booted::read(&document);
         let seed = files.kind("/run/cloudseed/seed/meta-data");
@@ -414,7 +414,7 @@ pub fn choose(result: &Booted, root: &RealRoot) -> Choice {
 
 fn without_instance(result: &Booted, asked: Handover, root: &RealRoot) -> Choice {
     let status = result.status.as_str();
-    if result.seal == Seal::Closed && root.cloud_init.is_some() {
+    if result.seal == Seal::Closed && root.cloud_init.is_some() && asked != Handover::None {
         let why = "no datasource for cloud-init, which would fetch what nobody checks";
         return Choice::of(&[SHUT], format!("{status}: {why}"), root);
     }

@@ -4,7 +4,7 @@
 //!   disabled? ─► mode ─► named? ─► manual-clean? ─► one entry? ─► every rule of the list ─► found ─► maybe ─► nothing
 //!   status 2     0, 1    0         0                0                                       0        0        0 or 1
 //! ```
-//! The original decides so, and cloud-init in the real root reads what it wrote: [`Identification::cloud_cfg`] is the text of
+//! ds-identify decides so, and cloud-init in the real root reads what it wrote: [`Identification::cloud_cfg`] is the text of
 //! /run/cloud-init/cloud.cfg, [`log::text`] that of ds-identify.log. What is ours: the owner's list of allowed sources
 //! ([`Allowed`]) stands above all of it.
 
@@ -21,7 +21,7 @@ use crate::settings::{Allowed, Settings};
 
 pub mod late;
 pub mod log;
-pub mod report;
+pub mod output;
 
 /// The fallback datasource, which a list ends with.
 const NONE: &str = "None";
@@ -684,7 +684,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_says_what_the_originals_says() {
+    fn the_log_says_what_ds_identifys_says() {
         let tree = Tree::of(&[VULTR, ("/proc/cmdline", "quiet\n"), ARM]);
         let machine = Machine::read(&tree);
         let settings = Settings::read(&machine, platform::searched());

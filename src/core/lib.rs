@@ -21,7 +21,7 @@
 //! - it opens no file and no socket, it reads no clock and draws no random number: all of these are arguments;
 //! - it contains no `unsafe` code and does not need `std`;
 //! - it does not panic on any input: user text gives `(T, Vec<Warning>)`, a cloud's broken answer gives a [`warning::Error`];
-//! - it names no path outside the directories a [`plan::RunPath`] can spell.
+//! - it has nothing written outside the directories that a [`plan::RunPath`] can spell.
 //!
 //! The modules stand below from the bottom to the top: each knows those before it, and no other (`tests/it/tidy.rs` sees to it).
 #![no_std]

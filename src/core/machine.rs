@@ -28,6 +28,10 @@ use volume::Volume;
 
 /// Most bytes read from any one small file of the machine (an attribute in /sys, a configuration file).
 pub const FILE_BYTES_MAX: usize = 1 << 20;
+/// The kernel's view of the firmware's iSCSI Boot Firmware Table: there is one where the firmware has set up an interface.
+pub const IBFT: &str = "/sys/firmware/ibft";
+/// What initramfs-tools' open-iscsi leaves where it has set up an interface for the root file system, without `ip=`.
+pub const OPEN_ISCSI: &str = "/run/initramfs/open-iscsi.interface";
 
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

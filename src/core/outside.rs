@@ -53,8 +53,8 @@ pub trait Carrier {
         endpoints: &[Endpoint],
         timeout: Duration,
     ) -> Result<usize, Failure>;
-    /// Says that requests with GET for these URLs follow one by one, all with the same headers. Who likes may send some of
-    /// them before they are asked for, while another answer is on its way.
+    /// Announces GET requests for these URLs, which follow in this order and all with the same headers. Some of them may be sent
+    /// ahead, while another answer is waited for.
     fn expect(&mut self, urls: &[String]);
     /// One request, one response: no retries, and redirects are answers.
     ///

@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
+use crate::compile::result::{RESULT, STATUS};
 use crate::identify::{self, Identification};
 use crate::machine::smbios::Field;
 use crate::machine::{Disk, Files, Kind, Machine};
@@ -243,10 +244,7 @@ fn asked(recorder: &Recorder, machine: &Machine) -> Members {
 /// What the last boot came to, as far as everybody may know it.
 fn results(files: &dyn Files) -> Members {
     type Kept = fn(&[u8]) -> Option<Vec<u8>>;
-    let kinds: [(&str, Kept); 2] = [
-        ("/run/cloudseed/status", redact::status),
-        ("/run/cloudseed/result.json", redact::result),
-    ];
+    let kinds: [(&str, Kept); 2] = [(STATUS, redact::status), (RESULT, redact::result)];
     let kept = kinds.into_iter().filter_map(|(path, kept)| {
         let content = files.read(path, crate::machine::FILE_BYTES_MAX)?;
         Some((format!("expect{path}"), kept(&content)?))

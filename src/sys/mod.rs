@@ -20,7 +20,7 @@ pub mod backdoor;
 
 pub mod cpu;
 
-pub mod room;
+pub mod free_space;
 
 pub mod directory;
 
@@ -64,7 +64,7 @@ pub mod netlink;
 
 pub mod guard;
 
-pub mod watch;
+pub mod capture;
 
 // What belongs to the process.
 pub mod heap;

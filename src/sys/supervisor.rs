@@ -142,7 +142,7 @@ fn confined(
     root::remember();
     let belts = sandbox::enter(records);
     #[cfg(debug_assertions)]
-    sandbox::planted();
+    sandbox::planted::attack();
     let mut teller = Teller {
         socket: Some(supervisor),
         doors,

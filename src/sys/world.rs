@@ -13,6 +13,7 @@ use cloudseed_core::outside::{
     Carrier, Clock, Endpoint, Failure, Network, Outside, Port, Ports, Request, Response, Stream,
 };
 
+use super::capture::{self, Capture};
 use super::endpoint::{behind_a_port, through_a_port};
 use super::kernel::KernelSockets;
 use super::link::{self, PacketWires};
@@ -22,7 +23,6 @@ use super::probe;
 use super::root::Root;
 use super::stream::Started;
 use super::tls::Tls;
-use super::watch::{self, Watch};
 use super::{clock, random};
 
 /// Longest time to wait for a network interface whose driver comes late, once udev has nothing left to do.
@@ -42,20 +42,20 @@ pub struct WorldOptions {
     /// Names that need no server: the text of /etc/hosts.
     pub hosts: String,
     /// What to do with frames.
-    pub watch: Watch,
+    pub capture: Capture,
     /// Who is trusted where a URL is https.
     pub tls: Tls,
 }
 
 impl WorldOptions {
     /// Those of the machine itself.
-    pub fn of(machine: &Machine, root: &Root, watch: Watch) -> WorldOptions {
+    pub fn of(machine: &Machine, root: &Root, capture: Capture) -> WorldOptions {
         WorldOptions {
             links: machine.links.clone(),
             patience: NIC_MAX,
             fixed: Fixed::all(&machine.cmdline),
             hosts: machine.files.text("/etc/hosts").unwrap_or_default(),
-            watch,
+            capture,
             ..WorldOptions::without_network(root)
         }
     }
@@ -68,7 +68,7 @@ impl WorldOptions {
             patience: Duration::ZERO,
             fixed: Vec::new(),
             hosts: String::new(),
-            watch: Watch::default(),
+            capture: Capture::default(),
             tls: Tls::default(),
         }
     }
@@ -144,7 +144,7 @@ impl Lazy {
         }
         if kernels {
             self.note("the kernel has an address already, using its sockets");
-            if self.settings.watch.is_wanted() {
+            if self.settings.capture.is_wanted() {
                 self.note("no record of frames: they are the kernel's");
             }
             return Ok(Box::new(self.kernel()));
@@ -173,7 +173,7 @@ impl Lazy {
     }
 
     fn own_stack(&self, wires: PacketWires, nics: Vec<net::Nic>) -> OwnStack<PacketWires> {
-        let tap = watch::tap(&self.settings.watch, &nics);
+        let tap = capture::tap(&self.settings.capture, &nics);
         let mut net = Net::new(wires, nics, random::seed());
         for fixed in &self.settings.fixed {
             net.fix(fixed.clone());

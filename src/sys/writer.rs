@@ -50,7 +50,7 @@ impl Root {
         self.sweep(&run, lock.alone);
         let earlier = self.elsewhere();
         if let Err(unplaced) = self.replace(&run, plan, &earlier) {
-            let error = unplaced.told();
+            let error = unplaced.as_error();
             if unplaced.is_full() {
                 self.say_full(&run, plan, &error, &earlier);
             }
@@ -193,7 +193,7 @@ impl Unplaced {
         matches!(code, Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG))
     }
 
-    fn told(&self) -> Error {
+    fn as_error(&self) -> Error {
         unable(&self.place, "a new file", &self.error)
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cloudseed_core::identify::{identify, log, report};
+use cloudseed_core::identify::{identify, log, output};
 use cloudseed_core::machine::Machine;
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
@@ -105,7 +105,7 @@ fn in_process(root: &Root) -> Duration {
     let settings = Settings::read(&machine, platform::searched());
     let outcome = identify(&machine, &settings);
     let text = log::text(&machine, &settings, &outcome, &log::Run::default());
-    let plan = report::plan(&outcome, Some(text));
+    let plan = output::plan(&outcome, Some(text));
     let took = start.elapsed();
     assert!(plan.files().count() >= 2);
     took

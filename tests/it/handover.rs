@@ -15,7 +15,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cloudseed_core::boot::WARNINGS_MAX;
-use cloudseed_core::compile::report::RESULT_BYTES_MAX;
+use cloudseed_core::compile::result::RESULT_BYTES_MAX;
 use cloudseed_core::compile::{Ending, Handover, Outcome, Seal, compile};
 use cloudseed_core::config::Parts;
 use cloudseed_core::instance::Document;
@@ -867,6 +867,10 @@ fn a_boot_that_died_leaves_a_sealed_machine_shut() {
         ),
         (
             "cloudseed.measure=8",
+            "failed: cloud-init searches by itself",
+        ),
+        (
+            "cloudseed.sha256=00 cloudseed.handover=none",
             "failed: cloud-init searches by itself",
         ),
         ("quiet", "failed: cloud-init searches by itself"),

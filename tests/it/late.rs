@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use cloudseed_core::identify::late::{self, ANNOUNCED, ANY};
+use cloudseed_core::identify::late::{self, ANNOUNCED_VOLUME_MAX, ANY_DISK_MAX};
 use cloudseed_core::machine::{Link, Machine};
 use cloudseed_core::platform;
 use cloudseed_core::settings::Settings;
@@ -114,7 +114,7 @@ fn an_announced_volume_is_waited_for() {
         "ds=opennebula",
         "cc: datasource_list: [NoCloud, ConfigDrive, None] end_cc",
     ] {
-        assert_eq!(patience(line, |_| {}), ANNOUNCED, "{line}");
+        assert_eq!(patience(line, |_| {}), ANNOUNCED_VOLUME_MAX, "{line}");
     }
     for (line, name) in [
         ("ds=nocloud", "cidata"),
@@ -131,7 +131,7 @@ fn an_announced_volume_is_waited_for() {
         );
         assert_eq!(
             patience(line, |tree| label(tree, "other")),
-            ANNOUNCED,
+            ANNOUNCED_VOLUME_MAX,
             "{line}"
         );
     }
@@ -141,7 +141,7 @@ fn an_announced_volume_is_waited_for() {
     );
     assert_eq!(
         patience("ds=nocloud cloudseed.settle=999", |_| {}),
-        ANNOUNCED
+        ANNOUNCED_VOLUME_MAX
     );
     assert_eq!(
         patience("ds=nocloud cloudseed.settle=0", |_| {}),
@@ -169,7 +169,7 @@ fn without_a_reason_there_is_no_wait() {
 #[test]
 fn a_virtual_machine_without_disks_gets_a_moment() {
     let empty = |tree: &mut Tree| tree.put("/sys/class/block/vda/size", b"0\n");
-    assert_eq!(patience("", empty), ANY);
+    assert_eq!(patience("", empty), ANY_DISK_MAX);
     assert_eq!(patience("cloudseed.settle=0", empty), Duration::ZERO);
     let metal = |tree: &mut Tree| {
         empty(tree);

@@ -37,7 +37,7 @@ fn lay(root: &Path, place: &Path) -> Result<(), String> {
     for (device, image) in &laid.volumes {
         println!("volume {device}: {}", image.display());
     }
-    for part in ["cloud", "ports", "sockets"] {
+    for part in ["cloud", "ports"] {
         if let Some(folder) = laid.part(part)? {
             println!("{part}: {}", folder.display());
         }

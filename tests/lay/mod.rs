@@ -13,8 +13,7 @@
 //!              time PATH SECONDS-SINCE-THE-EPOCH
 //! volume/      what is on its volumes
 //! cloud/       what the cloud answers on the network: see `tests/cloud`
-//! ports/       what answers behind a serial line or a port of virtio
-//! sockets/     what answers at a Unix socket
+//! ports/       what answers behind a serial line (ports/serial), a Unix socket (ports/sockets) or a port of virtio
 //! ```
 //!
 //! What is expected of a root stands beside these and is never inherited by being copied: `identify`, `expect/`, `why`.
@@ -34,7 +33,7 @@ const CHAIN_MAX: usize = 8;
 /// When every file was changed of which `special` does not say when.
 const TIME: Duration = Duration::from_secs(1_700_000_000);
 /// What is inherited of a root.
-pub const INHERITED: [&str; 6] = ["machine", "special", "volume", "cloud", "ports", "sockets"];
+pub const INHERITED: [&str; 5] = ["machine", "special", "volume", "cloud", "ports"];
 
 /// Where the roots are.
 pub fn roots() -> PathBuf {

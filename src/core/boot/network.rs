@@ -11,7 +11,7 @@ use crate::budget::Budget;
 use crate::bytes::Bytes;
 use crate::dialect::{encoded, seed};
 use crate::instance::{Document, Instance};
-use crate::machine::Machine;
+use crate::machine::{Machine, OPEN_ISCSI};
 use crate::network::{Config, klibc, stock};
 use crate::platform;
 use crate::settings::Settings;
@@ -24,8 +24,6 @@ use crate::yaml;
 const CONFIG_BYTES_MAX: usize = 1 << 20;
 /// The parameter.
 const PARAMETER: &str = "network-config";
-/// That an interface was set up without `ip=`, by open-iscsi for the root file system.
-const ISCSI: &str = "/run/initramfs/open-iscsi.interface";
 
 /// Puts the configuration that counts in place of the platform's, and says whose it is if it is another's.
 pub fn choose(
@@ -125,7 +123,7 @@ fn tell(warnings: &mut Vec<Warning>, place: &str, expected: &str, found: &str) {
 fn initramfs(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
     let mut parameters = machine.cmdline.parameters();
     let asked = parameters.any(|(key, value)| matches!(key, "ip" | "ip6") && value.is_some());
-    if !asked && machine.files.kind(ISCSI).is_none() {
+    if !asked && machine.files.kind(OPEN_ISCSI).is_none() {
         return None;
     }
     let (document, more) = klibc::document(machine);

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::environment;
-use super::report::{line_of, words};
+use super::result::{line_of, words};
 use crate::json;
 use crate::plan::{Mode, Plan, RunPath};
 use crate::value::{Map, Value};

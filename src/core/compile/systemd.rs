@@ -1,8 +1,9 @@
 //! For a systemd on the real root that knows nothing of us: units that run the stages of the plan.
 //!
 //! They stand in `handover/systemd/`, and [`crate::handover`] puts them where systemd looks if that is what runs the real
-//! root. Targets want the units by drop-ins, which are plain files as everything in a plan. No unit runs in an initramfs, nor
-//! where cloud-init is installed: that runs the scripts itself.
+//! root and cloud-init does not run there, or if its owner asks for them (`cloudseed.handover=systemd`; beside a cloud-init that
+//! runs, scripts would then run twice). Targets want the units by drop-ins, which are plain files as everything in a plan. No
+//! unit runs in an initramfs.
 //!
 //! Neither waits for a network before the machine can be logged into. The early one needs none; the late one comes after
 //! everything else, and only if there is a script for it is the network waited for at all.

@@ -8,7 +8,7 @@
 //! ```
 //! Of the versions that are there the newest known one is read, `latest` where none is known. Source: Nova's "Metadata service"
 //! page, and cloud-init's behaviour. On purpose otherwise: an optional document that cannot be understood costs itself, where
-//! the original gives up all of them; files to be injected are told of, and their contents are left where they are.
+//! cloud-init gives up all of them; files to be injected are told of, and their contents are left where they are.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -55,7 +55,7 @@ pub fn version<'l>(listing: impl Iterator<Item = &'l str>) -> &'static str {
 /// What the documents say.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// The meta-data as a tree, with the names that the original gives to some of it beside theirs.
+    /// The meta-data as a tree, with the names that cloud-init gives to some of it beside theirs.
     pub meta_data: Map,
     /// The documents.
     pub documents: Documents,
@@ -110,7 +110,7 @@ impl Answer {
     pub fn put_network(&mut self, cloud: &mut Cloud) {
         let links = cloud.links_of(&self.network_data);
         let (document, warnings) = network::openstack::document(&self.network_data, &links);
-        cloud.told(warnings);
+        cloud.add_warnings(warnings);
         let document = document.map(|document| crate::yaml::write(&document).into_bytes());
         self.documents.put(Document::NetworkConfig, document);
     }

@@ -246,7 +246,7 @@ impl<'a> Service<'a> {
         {
             None => Err(denied.error),
             Some(renew) => {
-                // Whoever gets the new token must not be renewed for.
+                // A refusal during the renewal must not start another one.
                 self.renew = None;
                 renew(cloud, self, denied.date).map_err(|error| Error {
                     // Nothing else can be had either.

@@ -93,9 +93,9 @@ pub fn usual(status: u16) -> Meaning {
 const REFUSALS_MAX: u32 = 3;
 
 impl Goal<'_> {
-    /// Tries until there is an answer, the tries are used up, or the deadline is near. Retried: time-outs, resets, 408, 425,
-    /// 429 and 5xx; [`TRIES_MAX`] times what is not HTTP, or is missing and may be late; and [`REFUSALS_MAX`] times every other
-    /// status but those that say that there is no such document, because cloud-init does. `None` if the document is missing and
+    /// Tries until there is an answer, the tries are used up, or the deadline is near. Asked again: after time-outs, resets, 408,
+    /// 425, 429 and 5xx for as long as the schedule allows; [`TRIES_MAX`] times what is not HTTP, or is missing and may be late;
+    /// [`REFUSALS_MAX`] times every other 4xx, because cloud-init does. Never: 1xx and 3xx. `None` if the document is missing and
     /// may be.
     ///
     /// # Errors

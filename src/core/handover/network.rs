@@ -33,8 +33,8 @@ const PARAMETERS: [&str; 6] = [
 ];
 /// What `root=` of such a file system begins with.
 const ROOTS: [&str; 5] = ["nfs", "/dev/nfs", "iscsi:", "nbd:", "nvmf"];
-/// What the firmware, or open-iscsi's hook, leaves where it has set up an interface for the root file system.
-const SIGNS: [&str; 2] = ["/sys/firmware/ibft", "/run/initramfs/open-iscsi.interface"];
+/// What shows that an interface was set up for the root file system.
+const SIGNS: [&str; 2] = [machine::IBFT, machine::OPEN_ISCSI];
 
 /// The files for a renderer, and what it has no words for. None if the configuration leaves the network alone.
 pub fn render(files: &dyn Files, cmdline: &str, renderer: &Renderer) -> (Plan, Vec<Warning>) {
@@ -102,7 +102,7 @@ fn is_called(device: &Device, name: &str) -> bool {
 }
 
 /// Warnings in one line.
-pub fn told(warnings: &[Warning]) -> String {
+pub fn in_one_line(warnings: &[Warning]) -> String {
     let mut line = String::new();
     for warning in warnings {
         if !line.is_empty() {

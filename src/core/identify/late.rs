@@ -16,9 +16,9 @@ use crate::platform;
 use crate::settings::Settings;
 
 /// How long a volume is waited for that the owner has announced.
-pub const ANNOUNCED: Duration = Duration::from_secs(5);
+pub const ANNOUNCED_VOLUME_MAX: Duration = Duration::from_secs(5);
 /// How long any block device is waited for where there is none.
-pub const ANY: Duration = Duration::from_secs(2);
+pub const ANY_DISK_MAX: Duration = Duration::from_secs(2);
 
 /// How long after the start of the program block devices are worth waiting for; zero if none is missing.
 pub fn patience(machine: &Machine, settings: &Settings) -> Duration {
@@ -27,12 +27,12 @@ pub fn patience(machine: &Machine, settings: &Settings) -> Duration {
     }
     let limit = match settings.disabled {
         Some(_) => Duration::ZERO,
-        None if announced(machine, settings) => ANNOUNCED,
+        None if announced(machine, settings) => ANNOUNCED_VOLUME_MAX,
         None if machine.volumes.is_empty()
             && machine.virt != virt::NONE
             && !found(machine, settings) =>
         {
-            ANY
+            ANY_DISK_MAX
         }
         None => Duration::ZERO,
     };

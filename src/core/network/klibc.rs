@@ -31,8 +31,16 @@ pub fn files(machine: &Machine) -> Vec<String> {
     files.map(|name| format!("/run/{name}")).collect()
 }
 
-/// What they say, as a document of version 1. A file that cannot be used leaves a warning; `None` if no other is there.
+/// What they say, as a document of version 1; `None` if no file can be used.
 pub fn document(machine: &Machine) -> (Option<Value>, Vec<Warning>) {
+    let (config, warnings) = elements(machine);
+    let has_one = !config.is_empty();
+    let document = Map::from_iter([("config", Value::List(config)), ("version", Value::Int(1))]);
+    (has_one.then(|| document.into()), warnings)
+}
+
+/// The elements of that document, one for an interface. A file that cannot be used leaves a warning.
+pub fn elements(machine: &Machine) -> (Vec<Value>, Vec<Warning>) {
     let links = machine::links(machine.files);
     let mac = |name: &str| {
         let link = links.iter().find(|link| link.name == name)?;
@@ -53,11 +61,8 @@ pub fn document(machine: &Machine) -> (Option<Value>, Vec<Warning>) {
             },
         }
     }
-    let config = entries.into_iter().map(|(_, entry)| Value::Map(entry));
-    let config: Vec<Value> = config.collect();
-    let has_one = !config.is_empty();
-    let document = Map::from_iter([("config", Value::List(config)), ("version", Value::Int(1))]);
-    (has_one.then(|| document.into()), warnings)
+    let elements = entries.into_iter().map(|(_, entry)| Value::Map(entry));
+    (elements.collect(), warnings)
 }
 
 fn add_subnets(known: &mut Map, entry: &Map) {

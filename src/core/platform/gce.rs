@@ -2,8 +2,8 @@
 //!
 //! How to know it: the name of the product, or where that is missing the serial number. What to ask: `/computeMetadata/v1/`
 //! with all that is below it, at the service's addresses but by its name, so that nobody has to resolve that; every request
-//! says whose metadata are meant. A service that does not know its whole tree is asked for the five documents that the
-//! original asks for. Keys are those of the instance and, unless it blocks them, of the project, each for one user and
+//! says whose metadata are meant. A service that does not know its whole tree is asked for the five documents that
+//! cloud-init asks for. Keys are those of the instance and, unless it blocks them, of the project, each for one user and
 //! perhaps until some time. Source: Google's "VM metadata" and "Add SSH keys to VMs" pages, and cloud-init's behaviour.
 
 use alloc::string::String;
@@ -21,7 +21,6 @@ use crate::outside::{At, Endpoint, Network, date};
 use crate::rule::{Match, Rule};
 use crate::settings::Settings;
 use crate::text;
-use crate::url::Url;
 use crate::value::{Map, Value};
 use crate::warning::Error;
 
@@ -105,15 +104,13 @@ fn read(cloud: &mut Cloud) -> Result<Instance, Error> {
 /// The service, and where its tree begins. One that cloud-init's configuration names is where its name says, unless that is the
 /// usual one.
 fn reach<'a>(cloud: &mut Cloud<'a>) -> Result<(Service<'a>, String), Error> {
-    let mut configured = cloud.configured_urls("metadata_url").into_iter();
-    let configured = configured.find_map(Url::parse);
+    let configured = cloud.configured_url("metadata_url");
     let folder = configured.map_or(String::from(FOLDER), |url| {
         let path = url.target();
         [path.trim_end_matches('/'), "/"].concat()
     });
-    if configured.is_some_and(|url| url.origin() != SERVICE) {
-        let (service, _) = cloud.reach_document("metadata_url", &[], "")?;
-        return Ok((service, folder));
+    if let Some(url) = configured.filter(|url| url.origin() != SERVICE) {
+        return Ok((cloud.reach_url(&url)?, folder));
     }
     let endpoints = ADDRESSES.map(|address| Endpoint {
         url: SERVICE,
@@ -122,7 +119,7 @@ fn reach<'a>(cloud: &mut Cloud<'a>) -> Result<(Service<'a>, String), Error> {
     Ok((cloud.reach_at(&endpoints)?, folder))
 }
 
-/// As much of the tree as the original asks for.
+/// As much of the tree as cloud-init asks for.
 fn leaves(cloud: &mut Cloud, service: &mut Service, folder: &str) -> Result<Map, Error> {
     let paths = LEAVES.map(|leaf| [folder, leaf].concat());
     let [id, zone, hostname, instance, project] = &paths;
@@ -145,7 +142,7 @@ fn leaves(cloud: &mut Cloud, service: &mut Service, folder: &str) -> Result<Map,
     Ok(Map::from_iter([("instance", tree), ("project", project)]))
 }
 
-/// What the tree tells, in the original's layout; what that has no place for stands beside it.
+/// What the tree tells, in cloud-init's layout; what that has no place for stands beside it.
 fn told(cloud: &mut Cloud, mut tree: Map, source: Source) -> Told {
     let instance = attributes(cloud, &mut tree, "instance");
     let project = attributes(cloud, &mut tree, "project");

@@ -34,7 +34,7 @@ pub static PLATFORM: Platform = Platform {
 const SEED: &str = "/var/lib/cloud/seed/opennebula";
 const LABELS: [&str; 2] = ["CONTEXT", "CDROM"];
 const CONTEXT: &str = "context.sh";
-/// The identifier of every instance: the context has none that the original knows.
+/// The identifier of every instance: the context has none that cloud-init knows.
 const ID: &str = "iid-dsopennebula";
 /// The variables that may say the host name; the first that is there counts.
 const NAMES: [&str; 5] = [
@@ -44,7 +44,7 @@ const NAMES: [&str; 5] = [
     "IP_PUBLIC",
     "ETH0_IP",
 ];
-/// Variables that the original's shell sets itself.
+/// Variables that cloud-init's shell sets itself.
 const SHELLS: [&str; 8] = [
     "EPOCHREALTIME",
     "EPOCHSECONDS",
@@ -102,13 +102,13 @@ fn instance(cloud: &mut Cloud, place: &Place, document: Vec<u8>) -> Result<Insta
         return Err(cloud.broken(CONTEXT, "text", "something else"));
     };
     let (variables, warnings) = shell::variables(CONTEXT, text);
-    cloud.told(warnings);
+    cloud.add_warnings(warnings);
     let is_ours = |name: &Value| !SHELLS.iter().any(|other| name.as_text() == Some(other));
     let context = variables.into_iter();
     let context: Map = context.filter(|(name, _)| is_ours(name)).collect();
     let links = cloud.links_of(&context.clone().into());
     let (network, warnings) = network::opennebula::document(&context, &links);
-    cloud.told(warnings);
+    cloud.add_warnings(warnings);
     let network = network.map(|network| crate::yaml::write(&network).into_bytes());
     let user_data = user_data(cloud, &context);
     let source = match place {
@@ -130,7 +130,7 @@ fn text<'a>(context: &'a Map, names: &[&str]) -> Option<&'a str> {
     found.next()?.as_text()
 }
 
-/// The variables, and beside them what the original reads out of them.
+/// The variables, and beside them what cloud-init reads out of them.
 fn meta_data(mut context: Map) -> Map {
     let keys = text(&context, &["SSH_KEY", "SSH_PUBLIC_KEY"]).map(|keys| {
         let lines = keys.lines();

@@ -1,9 +1,9 @@
 //! Oracle Cloud Infrastructure: two JSON documents, of which the newer version wants a header.
 //!
 //! How to know it: the asset tag of the chassis. What to ask: the instance, with the owner's documents in it, and its virtual
-//! network interfaces, which do not count where the initramfs has configured the network (a root over iSCSI). Version 1 where
-//! the service does not serve version 2; IPv6 where a machine has nothing else. Source: Oracle's "Getting Instance Metadata"
-//! page, and cloud-init's behaviour.
+//! network interfaces; where the initramfs has configured the network (a root over iSCSI) these are asked for only with
+//! `configure_secondary_nics`, and the first one is left out. Version 1 where the service does not serve version 2; IPv6 where a
+//! machine has nothing else. Source: Oracle's "Getting Instance Metadata" page, and cloud-init's behaviour.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -13,6 +13,7 @@ use crate::dialect::base64::unpacked;
 use crate::fetch::Cloud;
 use crate::fetch::service::Service;
 use crate::instance::{Document, Documents, Instance, Source, Told};
+use crate::machine::IBFT;
 use crate::machine::smbios::Field;
 use crate::network::{self, Config, klibc};
 use crate::outside::Network;
@@ -28,7 +29,8 @@ pub static PLATFORM: Platform = Platform {
         needs: Needs::Network(Network::Any),
         asks: &[
             "GET /opc/v2/instance/, else /opc/v1/instance/",
-            "GET /opc/v2/vnics/, else /opc/v1/vnics/, unless the initramfs has configured the network",
+            "GET /opc/v2/vnics/, else /opc/v1/vnics/, where the initramfs has configured the network only with \
+             configure_secondary_nics",
         ],
         read: Some(read),
     }],
@@ -163,7 +165,7 @@ fn vnics_of(cloud: &mut Cloud, version: &Version, document: &[u8]) -> Option<Val
 /// What the initramfs has configured, and the interfaces behind the first, or all of them; with its root over the network a machine
 /// keeps the first, whatever comes.
 fn network_config(cloud: &mut Cloud, configured: bool, vnics: Option<&Value>) -> Option<Vec<u8>> {
-    // On bare metal the interfaces behind the first are VLANs, of which the original knows nothing.
+    // On bare metal the interfaces behind the first are VLANs, of which cloud-init knows nothing.
     let is_metal = |vnics: &Value| {
         let first = vnics.as_list().and_then(<[Value]>::first);
         first.is_some_and(|first| first.get("nicIndex").is_some())
@@ -174,18 +176,17 @@ fn network_config(cloud: &mut Cloud, configured: bool, vnics: Option<&Value>) ->
     let (told, mut warnings) = told.unwrap_or_default();
     let mut elements = Vec::new();
     if configured {
-        let (left, more) = klibc::document(cloud.machine);
-        elements.extend(left.and_then(taken_apart).unwrap_or_default());
+        let (left, more) = klibc::elements(cloud.machine);
+        elements.extend(left);
         warnings.extend(more);
     }
-    let told = told.map(Config::write).and_then(taken_apart);
-    elements.extend(told.unwrap_or_default());
-    let keeps = is_root_over_network(cloud);
-    if let Some(first) = elements
-        .first_mut()
-        .and_then(Value::as_map_mut)
-        .filter(|_| keeps)
-    {
+    let mut told = told.map(Config::write);
+    let told = told.as_mut().and_then(Value::as_map_mut);
+    if let Some(Value::List(more)) = told.and_then(|told| told.remove(&"config".into())) {
+        elements.extend(more);
+    }
+    let first = elements.first_mut().and_then(Value::as_map_mut);
+    if let Some(first) = first.filter(|_| is_root_over_network(cloud)) {
         first.insert("keep_configuration", true);
     }
     let has_one = !elements.is_empty();
@@ -193,24 +194,12 @@ fn network_config(cloud: &mut Cloud, configured: bool, vnics: Option<&Value>) ->
     cloud.network_document((has_one.then(|| document.into()), warnings))
 }
 
-/// The elements of a document of version 1.
-fn taken_apart(document: Value) -> Option<Vec<Value>> {
-    match document {
-        Value::Map(mut map) => match map.remove(&"config".into())? {
-            Value::List(elements) => Some(elements),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 fn is_root_over_network(cloud: &Cloud) -> bool {
-    const TABLE: &str = "/sys/firmware/ibft";
     let files = cloud.machine.files;
-    let targets = files.list(TABLE).into_iter();
+    let targets = files.list(IBFT).into_iter();
     let mut targets = targets.filter(|name| name.starts_with("target"));
     targets.any(|name| {
-        let flags = files.text(&format!("{TABLE}/{name}/flags"));
+        let flags = files.text(&format!("{IBFT}/{name}/flags"));
         let flags = flags.and_then(|flags| flags.trim().parse::<u32>().ok());
         flags.is_some_and(|flags| flags & BOOTED_FROM == BOOTED_FROM)
     })

@@ -47,7 +47,7 @@ pub enum Handover {
     Hint,
     /// For its systemd: units, credentials, accounts, the network.
     Systemd,
-    /// Nothing in places where others look: whoever likes calls `sh /run/cloudseed/run STAGE`.
+    /// The network alone: whoever likes calls `sh /run/cloudseed/run STAGE`.
     Shell,
     /// Nothing at all.
     None,
@@ -81,15 +81,15 @@ impl Handover {
     }
 }
 
-/// Who may fetch what was fetched here; each is stricter than those before it.
+/// Whether stock cloud-init may fetch again what was fetched here; each is stricter than those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Seal {
-    /// Whoever likes.
+    /// It may.
     #[default]
     Open,
-    /// Nobody again: what was read here is measured.
+    /// It gets the data as a seed and does not fetch: what was read here was measured.
     Measured,
-    /// Nobody at all: what is not accepted here is for no one.
+    /// It never fetches: what was not accepted here is for no one.
     Closed,
 }
 

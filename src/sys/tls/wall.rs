@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use cloudseed_core::boot::BEHIND_MAX;
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
@@ -13,8 +14,6 @@ const MADE: Duration = Duration::from_secs(match option_env!("SOURCE_DATE_EPOCH"
     Some(text) => seconds(text.as_bytes()),
     None => SOURCE_SECONDS,
 });
-/// How far behind a clock may be and still count, in seconds: whoever told the time has no better one.
-const BEHIND_MAX: Duration = Duration::from_secs(60);
 /// A day before all of this was written, since the epoch, in seconds: 2026-06-01.
 const SOURCE_SECONDS: u64 = 1_780_272_000;
 

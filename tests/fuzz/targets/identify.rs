@@ -1,7 +1,7 @@
 //! The whole of identification: no machine makes it panic, write down what is no list, or use a source that is forbidden.
 #![no_main]
 use cloudseed_core::settings::Settings;
-use cloudseed_core::identify::{identify, log, report};
+use cloudseed_core::identify::{identify, log, output};
 use cloudseed_core::machine::Machine;
 use cloudseed_core::value::Value;
 use cloudseed_core::{platform, yaml};
@@ -62,8 +62,8 @@ fn look(paths: &Paths) -> Vec<String> {
     assert_eq!(names, expected, "{written}");
     let log = log::text(&machine, &settings, &outcome, &log::Run::default());
     assert!(log.ends_with('\n') || log.is_empty());
-    report::json(&machine, &outcome);
-    let table = report::table(&machine, &settings, &outcome, false);
+    output::json(&machine, &outcome);
+    let table = output::table(&machine, &settings, &outcome, false);
     assert!(!table.contains('\u{1b}'));
     outcome.datasources
 }

@@ -1,4 +1,4 @@
-//! Watch: frames on record (`--pcap`), and in words (`--trace`).
+//! Capture: frames on record (`--pcap`), and in words (`--trace`).
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,17 +12,17 @@ use super::clock;
 
 /// What to do with frames.
 #[derive(Clone, Debug, Default)]
-pub struct Watch {
+pub struct Capture {
     /// Where to record them.
     pcap: Option<PathBuf>,
     /// Print them in words on standard error.
     trace: bool,
 }
 
-impl Watch {
+impl Capture {
     /// Records frames in the file `pcap`, and prints them if `trace`.
-    pub fn new(pcap: Option<PathBuf>, trace: bool) -> Watch {
-        Watch { pcap, trace }
+    pub fn new(pcap: Option<PathBuf>, trace: bool) -> Capture {
+        Capture { pcap, trace }
     }
 
     /// True if somebody wants to see frames.
@@ -31,10 +31,10 @@ impl Watch {
     }
 }
 
-/// Somebody who sees every frame and does with it what `watch` asks for. Each frame is written at once, so that a record
+/// Somebody who sees every frame and does with it what `capture` asks for. Each frame is written at once, so that a record
 /// of a boot that hangs is whole; a disk that is full ends the record, not the boot.
-pub fn tap(watch: &Watch, nics: &[Nic]) -> io::Result<Tap> {
-    let mut file = match &watch.pcap {
+pub fn tap(capture: &Capture, nics: &[Nic]) -> io::Result<Tap> {
+    let mut file = match &capture.pcap {
         Some(path) => {
             // It holds tokens and user-data; what is there already may be somebody's, or lead there.
             let mut file = File::options()
@@ -48,7 +48,7 @@ pub fn tap(watch: &Watch, nics: &[Nic]) -> io::Result<Tap> {
         None => None,
     };
     let names: Vec<String> = nics.iter().map(|nic| nic.name.clone()).collect();
-    let told = watch.trace;
+    let told = capture.trace;
     let mut ladder = Ladder::new(clock::now());
     Ok(Box::new(move |now, index, way, bytes| {
         if let Some(open) = &mut file

@@ -38,6 +38,11 @@ pub struct Timing {
     pub micros: u64,
 }
 
+/// Where what is made here is read.
+pub const RESULT: &str = "/run/cloudseed/result.json";
+/// The same of the status, which is there once the boot is over.
+pub const STATUS: &str = "/run/cloudseed/status";
+
 /// Longest `result.json`, bytes: 577 warnings of four words, a kibibyte each, and what was measured, by names of 4 KiB, all of it
 /// in letters that JSON writes by their numbers.
 pub const RESULT_BYTES_MAX: usize = 16 << 20;

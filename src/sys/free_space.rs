@@ -1,4 +1,4 @@
-//! Room: how much of the file system below /run a plan may take.
+//! Free space: how much of the file system below /run a plan may take.
 
 use std::ffi::CString;
 use std::mem::MaybeUninit;
