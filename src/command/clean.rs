@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use cloudseed_core::handover::Init;
 use cloudseed_core::machine::Files;
 use cloudseed_core::warning::{Blame, Error};
 
@@ -14,8 +15,11 @@ use crate::sys::underway;
 /// What is removed beside the results: the marks of the stages, where these are when /var cannot be written, and the mark of a
 /// boot under way.
 const MARKS: [&str; 3] = ["/var/lib/cloudseed", "/run/cloudseed.state", underway::NAME];
-/// What the scripts have printed.
-const LOG: &str = "/var/log/cloudseed-output.log";
+/// What the scripts have printed, and what of it was put aside.
+const LOGS: [&str; 2] = [
+    "/var/log/cloudseed-output.log",
+    "/var/log/cloudseed-output.log.old",
+];
 
 /// What tells machines apart, and what D-Bus has of it.
 const MACHINE_ID: &str = "/etc/machine-id";
@@ -61,7 +65,7 @@ impl Clean {
     /// True if there was anything to remove.
     pub fn clean(&self, root: &Root) -> Result<bool, Error> {
         let mut found = root.clean()?;
-        let logs = self.logs.then_some(LOG);
+        let logs = LOGS.into_iter().filter(|_| self.logs);
         for path in MARKS.into_iter().chain(logs) {
             found |= root.remove(path)?;
         }
@@ -86,10 +90,14 @@ fn is_host_key(name: &str) -> bool {
 }
 
 /// `uninitialized` is systemd's word for a first boot (machine-id(5)); a file that is there may also be written over where /etc
-/// will be read-only.
+/// will be read-only. Nobody else reads the word: without systemd the file goes.
 fn forget_machine_id(root: &Root) -> Result<bool, Error> {
     if root.kind(MACHINE_ID).is_none() {
         return Ok(false);
+    }
+    let init = super::handover::init(root, "");
+    if Init::of(root, &init) != Init::Systemd {
+        return root.remove(MACHINE_ID);
     }
     let place = root.resolve(MACHINE_ID);
     let written = place.map(|place| fs::write(place, "uninitialized\n"));

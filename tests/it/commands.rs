@@ -188,6 +188,15 @@ fn clean_forgets_everything_of_ours_and_nothing_else() {
     }
     assert!(!clean(&[]));
     assert!(clean(&["--ssh-host-keys", "--machine-id"]));
+    // Only systemd knows the word for a first boot.
+    assert!(!left("etc/machine-id"));
+    for path in ["etc", "sbin", "lib/systemd"] {
+        fs::create_dir_all(scratch.0.join(path)).unwrap();
+    }
+    fs::write(scratch.0.join("lib/systemd/systemd"), "").unwrap();
+    std::os::unix::fs::symlink("../lib/systemd/systemd", scratch.0.join("sbin/init")).unwrap();
+    fs::write(scratch.0.join("etc/machine-id"), "x").unwrap();
+    assert!(clean(&["--machine-id"]));
     assert_eq!(scratch.text("etc/machine-id"), "uninitialized\n");
     assert_eq!(root.list("/etc/ssh"), ["sshd_config"]);
 }

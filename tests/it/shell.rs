@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use cloudseed_core::compile::systemd::NAMES_UNITS;
 use cloudseed_core::compile::{Ending, compile};
 use cloudseed_core::config::Parts;
 use cloudseed_core::instance::Document;
@@ -166,6 +167,12 @@ fn a_boothook_that_hangs_is_ended() {
             script(2, "cloud-boothook", "b"),
         ];
         prepare(root, "i-1", user, Vec::new());
+        // A part handler has no more time.
+        fs::write(
+            root.join("run/cloudseed/plan/handlers.py"),
+            "import time\ntime.sleep(1000)\n",
+        )
+        .unwrap();
         let tools = root.join("tools");
         fs::create_dir(&tools).unwrap();
         fs::write(tools.join("timeout"), limit).unwrap();
@@ -175,8 +182,11 @@ fn a_boothook_that_hangs_is_ended() {
         let output = command.env("PATH", path).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains("early: 001-a: exit status 137\n"), "{said}");
-        assert!(said.contains("early: 1 of 3 failed: 001-a\n"), "{said}");
-        assert_eq!(noted(root), ["240", "240", "2"]);
+        assert!(
+            said.contains("early: 2 of 4 failed: handlers.py 001-a\n"),
+            "{said}"
+        );
+        assert_eq!(noted(root), ["240", "240", "240", "2"]);
     }
 }
 
@@ -204,6 +214,105 @@ fn accounts_are_made_once_and_for_each_password_from_outside() {
             }
             assert!(run(shell, root, "early").status.success());
             assert_eq!(noted(root).len(), made, "{shell:?}: {reset:?}");
+        }
+    }
+}
+
+/// What cannot be done is not tried again: that would undo at each boot what was changed by hand since.
+#[test]
+fn a_setup_that_failed_is_not_repeated_and_one_that_was_cut_is() {
+    for shell in SHELLS {
+        for (end, made) in [("exit 1", 0), ("kill -9 $$", 1)] {
+            let scratch = Scratch::new(&format!("setup-{}", shell[0]));
+            let root = scratch.0.as_path();
+            prepare(root, "i-1", Vec::new(), Vec::new());
+            let setup = format!("echo made >>\"$OUT\"\n{end}\n");
+            fs::write(root.join("run/cloudseed/plan/setup.sh"), setup).unwrap();
+            assert_eq!(run(shell, root, "early").status.code(), Some(1));
+            assert_eq!(noted(root), ["made"]);
+            run(shell, root, "early");
+            assert_eq!(noted(root).len(), made, "{shell:?}: {end}");
+        }
+    }
+}
+
+/// Two halves of what is kept of it: this stage's, and what was before.
+#[test]
+fn the_log_has_an_end() {
+    const HALF: usize = 2 << 20;
+    for shell in SHELLS {
+        let scratch = Scratch::new(&format!("log-{}", shell[0]));
+        let root = scratch.0.as_path();
+        let loud = "#!/bin/sh\nhead -c 5000000 /dev/zero | tr '\\0' x\n";
+        let user = vec![
+            part(1, "text/x-shellscript", "a", loud),
+            script(2, "x-shellscript", "b"),
+        ];
+        prepare(root, "i-1", user, Vec::new());
+        let size = |name: &str| {
+            fs::metadata(root.join("var/log").join(name)).map_or(0, |file| file.len() as usize)
+        };
+        for (id, old) in [("i-1", 0), ("i-2", HALF + 6)] {
+            fs::write(
+                root.join("run/cloudseed/plan/instance-id"),
+                format!("{id}\n{id}\n"),
+            )
+            .unwrap();
+            let output = run(shell, root, "final");
+            assert!(output.status.success() && output.stdout.len() > 5_000_000);
+            assert_eq!(noted(root), ["2"]);
+            assert_eq!(size("cloudseed-output.log"), HALF, "{shell:?}");
+            assert_eq!(size("cloudseed-output.log.old"), old, "{shell:?}");
+            fs::OpenOptions::new()
+                .append(true)
+                .open(root.join("var/log/cloudseed-output.log"))
+                .unwrap()
+                .set_len(HALF as u64 + 6)
+                .unwrap();
+        }
+    }
+}
+
+/// A configuration that takes in no folder has the word in front, once.
+#[test]
+fn sshd_is_told_where_it_reads() {
+    let rest = "# the image's\nPasswordAuthentication yes\nMatch User a\n";
+    for shell in SHELLS {
+        for (config, expected, folder) in [
+            (
+                rest.to_string(),
+                format!("PasswordAuthentication no\n{rest}"),
+                false,
+            ),
+            (
+                format!("PasswordAuthentication yes\n{rest}"),
+                format!("PasswordAuthentication no\n{rest}"),
+                false,
+            ),
+            (
+                format!("include /etc/ssh/sshd_config.d/*.conf\n{rest}"),
+                format!("include /etc/ssh/sshd_config.d/*.conf\n{rest}"),
+                true,
+            ),
+            (String::new(), "PasswordAuthentication no\n".into(), false),
+        ] {
+            let scratch = Scratch::new(&format!("sshd-{}", shell[0]));
+            let root = scratch.0.as_path();
+            fs::create_dir_all(root.join("etc/ssh/sshd_config.d")).unwrap();
+            fs::write(root.join("etc/ssh/sshd_config"), &config).unwrap();
+            fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+            let asks = part(
+                1,
+                "text/cloud-config",
+                "c",
+                "#cloud-config\nssh_pwauth: false\n",
+            );
+            prepare(root, "i-1", vec![asks], Vec::new());
+            let output = run(shell, root, "early");
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(scratch.text("etc/ssh/sshd_config"), expected, "{shell:?}");
+            let own = root.join("etc/ssh/sshd_config.d/10-cloudseed.conf");
+            assert_eq!(own.exists(), folder, "{config}");
         }
     }
 }
@@ -681,10 +790,16 @@ fn systemd_understands_the_units() {
     let units = scratch
         .0
         .join("run/cloudseed/handover/systemd/systemd/system");
+    for (name, text) in NAMES_UNITS {
+        let path = units.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
     let verified = Command::new("systemd-analyze")
         .args(["verify", "--man=no", "--recursive-errors=yes"])
         .arg(units.join("cloudseed-early.service"))
         .arg(units.join("cloudseed-final.service"))
+        .arg(units.join("cloudseed-names.service"))
         .arg("multi-user.target")
         .env("SYSTEMD_UNIT_PATH", format!("{}:", units.display()))
         .output();

@@ -7,17 +7,19 @@
 #
 # plan/manifest has one line per script, in order: group, part, file (beside this program), interpreter, argument, tabs between
 # them. A script is handed to its interpreter and never executed itself, because /run may be mounted noexec. Below DIR are the
-# marks of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log).
+# marks of what has run (var/lib/cloudseed, or run/cloudseed.state where that cannot be written) and the log (var/log). Where
+# `cloudseed handover` has left the stages to somebody else (`stages` beside this program), nothing is done.
 #
 # Exit status: 0 if every script succeeded, 1 if one failed, 2 if STAGE is none.
-# Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo and tee there is a log beside the console, with timeout an end to a
-# boothook that hangs.
+# Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo, tee, head and wc there is a log beside the console, with timeout an end
+# to a boothook or part handler that hangs.
 
 set -u
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 export PATH
 tab=$(printf '\t')
 boothook_seconds_max=240
+log_bytes_max=4194304
 total=0
 failures=0
 failed=
@@ -37,18 +39,23 @@ choose_state() {
     say "$stage: expected a directory to remember what has run, but /var and /run cannot be written"
 }
 
-# From here on, what is said and what scripts print goes to the console and to the log.
+# From here on, what is said and what scripts print goes to the console and to the log. A log that is half full when a stage
+# begins is put aside, in the place of an older one; of what is more than fits the console alone is told.
 record() {
-    command -v tee >/dev/null 2>&1 && command -v mkfifo >/dev/null 2>&1 || return
+    for program in mkfifo tee head wc; do command -v "$program" >/dev/null 2>&1 || return; done
     # Where /var cannot be written there is no log: /run is memory, and what scripts print has no end.
     log=$root/var/log/cloudseed-output.log
     (mkdir -p "${log%/*}" && umask 077 && : >>"$log") 2>/dev/null || return
-    (umask 077 && mkfifo "$state/pipe.$$") 2>/dev/null || return
+    [ -e /proc/self/fd/0 ] && (umask 077 && mkfifo "$state/pipe.$$") 2>/dev/null || return
     pipe=$state/pipe.$$
-    # A console that hangs up must not end the scripts: tee then goes on with the log alone.
+    half=$((log_bytes_max / 2))
+    [ "$(wc -c <"$log")" -le "$half" ] || mv -f "$log" "$log.old"
+    # A console that hangs up, or a log that is full, must not end the scripts: tee then goes on with the other.
     (
         trap '' PIPE
-        tee -a "$log" <"$pipe"
+        umask 077
+        exec 3>&1
+        tee /proc/self/fd/4 <"$pipe" 4>&1 >&3 2>/dev/null | head -c "$half" >>"$log"
         { : >"$pipe.empty"; } 2>/dev/null
     ) &
     exec >"$pipe" 2>&1
@@ -126,7 +133,9 @@ run_handlers() {
     if take handlers; then frequency=once-per-instance; else mark=; fi
     rm -f "$here/taken"
     say "$stage: handlers.py, $frequency"
-    (cd / && exec "$python" -B "$here/plan/handlers.py" "$frequency" "$here/taken" "$image") </dev/null
+    set -- "$python" -B "$here/plan/handlers.py" "$frequency" "$here/taken" "$image"
+    ! has_timeout || set -- timeout -s KILL "$boothook_seconds_max" "$@"
+    (cd / && exec "$@") </dev/null
     status=$?
     finish
     if [ "$status" -ne 0 ]; then
@@ -143,6 +152,11 @@ taken() {
         [ "$number" != "$1" ] || return 0
     done <"$here/taken"
     return 1
+}
+
+# Logins come after part handlers and boothooks: one that hangs is ended, and the boot goes on, where timeout(1) knows how.
+has_timeout() {
+    timeout -s KILL 1 true 2>/dev/null
 }
 
 # Runs the script that the variables of run_group describe.
@@ -164,8 +178,7 @@ execute() {
     set -- "$@" "$interpreter"
     [ -z "$argument" ] || set -- "$@" "$argument"
     set -- "$@" "$here/$file"
-    # Logins come after the boothooks: one that hangs is ended, and the boot goes on.
-    if [ "$group" = boothook ] && timeout -s KILL 1 true 2>/dev/null; then
+    if [ "$group" = boothook ] && has_timeout; then
         set -- timeout -s KILL "$boothook_seconds_max" "$@"
     fi
     (
@@ -194,8 +207,8 @@ run_group() {
 }
 
 # Makes the accounts and gives the machine its name, once per instance, and for each password that somebody sets from outside. What
-# is there already does it no harm, so that one that did not come to its end is run again: nobody is to be locked out by a power
-# cut.
+# is there already does it no harm, so that one that did not come to its end (0 or 1) is run again: nobody is to be locked out by
+# a power cut. What failed is not tried again, as in cloud-init: that would undo at each boot what was changed by hand since.
 run_setup() {
     [ -r "$here/plan/setup.sh" ] || return 0
     reset=$(cat "$here/plan/reset" 2>/dev/null)
@@ -205,11 +218,8 @@ run_setup() {
     total=$((total + 1))
     sh "$here/plan/setup.sh" "$root" </dev/null
     status=$?
-    if [ "$status" -eq 0 ]; then
-        (umask 077 && printf '%s' "$reset" >"$marks/setup") 2>/dev/null
-    else
-        fail setup.sh "exit status $status"
-    fi
+    [ "$status" -eq 0 ] || fail setup.sh "exit status $status"
+    [ "$status" -gt 1 ] || (umask 077 && printf '%s' "$reset" >"$marks/setup") 2>/dev/null
 }
 
 # True if there is a default route: to 0.0.0.0 with its gateway's flag, or to ::/0 by an interface.
@@ -263,6 +273,12 @@ if [ ! -r "$here/plan/manifest" ]; then
     say "$stage: nothing to do"
     exit 0
 fi
+case $(cat "$here/stages" 2>/dev/null) in
+nobody | cloud-init)
+    say "$stage: nothing to do, by the handover"
+    exit 0
+    ;;
+esac
 { IFS= read -r id && IFS= read -r directory; } <"$here/plan/instance-id"
 choose_state
 record

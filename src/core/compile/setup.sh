@@ -273,11 +273,32 @@ set_password() {
 
 # Whether sshd takes passwords. Its folder is there where it reads more than one file; the first word counts.
 set_sshd() {
-    if [ -d "$etc/ssh/sshd_config.d" ]; then
+    if [ -e "$etc/ssh/sshd_config" ] && ! includes_folder "$etc/ssh/sshd_config"; then
+        begin_with "$etc/ssh/sshd_config" PasswordAuthentication "$1"
+    elif [ -d "$etc/ssh/sshd_config.d" ]; then
         printf 'PasswordAuthentication %s\n' "$1" >"$etc/ssh/sshd_config.d/10-cloudseed.conf"
     else
-        printf 'cloudseed: setup: sshd is not told whether to take passwords (%s): there is no %s here\n' "$1" "$etc/ssh/sshd_config.d"
+        printf 'cloudseed: setup: sshd is not told whether to take passwords (%s): there is no %s here\n' "$1" "$etc/ssh/sshd_config"
     fi
+}
+
+# Whether file $1 takes in the folder beside it.
+includes_folder() {
+    while read -r line || [ -n "$line" ]; do
+        case $line in [Ii]nclude*"${1##*/}.d/"*) return 0 ;; esac
+    done <"$1"
+    return 1
+}
+
+# Puts the words $2 and $3 in front of file $1, of which the first word counts, in the place of such a line that is there.
+begin_with() {
+    cp -p "$1" "$1.cloudseed" || return 1
+    {
+        printf '%s %s\n' "$2" "$3"
+        IFS= read -r line || [ -n "$line" ] || line="$2 none"
+        case $line in "$2 "*) ;; *) printf '%s\n' "$line" ;; esac
+        cat
+    } <"$1" >"$1.cloudseed" && mv "$1.cloudseed" "$1"
 }
 
 # Adds the rule $2 to file $1, once.

@@ -20,7 +20,7 @@ Description=Accounts, host name and boothooks of the instance
 ConditionPathExists=/run/cloudseed/plan/manifest
 ConditionPathExists=!/etc/initrd-release
 DefaultDependencies=no
-RequiresMountsFor=/var/lib /var/log /home /root
+RequiresMountsFor=/var/lib
 After=local-fs.target systemd-remount-fs.service systemd-sysusers.service systemd-tmpfiles-setup.service
 Before=basic.target systemd-user-sessions.service ssh.service sshd.service
 Conflicts=shutdown.target
@@ -71,6 +71,34 @@ const FINAL_UNITS: [(&str, &str); 2] = [
     (
         "multi-user.target.d/50-cloudseed.conf",
         "[Unit]\nWants=cloudseed-final.service\n",
+    ),
+];
+
+/// udev knows the cards from the initramfs already, so that nobody waits for it; a card that gets another name has to have it before
+/// somebody brings it up, or it keeps the old one.
+const NAMES: &str = "\
+[Unit]
+Description=Names of network cards
+ConditionPathExists=!/etc/initrd-release
+DefaultDependencies=no
+After=systemd-udevd.service systemd-udev-trigger.service
+Before=network-pre.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+Before=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=-udevadm settle --timeout=10
+";
+
+/// Those for cards that get a name, by their names below a directory of units.
+pub const NAMES_UNITS: [(&str, &str); 2] = [
+    ("cloudseed-names.service", NAMES),
+    (
+        "sysinit.target.d/50-cloudseed.conf",
+        "[Unit]\nWants=cloudseed-names.service\n",
     ),
 ];
 
