@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use argh::FromArgs;
 use cloudseed_core::boot::{self, Parent, handed::Handed};
-use cloudseed_core::compile::cloud_init::{NETPLAN, SHUT, shut};
+use cloudseed_core::compile::cloud_init::{NETPLAN, OFF, SHUT, shut};
 use cloudseed_core::compile::result::STATUS;
 use cloudseed_core::handover::{self, Booted, Choice, RealRoot, network};
 use cloudseed_core::machine::{Files, Kind, Machine};
@@ -29,6 +29,8 @@ use crate::sys::underway::{self, Joined};
 const SETS: &str = "/run/cloudseed/handover";
 /// Where what was chosen is kept, for `cloudseed status`.
 pub const CHOSEN: &str = "/run/cloudseed/handed";
+/// Where `run` reads who runs the stages.
+const STAGES: &str = "/run/cloudseed/stages";
 /// Where the files for the network are until they are in place.
 const NETWORK: &str = "cloudseed/handover/network/";
 /// How long making them may take: they are a few kilobytes.
@@ -150,7 +152,7 @@ fn booted(here: &Root) -> Option<Booted> {
 }
 
 /// What will run the real root, links followed, as a path in it; empty if there is nothing.
-fn init(root: &Root, cmdline: &str) -> String {
+pub fn init(root: &Root, cmdline: &str) -> String {
     let said = cmdline.split_ascii_whitespace();
     let mut said = said.filter_map(|word| word.strip_prefix("init="));
     let all = said.next_back().into_iter().chain(INITS);
@@ -191,6 +193,8 @@ fn network_files(here: &Root, choice: &mut Choice) -> Plan {
     }
     if plan == Plan::default() {
         choice.network = Err("its configuration leaves the network alone");
+    } else if choice.stages == Some("units") {
+        network::wait_for_names(&mut plan, renderer);
     }
     plan
 }
@@ -209,8 +213,8 @@ fn below(plan: &Plan, place: impl Fn(&str) -> Option<RunPath>) -> Plan {
 /// Puts the sets into place, beside what is there.
 fn put(here: &Root, choice: &Choice, mut plan: Plan) -> Result<(), Error> {
     for set in &choice.sets {
-        if *set == SHUT {
-            plan.extend(shut());
+        if [SHUT, OFF].contains(set) {
+            plan.extend(shut(set));
         } else {
             gather(here, set, "", &mut plan, 0);
         }
@@ -221,9 +225,12 @@ fn put(here: &Root, choice: &Choice, mut plan: Plan) -> Result<(), Error> {
     if choice.sets.contains(&"seed") {
         join_seed(here, choice.sets.contains(&NETPLAN));
     }
-    // Who reads it does without it.
-    if let Some(place) = here.resolve(CHOSEN) {
-        let _ = fs::write(place, format!("{}\n", choice.said()));
+    // Who reads these does without them.
+    let stages = choice.stages.unwrap_or_default();
+    for (path, text) in [(CHOSEN, choice.said().as_str()), (STAGES, stages)] {
+        if let Some(place) = here.resolve(path) {
+            let _ = fs::write(place, format!("{text}\n"));
+        }
     }
     Ok(())
 }

@@ -15,11 +15,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::compile::cloud_init::{NETPLAN, SHUT};
+use crate::compile::cloud_init::{NETPLAN, OFF, SHUT};
 use crate::compile::result::{RESULT, RESULT_BYTES_MAX};
 use crate::machine::{Files, Kind, Machine, release};
 use crate::network::render::{ENI_DHCPCD, Renderer};
 use crate::platform;
+use crate::settings::policy::Mode;
 use crate::settings::{Handover, Seal, Settings};
 use crate::text;
 use crate::value::Value;
@@ -39,7 +40,7 @@ pub enum Init {
 
 impl Init {
     /// By the file that the kernel will start, links followed; empty if there is none.
-    fn of(files: &dyn Files, program: &str) -> Init {
+    pub fn of(files: &dyn Files, program: &str) -> Init {
         let there = |path: &str| files.kind(path).is_some();
         let name = program.rsplit('/').next().unwrap_or_default();
         match name {
@@ -75,6 +76,8 @@ pub struct CloudInit {
     pub sources: Vec<String>,
     /// The only datasources that its owner allows, where these are one or two.
     pub pinned: Vec<String>,
+    /// Where the image has a seed of NoCloud's that is its own, if it has one.
+    pub seed: Option<&'static str>,
 }
 
 /// The real root, as far as it matters here.
@@ -142,13 +145,26 @@ impl RealRoot {
     /// Looks at a root. `program` is what the kernel or the initramfs will start there, links followed; `cmdline` the kernel's.
     pub fn look(machine: &Machine, settings: &Settings, program: &str, cmdline: &str) -> RealRoot {
         let files = machine.files;
+        let init = Init::of(files, program);
         RealRoot {
             distribution: distribution(files),
-            init: Init::of(files, program),
-            cloud_init: cloud_init(files, settings, cmdline),
+            cloud_init: cloud_init(files, settings, &init, cmdline),
+            init,
             network: network(files),
             asked: settings.handover,
         }
+    }
+
+    /// Whether there is a cloud-init for which a seed of ours is the only one.
+    fn takes_seed(&self) -> bool {
+        let cloud_init = self.cloud_init.as_ref();
+        cloud_init.is_some_and(|known| known.seed.is_none())
+    }
+
+    /// The set by which its cloud-init fetches nothing; for one that is idle, by which it stays so.
+    fn shut(&self) -> Option<&'static str> {
+        let known = self.cloud_init.as_ref()?;
+        Some(if known.idle.is_none() { SHUT } else { OFF })
     }
 
     fn says(&self) -> String {
@@ -194,7 +210,12 @@ fn reads_run(files: &dyn Files) -> bool {
     lines.any(|line| line.starts_with("source") && line.contains("/run/network/interfaces.d"))
 }
 
-fn cloud_init(files: &dyn Files, settings: &Settings, cmdline: &str) -> Option<CloudInit> {
+fn cloud_init(
+    files: &dyn Files,
+    settings: &Settings,
+    init: &Init,
+    cmdline: &str,
+) -> Option<CloudInit> {
     let there = |path: &&str| files.kind(path).is_some();
     if !PROGRAM.iter().any(there) {
         return None;
@@ -204,29 +225,61 @@ fn cloud_init(files: &dyn Files, settings: &Settings, cmdline: &str) -> Option<C
         Some("nothing starts it")
     } else if is_masked(files) {
         Some("its owner has masked it")
-    } else if is_in_no_runlevel(files) {
+    } else if *init == Init::Other("openrc") && is_in_no_runlevel(files) {
         Some("no runlevel starts it")
     } else if files.kind("/etc/cloud/cloud-init.disabled") == Some(Kind::File) {
         Some("its owner has disabled it")
     } else if says("cloud-init=disabled") {
         Some("the command line has disabled it")
+    } else if settings.policy.mode == Mode::Disabled {
+        Some("the policy of ds-identify.cfg has disabled it")
     } else {
         None
     };
     let package = package(files).unwrap_or_default();
-    let real = |name: &&String| *name != "None";
-    let pinned: Vec<String> = settings.list.iter().filter(real).cloned().collect();
-    let said = settings.configured(&["datasource_list"]).is_some();
     Some(CloudInit {
         version: version(files, &package),
         idle,
         sources: sources(files, &package),
-        pinned: if said && pinned.len() <= 2 {
-            pinned
-        } else {
-            Vec::new()
-        },
+        pinned: pinned(settings),
+        seed: own_seed(files, settings),
     })
+}
+
+/// The datasources that its owner allows, where he names one, or a list of one or two; a list that has none but the fallback is
+/// that.
+fn pinned(settings: &Settings) -> Vec<String> {
+    if let Some(name) = &settings.name {
+        return Vec::from([name.clone()]);
+    }
+    if settings.configured(&["datasource_list"]).is_none() {
+        return Vec::new();
+    }
+    let real = settings.list.iter().filter(|name| *name != "None");
+    let real: Vec<String> = real.cloned().collect();
+    match real.len() {
+        0 => settings.list.clone(),
+        1 | 2 => real,
+        _ => Vec::new(),
+    }
+}
+
+/// Where the image has a seed of NoCloud's that is its own: cloud-init reads it beside ours, and of both the image's
+/// instance-id, host name and keys would count.
+fn own_seed(files: &dyn Files, settings: &Settings) -> Option<&'static str> {
+    const DIRECTORIES: [&str; 2] = [
+        "/var/lib/cloud/seed/nocloud",
+        "/var/lib/cloud/seed/nocloud-net",
+    ];
+    const DOCUMENTS: [&str; 4] = ["meta-data", "user-data", "vendor-data", "network-config"];
+    let has = |directory: &&str| {
+        let mut needed = DOCUMENTS.iter().take(2);
+        needed.all(|name| files.kind(&format!("{directory}/{name}")) == Some(Kind::File))
+    };
+    let told = settings.datasource("NoCloud");
+    let tells = told.is_some_and(|told| DOCUMENTS.iter().any(|key| told.contains(key)));
+    let configured = tells.then_some("its configuration");
+    DIRECTORIES.into_iter().find(|it| has(it)).or(configured)
 }
 
 /// Whether a unit of it is a link to /dev/null, or to anything else that is no file here.
@@ -350,6 +403,9 @@ pub struct Choice {
     pub sets: Vec<&'static str>,
     /// Who is told the network; else why nobody is, which is empty where that is no question.
     pub network: Result<&'static Renderer, &'static str>,
+    /// Who runs the stages of the plan, for `run` and those who call it: `units`, `shell`, `cloud-init`, which has scripts of its
+    /// own, or `nobody`. `None` leaves it to whoever calls.
+    pub stages: Option<&'static str>,
     /// What and why.
     what: String,
     /// The root, for people.
@@ -361,9 +417,16 @@ impl Choice {
         Choice {
             sets: sets.to_vec(),
             network: Err(""),
+            stages: None,
             what: what.to_string(),
             root: root.says(),
         }
+    }
+
+    /// The same, with who runs the stages.
+    fn with_stages(self, stages: &'static str) -> Choice {
+        let stages = Some(stages);
+        Choice { stages, ..self }
     }
 
     /// The same with the network, where there is one and cloud-init does not set it up.
@@ -398,25 +461,28 @@ pub fn choose(result: &Booted, root: &RealRoot) -> Choice {
         return without_instance(result, asked, root);
     }
     let mut choice = match asked {
-        Handover::None => return Choice::of(&[], "nothing, as its owner wants", root),
+        Handover::None => {
+            let nothing = Choice::of(&[], "nothing, as its owner wants", root);
+            return nothing.with_stages("nobody");
+        }
         Handover::Shell => shell(result, root),
         Handover::Systemd => systemd(result, root),
-        Handover::Seed if root.cloud_init.is_some() => seed(result, "as its owner wants", root),
+        Handover::Seed if root.takes_seed() => seed(result, "as its owner wants", root),
         Handover::Hint if result.seal == Seal::Open => hint(result, "as its owner wants", root),
         Handover::Auto | Handover::Seed | Handover::Hint => auto(result, root),
     };
-    let runs = matches!(&root.cloud_init, Some(CloudInit { idle: None, .. }));
-    if result.seal == Seal::Closed && runs && !choice.sets.contains(&"seed") {
-        choice.sets.push(SHUT);
+    if result.seal == Seal::Closed && !choice.sets.contains(&"seed") {
+        choice.sets.extend(root.shut());
     }
     choice
 }
 
 fn without_instance(result: &Booted, asked: Handover, root: &RealRoot) -> Choice {
     let status = result.status.as_str();
-    if result.seal == Seal::Closed && root.cloud_init.is_some() && asked != Handover::None {
+    let shut = root.shut().filter(|_| result.seal == Seal::Closed);
+    if let Some(shut) = shut.filter(|_| asked != Handover::None) {
         let why = "no datasource for cloud-init, which would fetch what nobody checks";
-        return Choice::of(&[SHUT], format!("{status}: {why}"), root);
+        return Choice::of(&[shut], format!("{status}: {why}"), root);
     }
     if status != "named" {
         let next = match &root.cloud_init {
@@ -456,6 +522,10 @@ fn auto(result: &Booted, root: &RealRoot) -> Choice {
     let pinned = root.cloud_init.iter().flat_map(|known| &known.pinned);
     let pinned: Vec<&str> = pinned.map(String::as_str).collect();
     let is_it = |name: &&str| platform::same(name, &result.platform);
+    if let Some(place) = root.cloud_init.iter().find_map(|known| known.seed) {
+        let said = format!("nothing: the image has a seed of its own for cloud-init ({place})");
+        return Choice::of(&[], said, root);
+    }
     if result.seal > Seal::Open && result.has_instance() {
         return seed(result, "it has to be what was checked", root);
     }
@@ -484,6 +554,7 @@ fn seed(result: &Booted, why: &str, root: &RealRoot) -> Choice {
         format!("all data, as a seed for cloud-init: {why}"),
         root,
     )
+    .with_stages("cloud-init")
 }
 
 /// A hint at a datasource that this cloud-init does not have would keep it from the others.
@@ -501,14 +572,18 @@ fn hint(result: &Booted, why: &str, root: &RealRoot) -> Choice {
         format!("the name {platform} for cloud-init: {why}"),
         root,
     )
+    .with_stages("cloud-init")
 }
 
 fn systemd(result: &Booted, root: &RealRoot) -> Choice {
     let what = "units and credentials for systemd";
-    Choice::of(&["systemd"], what, root).with_network(result, root)
+    let runs = root.init == Init::Systemd;
+    let chosen = Choice::of(&["systemd"], what, root).with_network(result, root);
+    chosen.with_stages(if runs { "units" } else { "shell" })
 }
 
 fn shell(result: &Booted, root: &RealRoot) -> Choice {
     let what = "the stages for a shell: sh /run/cloudseed/run early, final";
-    Choice::of(&[], what, root).with_network(result, root)
+    let chosen = Choice::of(&[], what, root).with_network(result, root);
+    chosen.with_stages("shell")
 }

@@ -136,6 +136,28 @@ impl Config {
         }
     }
 
+    /// The same without what netplan alone has words for, for a cloud-init that ends by that: also what would mean something else
+    /// without those words, a default route without a router, and devices without members.
+    pub fn without_others(mut self) -> Config {
+        self.others = Map::new();
+        self.devices.retain(|device| match &device.kind {
+            DeviceKind::Bond(members) | DeviceKind::Bridge(members) => !members.names.is_empty(),
+            DeviceKind::Card | DeviceKind::Vlan(..) => true,
+        });
+        for device in &mut self.devices {
+            device.others = Map::new();
+            device.rules.retain(|rule| rule.others.is_empty());
+            let is_plain = |route: &Route| {
+                !route.others.contains("type") && (route.via.is_some() || route.to.prefix > 0)
+            };
+            device.routes.retain(is_plain);
+            for route in &mut device.routes {
+                route.others = Map::new();
+            }
+        }
+        self
+    }
+
     /// The same without policy routing, for a renderer that would put the routes of other tables into the main one: of
     /// cloud-init's renderers only netplan's knows tables, and cloud-init makes such routes for that one alone.
     pub fn without_tables(mut self) -> Config {
@@ -192,6 +214,9 @@ pub struct Device {
     pub wake_on_lan: Option<bool>,
     /// Whether it is brought up by hand alone.
     pub manual: bool,
+    /// What it is called where somebody else has set it up already, and it is left alone: others may refer to it, and nothing is
+    /// written for it.
+    pub held: Option<Name>,
     /// Keys that netplan alone has words for, as they came.
     pub others: Map,
 }
@@ -199,7 +224,7 @@ pub struct Device {
 impl Device {
     /// A card that is found by its name.
     #[inline(never)]
-    fn named(name: Name) -> Device {
+    pub fn named(name: Name) -> Device {
         Device {
             name,
             ..Device::default()

@@ -476,6 +476,10 @@ fn whoever_sets_up_the_network_is_told_it() {
         let (scratch, chosen) = handed(&format!("told-{index}"), &plan_with(config), files);
         assert!(chosen.contains(said), "{index}: {chosen}");
         assert_eq!(elsewhere(&scratch), expected, "{index}: {chosen}");
+        // The card gets a name; Debian's ifupdown waits for that itself.
+        let unit = scratch.0.join("run/systemd/system/cloudseed-names.service");
+        let waits = !expected.is_empty() && !said.contains("eni");
+        assert_eq!(unit.exists(), waits, "{index}: {chosen}");
         let cleaned = cloudseed()
             .args(["clean", "--root"])
             .arg(&scratch.0)
@@ -545,6 +549,191 @@ fn a_card_with_the_root_behind_it_is_left_as_it_is() {
                 );
             }
         }
+    }
+}
+
+/// Whatever else the configuration makes of it: it is in no bond and no bridge, and a VLAN on it makes no card of it anew.
+#[test]
+fn a_held_card_is_no_member_and_bears_vlans() {
+    const MAC: &str =
+        "version: 2\nethernets:\n  lan: {match: {macaddress: '52:54:00:12:34:56'}, dhcp4: true}\n";
+    let up: Files = &[
+        ("proc/cmdline", "root=/dev/nfs ip=dhcp"),
+        ("sys/class/net/eth0/address", "52:54:00:12:34:56\n"),
+        ("sys/class/net/eth0/type", "1\n"),
+        ("sys/class/net/eth0/ifindex", "2\n"),
+        ("sys/class/net/eth0/carrier", "1\n"),
+    ];
+    let bond = "bonds: {bond0: {interfaces: [CARD, eth1], dhcp4: true}}\n";
+    let bridge = "bridges: {br0: {interfaces: [CARD], dhcp4: true}}\n";
+    let vlan = "vlans: {v5: {id: 5, link: CARD, addresses: [10.5.0.2/24]}}\n";
+    for (index, more) in [bond, bridge, vlan].into_iter().enumerate() {
+        for (card, described) in [
+            ("lan", MAC),
+            ("eth0", "version: 2\nethernets: {eth1: {dhcp4: true}}\n"),
+        ] {
+            let config = described.to_string() + &more.replace("CARD", card);
+            for (who, root) in [
+                ("networkd", NETWORKD),
+                ("nm", MANAGER),
+                ("netplan", NETPLAN),
+                ("eni", IFUPDOWN),
+            ] {
+                let scratch = Scratch::new(&format!("held-{index}-{card}-{who}"));
+                write(&scratch.0, &plan_with(&config));
+                lay(&scratch.0, up);
+                lay(&scratch.0.join("sysroot"), DEBIAN);
+                lay(&scratch.0.join("sysroot"), root);
+                let (_, told) = hand_over_telling(&scratch);
+                let files = elsewhere(&scratch);
+                let files: Vec<&str> = files
+                    .iter()
+                    .map(|line| line.split(' ').next().unwrap())
+                    .collect();
+                let all: String = files
+                    .iter()
+                    .map(|path| scratch.text(&format!("run/{path}")))
+                    .collect();
+                let case = format!("{config}{who}: {told}\n{all}");
+                let is_own = |path: &&&str| path.contains(&format!("-{card}."));
+                let own = files
+                    .iter()
+                    .find(is_own)
+                    .map(|path| scratch.text(&format!("run/{path}")));
+                match who {
+                    "nm" => assert_eq!(own, None, "{case}"),
+                    "eni" => assert!(
+                        !all.contains("52:54:00:12:34:56")
+                            && !all.contains("iface eth0")
+                            && !all.contains("iface lan"),
+                        "{case}"
+                    ),
+                    "netplan" => assert!(
+                        index < 2 && card == "eth0" || all.contains("critical: true"),
+                        "{case}"
+                    ),
+                    _ => assert!(
+                        own.is_none_or(|text| text.contains("KeepConfiguration=yes")),
+                        "{case}"
+                    ),
+                }
+                for membership in [
+                    format!("- {card}"),
+                    "Bond=bond0\nKeep".into(),
+                    format!("bridge-ports {card}"),
+                    "bridge-ports eth0".into(),
+                ] {
+                    assert!(!all.contains(&membership), "{membership} in {case}");
+                }
+                assert_eq!(
+                    told.contains("over which the root file system may be"),
+                    index < 2,
+                    "{case}"
+                );
+                if index == 2 {
+                    let parent = match who {
+                        "networkd" => "VLAN=v5",
+                        "nm" => "parent=eth0",
+                        "netplan" => "link: ",
+                        _ => "vlan-raw-device eth0",
+                    };
+                    assert!(all.contains(parent), "{case}");
+                }
+            }
+        }
+    }
+}
+
+/// A seed of the image's own, of which instance-id, host name and keys would count before ours.
+#[test]
+fn an_image_with_a_seed_keeps_it() {
+    const PLACE: &str = "var/lib/cloud/seed/nocloud-net";
+    let half: Files = &[("var/lib/cloud/seed/nocloud/user-data", "")];
+    let seed: Files = &[
+        ("var/lib/cloud/seed/nocloud-net/user-data", ""),
+        (
+            "var/lib/cloud/seed/nocloud-net/meta-data",
+            "instance-id: image-1\n",
+        ),
+    ];
+    let configured: Files = &[(
+        "etc/cloud/cloud.cfg.d/90.cfg",
+        "datasource: {NoCloud: {meta-data: {instance-id: image-1}}}\n",
+    )];
+    let elsewhere: Files = &[(
+        "etc/cloud/cloud.cfg.d/90.cfg",
+        "datasource: {NoCloud: {fs_label: x}}\n",
+    )];
+    let own = "nothing: the image has a seed of its own";
+    let ours = "all data, as a seed";
+    for (asked, files, expected) in [
+        (Handover::Auto, seed, own),
+        (Handover::Seed, seed, own),
+        (Handover::Auto, configured, own),
+        (Handover::Auto, half, ours),
+        (Handover::Auto, elsewhere, ours),
+        (Handover::Hint, seed, "the name Ec2"),
+    ] {
+        let plan = plan_of(asked, true);
+        let (_, chosen) = handed("own-seed", &plan, &[DEBIAN, CLOUD_INIT, files]);
+        assert!(chosen.starts_with(expected), "{asked:?} {PLACE}: {chosen}");
+    }
+}
+
+/// Whoever has turned cloud-init off, or to another datasource, by ds-identify's own file or by a list without any.
+#[test]
+fn what_ds_identify_would_decide_is_left_so() {
+    const FILE: &str = "etc/cloud/ds-identify.cfg";
+    let list: Files = &[("etc/cloud/cloud.cfg", "datasource_list: [ None ]\n")];
+    for (files, expected) in [
+        (
+            &[(FILE, "policy: disabled\n")][..],
+            "nothing: cloud-init is there, but the policy",
+        ),
+        (
+            &[(FILE, "datasource: Azure\n")],
+            "nothing: cloud-init is pinned to Azure",
+        ),
+        (&[(FILE, "datasource: Ec2\n")], "all data"),
+        (&[(FILE, "policy: enabled\n")], "all data"),
+        (list, "nothing: cloud-init is pinned to None"),
+    ] {
+        let plan = plan_of(Handover::Auto, true);
+        let (_, chosen) = handed("decided", &plan, &[DEBIAN, CLOUD_INIT, files]);
+        assert!(chosen.starts_with(expected), "{files:?}: {chosen}");
+    }
+}
+
+/// OpenRC's runlevels say nothing of what systemd starts.
+#[test]
+fn runlevels_are_openrcs() {
+    let runlevels: Files = &[("etc/runlevels/default/sshd", "")];
+    let plan = plan_of(Handover::Auto, true);
+    let (_, chosen) = handed("runlevels", &plan, &[DEBIAN, CLOUD_INIT, runlevels]);
+    assert!(chosen.starts_with("all data"), "{chosen}");
+}
+
+/// Who calls the stages in another's place gets nothing done.
+#[test]
+fn the_stages_are_run_by_whom_the_handover_says() {
+    let busybox: Files = &[("bin/busybox", ""), ("sbin/init", "->../bin/busybox")];
+    for (asked, files, word, runs) in [
+        (Handover::None, &[busybox][..], "nobody", false),
+        (Handover::Auto, &[busybox], "shell", true),
+        (Handover::Systemd, &[busybox], "shell", true),
+        (Handover::Auto, &[DEBIAN], "units", true),
+        (Handover::Auto, &[DEBIAN, CLOUD_INIT], "cloud-init", false),
+        (Handover::Shell, &[DEBIAN, CLOUD_INIT], "shell", true),
+    ] {
+        let (scratch, chosen) = handed("stages", &plan_of(asked, true), files);
+        assert_eq!(
+            scratch.text("run/cloudseed/stages").trim(),
+            word,
+            "{chosen}"
+        );
+        let final_stage = crate::shell::run(&["dash"], &scratch.0, "final");
+        let said = String::from_utf8(final_stage.stdout).unwrap();
+        assert_eq!(said.contains("by the handover"), !runs, "{chosen}: {said}");
     }
 }
 
@@ -845,7 +1034,8 @@ fn a_sealed_boot_leaves_nothing_to_fetch() {
         (Seal::Closed, Handover::Auto, &[], seed),
         (Seal::Closed, Handover::Hint, &[], seed),
         (Seal::Closed, Handover::Auto, pinned, seed),
-        (Seal::Closed, Handover::Auto, disabled, ""),
+        (Seal::Closed, Handover::Auto, disabled, shut),
+        (Seal::Measured, Handover::Auto, disabled, ""),
         (Seal::Closed, Handover::Systemd, &[], shut),
         (Seal::Measured, Handover::Systemd, &[], ""),
         (Seal::Closed, Handover::None, &[], ""),

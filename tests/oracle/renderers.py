@@ -470,8 +470,9 @@ def device1(element, kind):
     one.optional, one.critical, one.wakes = element.get("optional"), element.get("keep_configuration"), element.get("wakeonlan")
     one.members = element.get(kind + "_interfaces", [])
     one.parameters = element.get("params", {})
-    for subnet in element.get("subnets", []):
-        one.manual |= subnet.get("control") == "manual"
+    subnets = element.get("subnets", [])
+    one.manual = bool(subnets) and all(subnet.get("control") == "manual" for subnet in subnets)
+    for subnet in subnets:
         one.servers, one.search = one.servers + listed(subnet.get("dns_nameservers", [])), one.search + listed(subnet.get("dns_search", []))
         metric = subnet.get("metric")
         if subnet["type"] in ("dhcp", "dhcp4"):
@@ -588,7 +589,8 @@ ROWS = [
     ("network-manager", r"connection\.interface-name", "what a card is matched by", lambda one: None if one.mac or one.match and not one.set_name else one.set_name or one.id),
     ("network-manager", r"match\.interface-name", "what a card is matched by", lambda one: None if one.set_name or one.mac else one.match.get("name")),
     ("network-manager", r"match\.driver", "what a card is matched by", lambda one: one.match.get("driver")),
-    ("eni", "selected by", "what a card is matched by", lambda one: "mac/%s/1" % one.mac if one.mac and not one.set_name else None),
+    ("eni", "selected by", "what a card is matched by", lambda one: eni_selected(one)),
+    ("eni", ".*", "what a card is matched by", lambda one, *_: None if by_driver_alone(one) else "no"),
     ("networkd", r"network Network\.DNS", "name servers by device", lambda one: spoken(one.servers)),
     ("networkd", r"network Network\.Domains", "name servers by device", lambda one: spoken(one.search)),
     ("netplan", r"nameservers\.addresses", "name servers by device", lambda one: spoken(one.servers)),
@@ -663,6 +665,16 @@ ROWS = [
     ("network-manager", r"bridge-port\.path-cost", "costs of ports", lambda one: "50" if one.master and one.master.kind == "bridge" else None),
     ("network-manager", r"bridge\.forward-delay", "parameters of a bridge", lambda one: one.parameters.get("bridge_fd", one.parameters.get("forward-delay"))),
 ]
+
+
+def by_driver_alone(one):
+    return one.kind == "card" and "driver" in one.match and not (one.mac or one.set_name or one.match.get("name"))
+
+
+def eni_selected(one):
+    if one.kind != "card" or one.set_name:
+        return None
+    return "mac/%s/1" % one.mac if one.mac else "/" + one.match["name"] if one.match.get("name") else None
 
 
 def eni_mtu(one, six):

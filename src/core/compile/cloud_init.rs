@@ -40,10 +40,14 @@ pub const NETPLAN: &str = "netplan";
 /// boot that died has left none.
 pub const SHUT: &str = "shut";
 
-/// The files of [`SHUT`], for the places that they name.
-pub fn shut() -> Plan {
+/// The same for one that is disabled, and by what ds-identify is made to say stays so.
+pub const OFF: &str = "off";
+
+/// The files of [`SHUT`] or [`OFF`], for the places that they name.
+pub fn shut(set: &str) -> Plan {
     let mut plan = Plan::default();
-    let texts = ["datasource_list: [ None ]\n", "0\n"];
+    let result = if set == OFF { "1\n" } else { "0\n" };
+    let texts = ["datasource_list: [ None ]\n", result];
     let paths = ["cloud.cfg", ".ds-identify.result"].map(|name| format!("cloud-init/{name}"));
     for (path, text) in paths.iter().zip(texts) {
         if let Some(path) = RunPath::new(path) {

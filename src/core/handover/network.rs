@@ -10,11 +10,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::compile::cloud_init::NETPLAN;
+use crate::compile::systemd::NAMES_UNITS;
 use crate::digest::hex;
 use crate::machine::{self, Files, Link};
 use crate::network::render::Renderer;
-use crate::network::{Config, Device, DeviceKind, NETWORK_DEVICES_MAX};
-use crate::plan::Plan;
+use crate::network::{Config, Device, DeviceKind, NETWORK_DEVICES_MAX, Name};
+use crate::plan::{Mode, Plan, RunPath};
 use crate::userdata::DOCUMENT_BYTES_MAX;
 use crate::warning::Warning;
 use crate::yaml;
@@ -50,7 +52,7 @@ pub fn render(files: &dyn Files, cmdline: &str, renderer: &Renderer) -> (Plan, V
     let (config, mut warnings) = Config::read(&document);
     if let Some(mut config) = config {
         for link in held(files, cmdline) {
-            hold(&mut config, &link, renderer);
+            hold(&mut config, &link, renderer, &mut warnings);
         }
         warnings.extend(renderer.render(config, &mut plan));
     }
@@ -74,20 +76,49 @@ fn held(files: &dyn Files, cmdline: &str) -> Vec<Link> {
     up.take(NETWORK_DEVICES_MAX).collect()
 }
 
-/// Keeps a program's hands off an interface.
-fn hold(config: &mut Config, link: &Link, renderer: &Renderer) {
+/// Keeps a program's hands off an interface: it is no member of what is not there yet, and a VLAN on it makes no new card of it.
+fn hold(config: &mut Config, link: &Link, renderer: &Renderer, warnings: &mut Vec<Warning>) {
     let mac = link.mac.map(|mac| hex(&mac, ":"));
     let is_it = |device: &Device| match (&device.kind, &device.mac, &mac) {
         (DeviceKind::Card, Some(known), Some(mac)) => known.as_str() == mac,
         _ => is_called(device, &link.name),
     };
-    if renderer.can_hold {
-        let devices = config.devices.iter_mut();
-        devices
-            .filter(|device| is_it(device))
-            .for_each(|device| device.critical = Some(true));
-    } else {
-        config.devices.retain(|device| !is_it(device));
+    let Some(name) = Name::interface(&link.name) else {
+        return;
+    };
+    let refers = |device: &Device| matches!(&device.kind, DeviceKind::Vlan(_, Some(below)) if *below == name);
+    if !config.devices.iter().any(is_it) && config.devices.iter().any(refers) {
+        config.devices.push(Device::named(name.clone()));
+    }
+    let mut names = Vec::from([name.clone()]);
+    for device in config.devices.iter_mut().filter(|device| is_it(device)) {
+        names.extend(
+            device
+                .set_name
+                .clone()
+                .into_iter()
+                .chain([device.name.clone()]),
+        );
+        if renderer.can_hold {
+            device.critical = Some(true);
+        } else {
+            device.held = Some(name.clone());
+        }
+    }
+    for device in config.devices.iter_mut().filter(|device| !is_it(device)) {
+        if let DeviceKind::Bond(members) | DeviceKind::Bridge(members) = &mut device.kind {
+            let before = members.names.len();
+            members.names.retain(|member| !names.contains(member));
+            if members.names.len() < before {
+                let (place, expected) = (device.name.as_str(), "members that nothing else needs");
+                let found = [
+                    link.name.as_str(),
+                    ", over which the root file system may be",
+                ]
+                .concat();
+                warnings.push(Warning::new("handover", place, expected, found));
+            }
+        }
     }
 }
 
@@ -99,6 +130,26 @@ fn is_called(device: &Device, name: &str) -> bool {
         Some((before, _)) => name.starts_with(before),
         None => known.as_str() == name,
     })
+}
+
+/// Adds the units by which systemd waits for the names that these files give to cards. ifupdown on Debian waits by itself.
+pub fn wait_for_names(plan: &mut Plan, renderer: &Renderer) {
+    let gives = |path: &str, bytes: &[u8]| match renderer.name {
+        "eni" => false,
+        NETPLAN => bytes.windows(9).any(|word| word == b"set-name:"),
+        _ => path.ends_with(".link"),
+    };
+    if !plan
+        .files()
+        .any(|(path, _, bytes)| gives(path.as_str(), bytes))
+    {
+        return;
+    }
+    for (name, text) in NAMES_UNITS {
+        if let Some(path) = RunPath::new(&["systemd/system/", name].concat()) {
+            plan.put(path, Mode::Public, text);
+        }
+    }
 }
 
 /// Warnings in one line.

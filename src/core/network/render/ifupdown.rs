@@ -1,7 +1,8 @@
 //! interfaces(5): one fragment for `source-directory /run/network/interfaces.d`.
 //!
 //! Each address is a stanza of its own; the first of a device also has what belongs to the device. ifupdown asks for names, so
-//! that a card that has none yet is found by its hardware address with a pattern, and its stanzas stand under its name here.
+//! that a card that has none yet is found by its hardware address, or by what its name is like, with a pattern, and its stanzas
+//! stand under its name here.
 //! What ifupdown has no option for is a command, which is made of numbers and addresses alone.
 
 use alloc::string::{String, ToString};
@@ -27,8 +28,13 @@ pub(super) fn render(files: &mut Files, mut config: Config) {
         DeviceKind::Vlan(..) => 3,
     });
     let mut text = String::new();
-    for device in &config.devices {
+    for device in config.devices.iter().filter(|it| it.held.is_none()) {
         networkd::link(files, device);
+        if is_found_by_driver(device) {
+            let expected = "a card that ifupdown can find, by address or by name";
+            files.warn(device.name.as_str(), expected, "one by its driver alone");
+            continue;
+        }
         if !device.is_loopback() || !device.addresses.is_empty() {
             let stanzas = stanzas(files, &config, device);
             write(&mut text, device, &stanzas);
@@ -39,6 +45,13 @@ pub(super) fn render(files: &mut Files, mut config: Config) {
         Mode::Public,
         text,
     );
+}
+
+/// ifupdown has no pattern for drivers; a card that gets a name is found by that.
+fn is_found_by_driver(device: &Device) -> bool {
+    let otherwise = [&device.match_name, &device.set_name];
+    let is_found = device.mac.is_some() || otherwise.into_iter().any(Option::is_some);
+    device.driver.is_some() && device.kind == DeviceKind::Card && !is_found
 }
 
 /// The same for dhcpcd, which ifupdown starts for IPv4 only, and which then asks by both. A stanza of DHCPv6 would be an error, and
@@ -87,14 +100,14 @@ impl Stanza {
 fn write(text: &mut String, device: &Device, stanzas: &[Stanza]) {
     let name = device.name.as_str();
     let label = device.label().as_str();
-    let mac = device
-        .mac
-        .as_ref()
-        .filter(|_| device.kind == DeviceKind::Card && device.set_name.is_none());
-    let (selected, name) = match mac {
+    let is_found = device.kind == DeviceKind::Card && device.set_name.is_none();
+    let mac = device.mac.as_ref().filter(|_| is_found);
+    let pattern = device.match_name.as_ref().filter(|_| is_found);
+    let (selected, name) = match (mac, pattern) {
         // The first with this address: what is made of the card has it, too.
-        Some(mac) => (["mac/", mac.as_str(), "/1=", name].concat(), name),
-        None => (label.to_string(), label),
+        (Some(mac), _) => (["mac/", mac.as_str(), "/1=", name].concat(), name),
+        (None, Some(pattern)) => (["/", pattern.as_str(), "=", name].concat(), name),
+        (None, None) => (label.to_string(), label),
     };
     if device.critical == Some(true) {
         let _ = writeln!(text, "no-auto-down {selected}");
@@ -248,10 +261,10 @@ fn first_gateway(device: &Device, six: bool) -> Option<&Route> {
 fn relations(stanza: &mut Stanza, config: &Config, device: &Device) {
     let label = |name: &Name| {
         let device = config.devices.iter().find(|device| device.name == *name);
-        device
-            .map_or(name, |device| device.label())
-            .as_str()
-            .to_string()
+        let label = device.map_or(name, |device| {
+            device.held.as_ref().unwrap_or(device.label())
+        });
+        label.as_str().to_string()
     };
     if let Some(master) =
         master(config, device).filter(|master| matches!(master.kind, DeviceKind::Bond(_)))

@@ -21,7 +21,7 @@ const RULE_PRIORITY: u32 = 32765;
 const WAKE_ON_MAGIC: u32 = 0x40;
 
 pub(super) fn render(files: &mut Files, config: Config) {
-    for device in &config.devices {
+    for device in config.devices.iter().filter(|it| it.held.is_none()) {
         networkd::link(files, device);
         if device.is_loopback() {
             continue;
@@ -130,7 +130,10 @@ fn vlan(file: &mut Sections, config: &Config, device: &Device) {
     };
     file.put("vlan", "id", id);
     if let Some(link) = config.devices.iter().find(|device| device.name == *link) {
-        file.put("vlan", "parent", &uuid(link));
+        match &link.held {
+            Some(name) => file.put("vlan", "parent", &name.as_str()),
+            None => file.put("vlan", "parent", &uuid(link)),
+        }
     }
 }
 
