@@ -12,7 +12,8 @@ use crate::bytes::Bytes;
 use crate::dialect::{encoded, seed};
 use crate::instance::{Document, Instance};
 use crate::machine::{Machine, OPEN_ISCSI};
-use crate::network::{Config, klibc, stock};
+use crate::network::stock::{self, Refusal};
+use crate::network::{Config, klibc};
 use crate::platform;
 use crate::settings::Settings;
 use crate::userdata::gzip;
@@ -58,7 +59,8 @@ pub fn choose(
 }
 
 /// Puts what can be understood of a configuration in the place of one by which stock cloud-init would end, or nothing, and says why:
-/// without one it asks by DHCP, and the machine can be reached.
+/// without one it asks by DHCP, and the machine can be reached. Where only a cloud-init ends that does not write it for netplan, it
+/// gets another one, without a word, for who has netplan misses nothing.
 pub fn mend(instance: &mut Instance, warnings: &mut Vec<Warning>) {
     let Some(document) = instance.documents.get(Document::NetworkConfig) else {
         return;
@@ -68,24 +70,41 @@ pub fn mend(instance: &mut Instance, warnings: &mut Vec<Warning>) {
         Ok((value, doubt)) => {
             let refusal = doubt.map(odd).or_else(|| stock::refusal(&value));
             let mended = refusal.as_ref().and_then(|_| Config::read(&value).0);
-            (refusal, mended.map(|config| yaml::write(&config.write())))
+            let plain = refusal.as_ref().is_some_and(|refusal| !refusal.everywhere);
+            let write = |config: Config| {
+                let config = if plain {
+                    config.without_others()
+                } else {
+                    config
+                };
+                yaml::write(&config.write())
+            };
+            (refusal, mended.map(write))
         }
     };
     let Some(refusal) = refusal else {
         return;
     };
-    warnings.push(refusal);
-    let mended = mended.map(|text| Bytes::from(text.into_bytes()));
-    instance.documents.replace(Document::NetworkConfig, mended);
-    instance.plain_network = None;
+    if refusal.everywhere {
+        warnings.push(refusal.what);
+        let mended = mended.map(|text| Bytes::from(text.into_bytes()));
+        instance.documents.replace(Document::NetworkConfig, mended);
+        instance.plain_network = None;
+    } else {
+        let mended = mended.unwrap_or_default().into_bytes();
+        instance.plain_network.get_or_insert(mended);
+    }
 }
 
-fn odd(error: SyntaxError) -> Warning {
+fn odd(error: SyntaxError) -> Refusal {
     let found = format!(
         "{} in line {}, column {}",
         error.found, error.line, error.column
     );
-    Warning::new("network", "network-config", error.expected, found)
+    Refusal {
+        what: Warning::new("network", "network-config", error.expected, found),
+        everywhere: true,
+    }
 }
 
 /// `network-config=`: `disabled`, or base 64 of YAML, which may be gzip.

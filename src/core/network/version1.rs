@@ -166,14 +166,18 @@ fn read_device(reader: &mut Reader, config: &mut Config, kind: &str, told: &Map)
         let mac = device.mac.take();
         device.recognised_by(mac);
     }
-    for subnet in reader.maps(told.get("subnets")) {
-        read_subnet(reader, &mut device, subnet);
-    }
+    let subnets = reader.maps(told.get("subnets"));
+    let by_hand = subnets
+        .iter()
+        .filter(|subnet| read_subnet(reader, &mut device, subnet));
+    // One address that is set by hand does not keep the others from coming.
+    device.manual = by_hand.count() == subnets.len() && !subnets.is_empty();
     reader.add(config, device);
     reader.leave(place);
 }
 
-fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
+/// Reads a subnet; whether it is set up by hand.
+fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) -> bool {
     let place = reader.enter("subnets");
     reader.known(subnet, SUBNET);
     let (mut kind, mut control, mut mtu, mut metric, mut gateway) = (None, None, None, None, None);
@@ -190,7 +194,6 @@ fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
     reader.field(subnet, "dns_search", Field::Names(&mut device.dns.search));
     let kind = kind.as_ref().map_or("", Name::as_str);
     addresses(reader, device, subnet, kind, mtu, metric);
-    device.manual |= matches!(control.as_ref().map(Name::as_str), Some("manual" | "off"));
     let default = gateway.map(|gateway| Route {
         metric,
         ..Route::default_via(gateway)
@@ -202,6 +205,7 @@ fn read_subnet(reader: &mut Reader, device: &mut Device, subnet: &Map) {
         reader.push(&mut device.routes, route);
     }
     reader.leave(place);
+    matches!(control.as_ref().map(Name::as_str), Some("manual" | "off"))
 }
 
 /// How the device gets its addresses, by the type of a subnet.

@@ -11,7 +11,7 @@ pub(super) const SECTIONS: [&str; 4] = ["ethernets", "bonds", "bridges", "vlans"
 
 /// Sections of devices that are not spoken of here, and what else netplan has beside them.
 #[rustfmt::skip]
-const OTHER_SECTIONS: [&str; 9] = [
+pub(super) const OTHER_SECTIONS: [&str; 9] = [
     "renderer", "dummy-devices", "modems", "nm-devices", "openvswitch", "tunnels", "virtual-ethernets", "vrfs", "wifis",
 ];
 /// What netplan has for a device and is not spoken of here.
