@@ -522,12 +522,12 @@ fn auto(result: &Booted, root: &RealRoot) -> Choice {
     let pinned = root.cloud_init.iter().flat_map(|known| &known.pinned);
     let pinned: Vec<&str> = pinned.map(String::as_str).collect();
     let is_it = |name: &&str| platform::same(name, &result.platform);
+    if result.seal > Seal::Open && result.has_instance() {
+        return seed(result, "it has to be what was checked", root);
+    }
     if let Some(place) = root.cloud_init.iter().find_map(|known| known.seed) {
         let said = format!("nothing: the image has a seed of its own for cloud-init ({place})");
         return Choice::of(&[], said, root);
-    }
-    if result.seal > Seal::Open && result.has_instance() {
-        return seed(result, "it has to be what was checked", root);
     }
     if !pinned.is_empty() && !pinned.iter().any(is_it) {
         let said = format!("nothing: cloud-init is pinned to {}", pinned.join(", "));

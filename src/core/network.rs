@@ -136,9 +136,9 @@ impl Config {
         }
     }
 
-    /// The same without what netplan alone has words for, for a cloud-init that ends by that: also what would mean something else
-    /// without those words, a default route without a router, and devices without members.
-    pub fn without_others(mut self) -> Config {
+    /// The configuration as a cloud-init reads it that does not write it for netplan: without what netplan alone has words for, and
+    /// what would mean something else without those words, routes without a router, and devices without members.
+    pub fn write_without_netplan(mut self) -> Value {
         self.others = Map::new();
         self.devices.retain(|device| match &device.kind {
             DeviceKind::Bond(members) | DeviceKind::Bridge(members) => !members.names.is_empty(),
@@ -147,15 +147,20 @@ impl Config {
         for device in &mut self.devices {
             device.others = Map::new();
             device.rules.retain(|rule| rule.others.is_empty());
-            let is_plain = |route: &Route| {
-                !route.others.contains("type") && (route.via.is_some() || route.to.prefix > 0)
-            };
+            let is_plain = |route: &Route| !route.others.contains("type") && route.via.is_some();
             device.routes.retain(is_plain);
             for route in &mut device.routes {
                 route.others = Map::new();
             }
         }
-        self
+        let is_second = self.dialect == Dialect::Version2;
+        let mut document = self.write();
+        // It looks for the cards of version 2 whether there are any or not.
+        let map = document.as_map_mut().filter(|_| is_second);
+        if let Some(map) = map.filter(|map| !map.contains("ethernets")) {
+            map.insert("ethernets", Map::new());
+        }
+        document
     }
 
     /// The same without policy routing, for a renderer that would put the routes of other tables into the main one: of

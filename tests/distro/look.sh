@@ -44,5 +44,8 @@ dmesg | grep cloudseed | each kernel
 say end
 sync
 mount -o remount,ro / 2> /dev/null
+# Everything is on the disk, and that is clean.
+echo u > /proc/sysrq-trigger
+sleep 1
 echo o > /proc/sysrq-trigger
 sleep 60

@@ -72,12 +72,11 @@ pub fn mend(instance: &mut Instance, warnings: &mut Vec<Warning>) {
             let mended = refusal.as_ref().and_then(|_| Config::read(&value).0);
             let plain = refusal.as_ref().is_some_and(|refusal| !refusal.everywhere);
             let write = |config: Config| {
-                let config = if plain {
-                    config.without_others()
+                yaml::write(&if plain {
+                    config.write_without_netplan()
                 } else {
-                    config
-                };
-                yaml::write(&config.write())
+                    config.write()
+                })
             };
             (refusal, mended.map(write))
         }

@@ -11,7 +11,7 @@
 # `cloudseed handover` has left the stages to somebody else (`stages` beside this program), nothing is done.
 #
 # Exit status: 0 if every script succeeded, 1 if one failed, 2 if STAGE is none.
-# Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo, tee, head and wc there is a log beside the console, with timeout an end
+# Needs a POSIX shell, cat, mkdir, mv and rm; with mkfifo, tee and wc there is a log beside the console, with timeout an end
 # to a boothook or part handler that hangs.
 
 set -u
@@ -42,20 +42,20 @@ choose_state() {
 # From here on, what is said and what scripts print goes to the console and to the log. A log that is half full when a stage
 # begins is put aside, in the place of an older one; of what is more than fits the console alone is told.
 record() {
-    for program in mkfifo tee head wc; do command -v "$program" >/dev/null 2>&1 || return; done
+    for program in mkfifo tee wc; do command -v "$program" >/dev/null 2>&1 || return; done
     # Where /var cannot be written there is no log: /run is memory, and what scripts print has no end.
     log=$root/var/log/cloudseed-output.log
     (mkdir -p "${log%/*}" && umask 077 && : >>"$log") 2>/dev/null || return
-    [ -e /proc/self/fd/0 ] && (umask 077 && mkfifo "$state/pipe.$$") 2>/dev/null || return
+    (umask 077 && mkfifo "$state/pipe.$$") 2>/dev/null || return
     pipe=$state/pipe.$$
-    half=$((log_bytes_max / 2))
-    [ "$(wc -c <"$log")" -le "$half" ] || mv -f "$log" "$log.old"
+    [ "$(wc -c <"$log")" -le $((log_bytes_max / 2)) ] || mv -f "$log" "$log.old"
     # A console that hangs up, or a log that is full, must not end the scripts: tee then goes on with the other.
     (
-        trap '' PIPE
+        trap '' PIPE XFSZ
         umask 077
-        exec 3>&1
-        tee /proc/self/fd/4 <"$pipe" 4>&1 >&3 2>/dev/null | head -c "$half" >>"$log"
+        # In blocks of 512 bytes, in every shell that is sh.
+        ulimit -f $((log_bytes_max / 512)) 2>/dev/null
+        tee -a "$log" <"$pipe" 2>/dev/null
         { : >"$pipe.empty"; } 2>/dev/null
     ) &
     exec >"$pipe" 2>&1
@@ -260,25 +260,26 @@ here=$(CDPATH='' cd "$here" && pwd -P)
 case $stage in
 early) groups='setup handlers boothook' ;;
 final) groups='vendor per-once per-boot per-instance user' ;;
-network)
-    wait_for_network
-    exit
-    ;;
+network) groups= ;;
 *)
     say "expected early, network or final, but found '$stage'" >&2
     exit 2
     ;;
 esac
-if [ ! -r "$here/plan/manifest" ]; then
-    say "$stage: nothing to do"
-    exit 0
-fi
 case $(cat "$here/stages" 2>/dev/null) in
 nobody | cloud-init)
     say "$stage: nothing to do, by the handover"
     exit 0
     ;;
 esac
+if [ "$stage" = network ]; then
+    wait_for_network
+    exit
+fi
+if [ ! -r "$here/plan/manifest" ]; then
+    say "$stage: nothing to do"
+    exit 0
+fi
 { IFS= read -r id && IFS= read -r directory; } <"$here/plan/instance-id"
 choose_state
 record

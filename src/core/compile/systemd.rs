@@ -90,7 +90,7 @@ Before=shutdown.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=-udevadm settle --timeout=10
+ExecStart=-/bin/sh -c \"udevadm settle --timeout=10\"
 ";
 
 /// Those for cards that get a name, by their names below a directory of units.

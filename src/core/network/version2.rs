@@ -128,7 +128,11 @@ pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
         let place = reader.enter(section);
         match devices.as_map() {
             Some(devices) => {
-                for (id, device) in devices.iter() {
+                // What sets up all of a section is netplan's affair.
+                let is_one = |id: &Value, device: &Value| {
+                    id.as_text() != Some("renderer") || device.as_text().is_none()
+                };
+                for (id, device) in devices.iter().filter(|(id, device)| is_one(id, device)) {
                     read_device(reader, &mut config, kind(section), id, device);
                 }
             }
