@@ -6,7 +6,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::version2::{OTHER_SECTIONS, SECTIONS};
+use super::version2::{OTHER_SECTIONS, SECTIONS, is_renderer};
 use crate::text::quote;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -206,11 +206,6 @@ fn is_mask(address: &str, mask: &str) -> bool {
             let is_run = |bits: u32| bits.leading_ones() + bits.trailing_zeros() >= 32;
             is_run(bits) || is_run(!bits)
         })
-}
-
-/// A key of netplan's that stands beside the devices of a section.
-fn is_renderer(id: &Value, device: &Value) -> bool {
-    id.as_text() == Some("renderer") && device.as_text().is_some()
 }
 
 fn version2(map: &Map) -> Option<Warning> {

@@ -29,6 +29,11 @@ pub(super) fn has_sections(document: &Map) -> bool {
     SECTIONS.iter().any(|section| document.contains(section))
 }
 
+/// Whether what stands in a section is no device, but who sets up all of it: netplan's affair.
+pub(super) fn is_renderer(id: &Value, told: &Value) -> bool {
+    id.as_text() == Some("renderer") && told.as_text().is_some()
+}
+
 /// Those of the keys that stand in a map.
 pub(super) fn others(map: &Map, keys: &[&str]) -> Map {
     let there = map
@@ -128,11 +133,7 @@ pub(super) fn read(reader: &mut Reader, document: &Map) -> Config {
         let place = reader.enter(section);
         match devices.as_map() {
             Some(devices) => {
-                // What sets up all of a section is netplan's affair.
-                let is_one = |id: &Value, device: &Value| {
-                    id.as_text() != Some("renderer") || device.as_text().is_none()
-                };
-                for (id, device) in devices.iter().filter(|(id, device)| is_one(id, device)) {
+                for (id, device) in devices.iter().filter(|(id, it)| !is_renderer(id, it)) {
                     read_device(reader, &mut config, kind(section), id, device);
                 }
             }
