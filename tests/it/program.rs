@@ -115,7 +115,7 @@ fn a_network_of_the_kernels_is_left_to_the_kernel() {
         ),
     ] {
         let said = script(
-            "kernel",
+            "kernels-network",
             &[
                 MACHINE,
                 prepare,
