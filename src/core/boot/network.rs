@@ -65,34 +65,30 @@ pub fn mend(instance: &mut Instance, warnings: &mut Vec<Warning>) {
     let Some(document) = instance.documents.get(Document::NetworkConfig) else {
         return;
     };
-    let (refusal, mended) = match yaml::read_doubtful(document, &Budget::new()) {
-        Err(error) => (Some(odd(error)), None),
+    let (refusal, config) = match yaml::read_doubtful(document, &Budget::new()) {
+        Err(error) => (odd(error), None),
         Ok((value, doubt)) => {
-            let refusal = doubt.map(odd).or_else(|| stock::refusal(&value));
-            let mended = refusal.as_ref().and_then(|_| Config::read(&value).0);
-            let plain = refusal.as_ref().is_some_and(|refusal| !refusal.everywhere);
-            let write = |config: Config| {
-                yaml::write(&if plain {
-                    config.write_without_netplan()
-                } else {
-                    config.write()
-                })
+            let Some(refusal) = doubt.map(odd).or_else(|| stock::refusal(&value)) else {
+                return;
             };
-            (refusal, mended.map(write))
+            (refusal, Config::read(&value).0)
         }
     };
-    let Some(refusal) = refusal else {
+    let plain = config.clone().map(Config::write_without_netplan);
+    let plain = plain.map(|value| yaml::write(&value).into_bytes());
+    if !refusal.everywhere {
+        instance
+            .plain_network
+            .get_or_insert(plain.unwrap_or_default());
         return;
-    };
-    if refusal.everywhere {
-        warnings.push(refusal.what);
-        let mended = mended.map(|text| Bytes::from(text.into_bytes()));
-        instance.documents.replace(Document::NetworkConfig, mended);
-        instance.plain_network = None;
-    } else {
-        let mended = mended.unwrap_or_default().into_bytes();
-        instance.plain_network.get_or_insert(mended);
     }
+    warnings.push(refusal.what);
+    let mended = config.map(Config::write);
+    // What is understood may still have words that only netplan knows.
+    let is_netplans = mended.as_ref().and_then(stock::refusal).is_some();
+    instance.plain_network = plain.filter(|_| is_netplans);
+    let mended = mended.map(|value| Bytes::from(yaml::write(&value).into_bytes()));
+    instance.documents.replace(Document::NetworkConfig, mended);
 }
 
 fn odd(error: SyntaxError) -> Refusal {
@@ -147,4 +143,46 @@ fn initramfs(machine: &Machine, warnings: &mut Vec<Warning>) -> Option<Value> {
     let (document, more) = klibc::document(machine);
     warnings.extend(more);
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::instance::{Source, Told};
+
+    #[test]
+    fn what_is_mended_for_all_is_mended_for_those_without_netplan_too() {
+        // A list of addresses that is none ends every cloud-init, a lifetime those that do not write netplan's files.
+        let card = "match: {macaddress: '52:54:00:12:34:56'}";
+        for (network, mended, plain) in [
+            ("dhcp4: true", false, false),
+            ("dhcp4: true, addresses: 5", true, false),
+            (
+                "dhcp4: true, addresses: [{192.0.2.7/24: {lifetime: 0}}]",
+                false,
+                true,
+            ),
+            (
+                "routes: [{to: 192.0.2.0/24, type: blackhole}], nameservers: 5",
+                true,
+                true,
+            ),
+        ] {
+            let text = format!("version: 2\nethernets: {{eth0: {{{card}, {network}}}}}\n");
+            let told = Told {
+                instance_id: Some(String::from("i-1")),
+                documents: crate::instance::Documents::default()
+                    .with(Document::NetworkConfig, Some(text.clone().into_bytes())),
+                ..Told::by_meta_data("nocloud", Source::metadata("here"), Map::new())
+            };
+            let mut instance =
+                Instance::new("NoCloud", told, &mut Vec::new()).expect("it has an instance-id");
+            let mut warnings = Vec::new();
+            mend(&mut instance, &mut warnings);
+            let after = instance.documents.get(Document::NetworkConfig);
+            assert_eq!(after != Some(text.as_bytes()), mended, "{text}");
+            assert_eq!(!warnings.is_empty(), mended, "{text}");
+            assert_eq!(instance.plain_network.is_some(), plain, "{text}");
+        }
+    }
 }

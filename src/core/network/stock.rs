@@ -512,6 +512,9 @@ mod tests {
             let Some(config) = config.filter(|_| refusal(&value).is_some()) else {
                 continue;
             };
+            let for_netplan = config.clone().write();
+            let everywhere = refusal(&for_netplan).is_some_and(|refusal| refusal.everywhere);
+            assert!(!everywhere, "{text}: {}", yaml::write(&for_netplan));
             let written = config.write_without_netplan();
             let again = refusal(&written).map(|refusal| refusal.what.to_string());
             assert_eq!(again, None, "{text}: {}", yaml::write(&written));
