@@ -256,14 +256,29 @@ pub fn below(seed: &str, name: &str) -> String {
     }
 }
 
-/// The path that a document has on this machine: behind `file://`, or where no scheme is. From the root, for the working directory
-/// of cloud-init is `/`.
+/// The path that a document has on this machine, as Python's `urlparse` finds it, with which cloud-init looks for it. From the
+/// root, for the working directory of cloud-init is `/`.
+///
+/// ```text
+///   local = ( "file:" / &"/" ) [ "//" authority ] path [ "?" query ] [ "#" fragment ]
+///   path  = *( "/" segment ) [ ";" parameters ]                                        ; parameters without a scheme only
+/// ```
 pub fn local_path(text: &str) -> Option<String> {
-    let path = match text.split_at_checked("file://".len()) {
-        Some((scheme, path)) if scheme.eq_ignore_ascii_case("file://") => path,
-        _ if text.starts_with('/') => text,
+    let (rest, has_scheme) = match split_scheme(text) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("file") => (rest, true),
+        _ if text.starts_with('/') => (text, false),
         _ => return None,
     };
+    let (rest, _) = split_query(without_fragment(rest));
+    let mut path = match rest.strip_prefix("//") {
+        Some(place) => &place[end_of_authority(place)..],
+        None => rest,
+    };
+    if !has_scheme {
+        let last = path.rfind('/').unwrap_or_default();
+        let end = path[last..].find(';').map_or(path.len(), |at| last + at);
+        path = &path[..end];
+    }
     Some(format!("/{}", path.trim_start_matches('/')))
 }
 
@@ -379,6 +394,24 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
+
+    #[test]
+    fn local_paths_are_those_of_urlparse() {
+        for (text, path) in [
+            ("/a/b", Some("/a/b")),
+            ("/a;b/c;d?e#f", Some("/a;b/c")),
+            ("//a/b", Some("/b")),
+            ("file:///a;b?c", Some("/a;b")),
+            ("FILE://localhost/a#b", Some("/a")),
+            ("file:/a", Some("/a")),
+            ("file:a", Some("/a")),
+            ("file://a", Some("/")),
+            ("http://a/b", None),
+            ("a", None),
+        ] {
+            assert_eq!(local_path(text).as_deref(), path, "{text}");
+        }
+    }
 
     #[test]
     fn what_may_not_stand_is_encoded() {

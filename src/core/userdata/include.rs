@@ -41,11 +41,12 @@ pub fn includes(document: &[u8]) -> impl Iterator<Item = Include> {
 
             let (line, mode) = mode(line);
             once = mode.unwrap_or(once);
-            let url = line.trim_matches(is_blank);
+            // Python's parser of addresses drops tabs wherever they are.
+            let url = line.trim_matches(is_blank).replace('\t', "");
             if !line.starts_with('#') && !url.is_empty() {
-                let scheme = if is_bare(url) { "http://" } else { "" };
+                let scheme = if is_bare(&url) { "http://" } else { "" };
                 return Some(Include {
-                    url: [scheme, url].concat(),
+                    url: [scheme, &url].concat(),
                     once,
                 });
             }
@@ -62,7 +63,7 @@ fn is_bare(url: &str) -> bool {
     inside.contains('.') && host.bytes().all(fits) && !url.contains(is_blank)
 }
 
-/// Whether a line is an address: `http://host…`, `https://host…`, `file://…` or an absolute path.
+/// Whether a line is an address: `http://host…`, `https://host…`, `file:…` or an absolute path.
 pub fn is_address(url: &str) -> bool {
     let behind = |scheme: &str| {
         let (start, rest) = url.split_at_checked(scheme.len())?;
@@ -70,7 +71,7 @@ pub fn is_address(url: &str) -> bool {
     };
     let host = behind("http://").or_else(|| behind("https://"));
     url.starts_with('/')
-        || behind("file://").is_some()
+        || behind("file:").is_some()
         || host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', '?', '#']))
 }
 
@@ -128,6 +129,7 @@ mod tests {
             ("user.data: x", "user.data: x"),
             ("\"a.b\"", "\"a.b\""),
             ("ftp://a.b", "ftp://a.b"),
+            ("a.b/\tc", "http://a.b/c"),
         ] {
             assert_eq!(urls(line), [(expected.to_string(), false)]);
         }
@@ -135,7 +137,14 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for url in ["http://a", "HTTPS://a/b?c", "file:///a", "FILE://a", "/a"] {
+        for url in [
+            "http://a",
+            "HTTPS://a/b?c",
+            "file:///a",
+            "FILE://a",
+            "file:/a",
+            "/a",
+        ] {
             assert!(is_address(url), "{url}");
         }
         for url in [
