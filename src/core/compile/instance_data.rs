@@ -1,8 +1,9 @@
 //! Instance data: the facts in the layout of cloud-init's instance-data.json, once as they are and once for everybody.
 //!
 //! What is secret is replaced while the second copy is written. That is what stands behind one of `SENSITIVE_KEYS`, by a key
-//! alone or by its whole path, without case; and, behind whatever key a cloud puts it, what is one of the instance's own
-//! documents, for these are for root alone. cloud-init searches maps, not the lists in them; here both are.
+//! alone or by its whole path, without case; of what the cloud says also what stands behind a key that sounds like a secret; and,
+//! behind whatever key a cloud puts it, what is one of the instance's own documents, for these are for root alone. cloud-init
+//! searches maps, not the lists in them, and knows its own keys alone.
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -23,7 +24,7 @@ use crate::value::{Map, Value};
 /// What stands in the public copy for a secret; users of cloud-init look for these words.
 const REDACTED: &str = "redacted for non-root user";
 /// Keys, or paths of keys, whose values are secret, in lower case.
-const SENSITIVE_KEYS: [&str; 25] = [
+const SENSITIVE_KEYS: [&str; 28] = [
     "admin_pass",
     "auth_key",
     "cloud-init.user-data",
@@ -31,8 +32,10 @@ const SENSITIVE_KEYS: [&str; 25] = [
     "combined_cloud_config",
     "crypted_password",
     "crypted_password_base64",
+    "kube-env",
     "merged_cfg",
     "merged_system_cfg",
+    "network-interfaces",
     "password",
     "password_base64",
     "random_seed",
@@ -45,11 +48,23 @@ const SENSITIVE_KEYS: [&str; 25] = [
     "user_data",
     "userdata",
     "vendor-data",
+    "vendor-data2",
     "vendor_data",
     "vendor_data2",
     "vendordata",
     "vendordata2",
 ];
+/// Words in the keys that clouds and owners choose, in lower case, by which a value is secret.
+const SENSITIVE_WORDS: [&str; 6] = [
+    "passw",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "psk",
+];
+/// Words by which something that is called a key or a script is for everybody.
+const PUBLIC_WORDS: [&str; 4] = ["public", "ssh", "descript", "subscript"];
 /// How long a document must be to count where it is only a piece of a leaf, in bytes: a shorter one may stand there by chance.
 const INSIDE_BYTES_MIN: usize = 16;
 /// A note beside the tree that differs from cloud to cloud.
@@ -234,7 +249,8 @@ impl Survey<'_> {
             let key = json::key_text(key);
             let path = json::path_below(path, &key);
             let known = |text: &str| SENSITIVE_KEYS.contains(&&*text.to_lowercase());
-            if known(&key) || known(&path) || self.is_document(value, &path) {
+            let sounds = || is_of_cloud(&path) && sounds_secret(&key) && can_be_secret(value);
+            if known(&key) || known(&path) || sounds() || self.is_document(value, &path) {
                 self.sensitive.push(path.clone());
             }
             if let Value::Bytes(bytes) = value {
@@ -264,8 +280,24 @@ impl Survey<'_> {
 
     /// Only what the cloud says can be one; the other trees are made of facts.
     fn is_document(&self, value: &Value, path: &str) -> bool {
-        path.starts_with("ds/") && self.documents.are_in(value)
+        is_of_cloud(path) && self.documents.are_in(value)
     }
+}
+
+fn is_of_cloud(path: &str) -> bool {
+    path.starts_with("ds/")
+}
+
+fn sounds_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let has = |word: &&str| key.contains(word);
+    let is_one = key.ends_with("key") || key.contains("script");
+    SENSITIVE_WORDS.iter().any(has) || is_one && !PUBLIC_WORDS.iter().any(has)
+}
+
+/// Not that there is none, nor whether there is one.
+fn can_be_secret(value: &Value) -> bool {
+    !value.is_null() && value.as_flag().is_none() && value.as_text() != Some("")
 }
 
 /// The documents of an instance that are not empty, as they may stand in its tree.
@@ -310,6 +342,38 @@ fn is_encoded(leaf: &[u8], document: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::instance::Document;
+
+    #[test]
+    fn keys_that_sound_secret() {
+        for key in [
+            "root-password",
+            "hashed_passwd",
+            "Passphrase",
+            "client-key-password",
+            "private_key",
+            "SecretAccessKey",
+            "key",
+            "ONEGATE_TOKEN",
+            "START_SCRIPT_BASE64",
+            "wpa-psk",
+        ] {
+            assert!(sounds_secret(key), "{key}");
+        }
+        for key in [
+            "public-keys",
+            "openssh-key",
+            "sshPublicKey",
+            "keys",
+            "key_name",
+            "description",
+            "subscriptionId",
+            "local-hostname",
+            "private-ipv4",
+            "tags",
+        ] {
+            assert!(!sounds_secret(key), "{key}");
+        }
+    }
 
     #[test]
     fn a_leaf_is_a_document_in_whatever_shape() {
