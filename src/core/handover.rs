@@ -170,8 +170,7 @@ impl RealRoot {
     fn says(&self) -> String {
         let mut text = format!("{}, {}", self.distribution, self.init.name());
         if let Some(cloud_init) = &self.cloud_init {
-            text += ", cloud-init ";
-            text += &cloud_init.version;
+            text += &[", cloud-init ", &cloud_init.version].concat();
         }
         text
     }
@@ -321,14 +320,21 @@ fn package(files: &dyn Files) -> Option<String> {
     None
 }
 
-/// `__VERSION__ = "22.4.2"`
+/// `__VERSION__ = "22.4.2"`, and of later ones `UPSTREAM_VERSION = "26.2"` in a file beside it.
 fn version(files: &dyn Files, package: &str) -> String {
-    let text = files.text(&format!("{package}/version.py"));
-    let text = text.unwrap_or_default();
-    let mut lines = text.lines();
-    let line = lines.find_map(|line| line.strip_prefix("__VERSION__ ="));
-    let version = line.unwrap_or_default().trim().trim_matches(['"', '\'']);
-    String::from(version)
+    const PLACES: [(&str, &str); 2] = [
+        ("meson_versions.py", "UPSTREAM_VERSION"),
+        ("version.py", "__VERSION__"),
+    ];
+    let said = PLACES.iter().find_map(|(file, name)| {
+        let text = files.text(&format!("{package}/{file}"))?;
+        let mut values = text.lines().filter_map(|line| {
+            let value = line.strip_prefix(name)?.trim_start().strip_prefix('=')?;
+            Some(String::from(value.split(['"', '\'']).nth(1)?))
+        });
+        values.next()
+    });
+    said.unwrap_or_else(|| String::from("of no known version"))
 }
 
 fn sources(files: &dyn Files, package: &str) -> Vec<String> {
