@@ -22,6 +22,7 @@ pub mod vendor;
 use crate::budget::Budget;
 use crate::instance::Document;
 use crate::userdata::Part;
+use crate::userdata::merge::Mergers;
 use crate::userdata::part_type::PartType;
 use crate::value::{Map, Value};
 use crate::warning::Warning;
@@ -103,6 +104,25 @@ impl Config {
         let mut all = self.cloud_configs.iter();
         let (_, merged) = all.find(|(of, _)| *of == document)?;
         Some(&merged.value)
+    }
+
+    /// What all documents, the platform (`weaker`) and the kernel command line say together, as cloud-init joins it.
+    pub fn together(&self, weaker: &Map) -> Value {
+        const DOCUMENTS: [Document; 3] = [
+            Document::UserData,
+            Document::VendorData2,
+            Document::VendorData,
+        ];
+        let documents = DOCUMENTS.iter();
+        let documents = documents.filter_map(|document| self.cloud_config(*document)?.as_map());
+        let mergers = Mergers::of_system();
+        let budget = Budget::new();
+        let mut all = Value::Map(Map::new());
+        for map in documents.chain([weaker, &self.commanded]) {
+            // These mergers refuse nothing.
+            let _ = mergers.merge(&mut all, map.clone().into(), &budget);
+        }
+        all
     }
 
     fn merge_cloud_config(

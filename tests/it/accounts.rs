@@ -14,7 +14,7 @@ use crate::fixture::updating;
 use crate::shell::SHELLS;
 
 /// Each `NAME.yaml` with its `NAME.accounts`: the table, warnings, what the setup says, and the files that it changes, which are
-/// the same with every shell.
+/// the same with every shell. A second document in it is the vendor's.
 #[test]
 fn accounts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accounts");
@@ -74,11 +74,13 @@ fn made(config: &str, shell: &[&str]) -> String {
     fs::write(root.join("bin/chpasswd"), program).unwrap();
     let mode = fs::Permissions::from_mode(0o755);
     fs::set_permissions(root.join("bin/chpasswd"), mode).unwrap();
-    let parts = vec![Parts {
-        document: Document::UserData,
+    let documents = [Document::UserData, Document::VendorData].into_iter();
+    let parts = documents.zip(config.split("---\n"));
+    let parts = parts.map(|(document, config)| Parts {
+        document,
         parts: vec![part(1, "text/cloud-config", "c", config)],
-    }];
-    let boot = Boot::new(instance("i-1"), parts);
+    });
+    let boot = Boot::new(instance("i-1"), parts.collect());
     let (plan, warnings) = compile(&outcome(boot.found()));
     write(root, &plan);
     let mut made = scratch.text("run/cloudseed/plan/accounts");

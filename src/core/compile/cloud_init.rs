@@ -33,6 +33,9 @@ use crate::yaml;
 /// The directory of the seed, as cloud-init will find it.
 const SEED: &str = "/run/cloudseed/seed/";
 
+/// The key of cloud-config by which the host name keeps its domain.
+const WHOLE_NAME: &str = "prefer_fqdn_over_hostname";
+
 /// The set for a root whose cloud-init writes netplan's files, beside the seed's.
 pub const NETPLAN: &str = "netplan";
 
@@ -84,10 +87,10 @@ pub(super) fn print_seed(products: &mut Products, _: &Outcome, found: &Found) {
     let instance = found.instance;
     let network = instance.documents.get(Document::NetworkConfig);
     match &instance.plain_network {
-        None => put(products, "seed", config(instance, network)),
+        None => put(products, "seed", config(found, network)),
         Some(plain) => {
-            put(products, "seed", config(instance, Some(plain)));
-            put(products, NETPLAN, config(instance, network));
+            put(products, "seed", config(found, Some(plain)));
+            put(products, NETPLAN, config(found, network));
             products.put("cloudseed/seed/network-config", plain.clone());
         }
     }
@@ -105,7 +108,8 @@ fn put(products: &mut Products, set: &str, config: String) {
 
 /// Two datasources, for a single one counts as forced; `fs_label: null` spares the search for volumes. Only beside meta-data
 /// and user-data does NoCloud look at its other keys. What is not text is YAML's `!!binary`, and cloud-init takes such.
-fn config(instance: &Instance, network: Option<&[u8]>) -> String {
+fn config(found: &Found, network: Option<&[u8]>) -> String {
+    let instance = found.instance;
     let mut seed = Map::from_iter([
         ("fs_label", Value::Null),
         ("seedfrom", SEED.into()),
@@ -122,6 +126,14 @@ fn config(instance: &Instance, network: Option<&[u8]>) -> String {
         let when: Vec<Value> = vec!["boot-new-instance".into(), "boot".into()];
         let network = Map::from_iter([("when", when)]);
         config.insert("updates", Map::from_iter([("network", network)]));
+    }
+    // NoCloud cuts the domain off, and this brings it back, unless somebody configures a name.
+    let configured = found.config.together(&instance.config);
+    let is_named = ["hostname", "fqdn"]
+        .iter()
+        .any(|key| configured.get(key).is_some());
+    if instance.keeps_domain && !is_named && configured.get(WHOLE_NAME).is_none() {
+        config.insert(WHOLE_NAME, true);
     }
     let config = yaml::write(&config.into());
     format!("datasource_list: [ NoCloud, None ]\n{config}")

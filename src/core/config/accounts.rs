@@ -8,7 +8,7 @@
 //!
 //! It is little of what cloud-config can say, and what a machine cannot be reached without. The keys mean what they mean to
 //! cloud-init; user-data outranks vendor-data, this what the platform configures, and this what the kernel command line does, key by
-//! key. Without cloud-init there is no default user of a distribution: keys and password of the machine are for the one that `user`
+//! key, also within maps. Without cloud-init there is no default user of a distribution: keys and password of the machine are for the one that `user`
 //! names, else for root. What is refused costs itself, and a warning says so.
 
 use alloc::collections::BTreeSet;
@@ -20,7 +20,7 @@ mod user;
 mod users;
 
 use super::{Config, warning};
-use crate::instance::{Document, Hostname, Instance, SshKey, key_lines};
+use crate::instance::{Hostname, Instance, SshKey, key_lines};
 use crate::value::{Map, Value};
 use crate::warning::Warning;
 
@@ -137,16 +137,9 @@ impl Account {
 impl Accounts {
     /// What the instance and its configuration say.
     pub fn of(instance: &Instance, config: &Config) -> (Accounts, Vec<Warning>) {
+        let configured = config.together(&instance.config);
         let mut reader = Reader {
-            configs: [
-                Document::UserData,
-                Document::VendorData2,
-                Document::VendorData,
-            ]
-            .into_iter()
-            .filter_map(|document| config.cloud_config(document)?.as_map())
-            .chain([&instance.config, &config.commanded])
-            .collect(),
+            configured: &configured,
             warnings: Vec::new(),
             notes: Vec::new(),
         };
@@ -198,16 +191,14 @@ fn give(accounts: &mut Vec<Account>, name: &str, keys: &[SshKey]) {
 }
 
 struct Reader<'a> {
-    /// The strongest first.
-    configs: Vec<&'a Map>,
+    configured: &'a Value,
     warnings: Vec<Warning>,
     notes: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     fn said(&self, key: &str) -> &'a Value {
-        let said = self.configs.iter().find_map(|config| config.get(key));
-        said.unwrap_or(&Value::Null)
+        self.configured.get(key).unwrap_or(&Value::Null)
     }
 
     /// A list that holds nothing else leaves as many warnings as somebody reads.
@@ -232,7 +223,7 @@ impl<'a> Reader<'a> {
     fn note_the_undone(&mut self) {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let mut undone: Vec<&str> = Vec::new();
-        for (key, _) in self.configs.iter().flat_map(|config| config.texts()) {
+        for (key, _) in self.configured.as_map().into_iter().flat_map(Map::texts) {
             let is_new = !DONE.contains(&key) && !undone.contains(&key) && key != NETWORK;
             if is_new && key.len() <= NAME_BYTES_MAX && key.chars().all(is_plain) {
                 undone.push(key);
@@ -241,7 +232,7 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        if self.configs.iter().any(|config| config.contains(NETWORK)) {
+        if self.configured.get(NETWORK).is_some() {
             let what = "no network is set up by user-data, by cloud-init neither: network-config is for that";
             self.note("cloud-config", what);
         }
@@ -255,7 +246,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The whole name and its first label. Of the label `hostname` has the first word, of the whole `fqdn`, and of both the cloud the
-    /// last.
+    /// last; a cloud whose names keep their domain means the whole by both.
     fn names(&mut self, instance: &Instance) -> Option<(String, String)> {
         let said = ["hostname", "fqdn"].map(|key| {
             let text = self.said(key).to_text()?;
@@ -269,7 +260,12 @@ impl<'a> Reader<'a> {
         let cloud = instance.hostname.as_ref();
         let short = hostname.as_ref().or(fqdn.as_ref()).or(cloud)?;
         let whole = fqdn.as_ref().unwrap_or(short).as_str();
-        let label = short.as_str().split('.').next().unwrap_or_default();
+        let keeps_domain = instance.keeps_domain && hostname.is_none() && fqdn.is_none();
+        let label = if keeps_domain {
+            whole
+        } else {
+            short.as_str().split('.').next().unwrap_or_default()
+        };
         Some((String::from(whole), String::from(label))).filter(|_| !label.is_empty())
     }
 

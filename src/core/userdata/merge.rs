@@ -83,6 +83,12 @@ impl Mergers {
         Mergers::new(specs)
     }
 
+    /// Those by which cloud-init joins the configurations of a machine, the strongest first: maps key by key; a weaker map also
+    /// takes the place of a list or of text, and of all else the stronger value stays.
+    pub fn of_system() -> Mergers {
+        Mergers::from_text("list()+dict()+str()").unwrap_or_default()
+    }
+
     /// Reads mergers from text: `dict(recurse_array,no_replace)+list(append)`.
     ///
     /// # Errors
