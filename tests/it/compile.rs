@@ -12,7 +12,7 @@ use cloudseed_core::compile::{
     Ending, Found, Handover, Identified, Outcome, Seal, Timing, compile,
 };
 use cloudseed_core::config::{self, Config, Parts};
-use cloudseed_core::instance::{Document, Documents, Instance, Source, Told};
+use cloudseed_core::instance::{Document, Documents, Hostname, Instance, Source, Told};
 use cloudseed_core::journal::Line;
 use cloudseed_core::json;
 use cloudseed_core::machine::Kernel;
@@ -486,6 +486,67 @@ fn the_owner_rules_over_the_operator() {
             plan.get("cloudseed/parts/002-v.sh").is_some(),
             "delivered all the same"
         );
+    }
+}
+
+#[test]
+fn a_cloud_whose_names_keep_their_domain_means_the_whole() {
+    for (owner, accounts, prefers) in [
+        ("a: 1", "host\tweb.example.com\n", true),
+        ("hostname: mine", "host\tmine\n", false),
+        ("fqdn: mine.example.org", "host\tmine\n", false),
+    ] {
+        let mut instance = instance("i-1");
+        (instance.hostname, _) = Hostname::whole("web.example.com");
+        instance.keeps_domain = true;
+        let text = format!("#cloud-config\n{owner}\n");
+        let owner = Parts {
+            document: Document::UserData,
+            parts: vec![part(1, "text/cloud-config", "c", &text)],
+        };
+        let boot = Boot::new(instance, vec![owner]);
+        let (plan, _) = compile(&outcome(boot.found()));
+        let text_of = |path: &str| String::from_utf8_lossy(plan.get(path).unwrap()).into_owned();
+        let made = text_of("cloudseed/plan/accounts");
+        assert!(made.contains(accounts), "{text}: {made}");
+        let config = text_of("cloudseed/handover/seed/cloud-init/cloud.cfg");
+        let found = config.contains("prefer_fqdn_over_hostname: true");
+        assert_eq!(found, prefers, "{text}: {config}");
+    }
+}
+
+#[test]
+fn two_documents_of_the_operator_are_one_where_that_means_the_same() {
+    let script = |document| Parts {
+        document,
+        parts: vec![part(1, "text/x-shellscript", "v.sh", "#!/bin/sh\n")],
+    };
+    let [first, second] = [Document::VendorData, Document::VendorData2];
+    for (owner, vendors, enough) in [
+        ("a: 1", [vendor(first), script(second)], true),
+        ("a: 1", [script(first), vendor(second)], true),
+        ("a: 1", [vendor(first), vendor(second)], false),
+        (
+            "vendor_data2: {enabled: false}",
+            [script(first), script(second)],
+            false,
+        ),
+    ] {
+        let mut instance = instance("i-1");
+        for document in [first, second] {
+            let bytes = document.name().as_bytes().to_vec();
+            instance.documents.replace(document, Some(bytes.into()));
+        }
+        let text = format!("#cloud-config\n{owner}\n");
+        let owner = Parts {
+            document: Document::UserData,
+            parts: vec![part(1, "text/cloud-config", "c", &text)],
+        };
+        let boot = Boot::new(instance, [vec![owner], vendors.into()].concat());
+        let (plan, _) = compile(&outcome(boot.found()));
+        let result = json::read(plan.get("cloudseed/result.json").unwrap()).unwrap();
+        let lacks = result.at(&["handover", "lacks"]).unwrap();
+        assert_eq!(lacks.is_null(), enough, "{text}");
     }
 }
 

@@ -27,6 +27,7 @@ use cloudseed_core::instance::{Hostname, Instance};
 use cloudseed_core::json;
 use cloudseed_core::network::Config;
 use cloudseed_core::url::Url;
+use cloudseed_core::userdata::compose;
 use cloudseed_core::value::{Map, Value};
 use cloudseed_core::yaml;
 
@@ -322,10 +323,14 @@ fn plain(field: &str, value: &Value) -> Value {
             let lines = lines.filter(|line| line.split(' ').count() > 1 && !line.starts_with('#'));
             Value::List(lines.map(Value::from).collect())
         }
-        ("vendor-data" | "vendor-data2" | "user-data", list @ Value::List(texts))
-            if !texts.is_empty() =>
-        {
-            Value::from(["#cloud-config-archive\n", &json::write(list), "\n"].concat())
+        ("vendor-data" | "vendor-data2" | "user-data", Value::List(texts)) if !texts.is_empty() => {
+            let texts: Vec<&[u8]> = texts
+                .iter()
+                .filter_map(Value::as_text)
+                .map(str::as_bytes)
+                .collect();
+            let joined = String::from_utf8_lossy(&compose::joined(&texts)).into_owned();
+            Some(joined).filter(|_| !texts.is_empty()).into()
         }
         ("instance-id" | "zone" | "region", value) => value.to_text().into(),
         // What is no map is no configuration, and neither is a version alone.

@@ -26,7 +26,7 @@ use super::{Ending, Found, Outcome, Products};
 use crate::instance::{Document, Documents, Instance};
 use crate::plan::{Mode, Plan, RunPath};
 use crate::platform;
-use crate::userdata::compose::{Attachment, multipart};
+use crate::userdata::compose;
 use crate::value::{Map, Value};
 use crate::yaml;
 
@@ -176,18 +176,24 @@ fn facts(instance: &Instance) -> Map {
     facts
 }
 
-/// NoCloud knows one document of the operator; of two it gets a multipart, in which the second outranks the first, as in
-/// cloud-init.
-fn vendor_data(documents: &Documents) -> Option<String> {
+/// NoCloud knows one document of the operator; of two it gets one that means both.
+fn vendor_data(documents: &Documents) -> Option<Vec<u8>> {
     let second = documents.get(Document::VendorData2)?;
     let first = documents.get(Document::VendorData);
-    let both = first.into_iter().chain([second]).enumerate();
-    let attachments = both.map(|(index, content)| Attachment {
-        filename: format!("vendor-data-{}", index + 1),
-        subtype: String::from("plain"),
-        content: content.to_vec(),
-    });
-    Some(multipart(&attachments.collect::<Vec<_>>()))
+    let both: Vec<&[u8]> = first.into_iter().chain([second]).collect();
+    Some(compose::joined(&both))
+}
+
+/// Whether the operator's two documents mean as one what they mean as two. What both configure is merged otherwise then, and the
+/// owner has rules for each of them.
+pub(super) fn is_one_document_enough(found: &Found) -> bool {
+    const RULES: [&str; 2] = ["vendor_data", "vendor_data2"];
+    let of = |document| found.config.cloud_config(document);
+    let both = of(Document::VendorData).is_some() && of(Document::VendorData2).is_some();
+    let owner = of(Document::UserData);
+    let has_rules = owner.is_some_and(|config| RULES.iter().any(|key| config.get(key).is_some()));
+    let second = found.instance.documents.get(Document::VendorData2);
+    second.is_none() || !both && !has_rules
 }
 
 fn text_or_bytes(document: &[u8]) -> Value {

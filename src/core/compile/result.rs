@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{Ending, Outcome, Products, Seal};
+use super::{Ending, Outcome, Products, Seal, cloud_init};
 use crate::instance::Instance;
 use crate::json;
 use crate::platform;
@@ -117,6 +117,9 @@ fn lacks(outcome: &Outcome) -> Option<&'static str> {
     };
     if !found.instance.is_whole {
         return Some("not all of it could be read");
+    }
+    if !cloud_init::is_one_document_enough(&found) {
+        return Some("two documents of vendor-data, which do not fit into one");
     }
     let platform = found.instance.platform;
     if platform == "Azure" && outcome.report_ready {

@@ -165,9 +165,12 @@ pub fn random_seed(cloud: &mut Cloud, meta_data: &mut Map) {
 
 fn vendor_document(cloud: &mut Cloud, name: &str, document: Option<Vec<u8>>) -> Option<Vec<u8>> {
     let value = optional_json(cloud, name, document)?;
-    vendor::document(&value).unwrap_or_else(|found| {
-        cloud.warn(name, "a map with `cloud-init`, a list or text", found);
-        None
+    vendor::document(&value, |kind| {
+        cloud.warn(
+            name,
+            "a map with `cloud-init`, a list of texts or text",
+            kind,
+        );
     })
 }
 

@@ -100,14 +100,14 @@ fn instance(cloud: &mut Cloud, service: &mut Service, url: &str) -> Result<Insta
 
 fn vendor_data_of(cloud: &mut Cloud, document: &[u8]) -> Option<Vec<u8>> {
     let place = "meta-data/vendor-data";
-    let read = match crate::yaml::read(document) {
-        Ok(value) => vendor::document(&value).map_err(String::from),
-        Err(error) => Err(error.to_string()),
-    };
-    read.unwrap_or_else(|found| {
-        cloud.warn(place, "a map with `cloud-init`, or text", found);
-        None
-    })
+    let expected = "a map with `cloud-init`, or text";
+    match crate::yaml::read(document) {
+        Ok(value) => vendor::document(&value, |kind| cloud.warn(place, expected, kind)),
+        Err(error) => {
+            cloud.warn(place, expected, error);
+            None
+        }
+    }
 }
 
 /// The keys of RFC 5849, of which each request is signed with all.

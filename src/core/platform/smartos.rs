@@ -22,6 +22,7 @@ use crate::network::smartos::{self, Facts};
 use crate::outside::Port;
 use crate::rule::{Inquiry, Match, Rule, Verdict};
 use crate::text::flag;
+use crate::userdata::compose::{Attachment, multipart};
 use crate::value::{Map, Value};
 use crate::warning::Error;
 
@@ -230,31 +231,20 @@ fn text(bytes: Vec<u8>, trims: bool) -> Value {
 /// The scripts of operator and owner, to be run at each boot; the owner's through bash where it names no interpreter.
 fn scripts(meta_data: &Map) -> Option<Vec<u8>> {
     let script = |key: &str, start: &str| {
-        let text = meta_data
-            .get(key)?
-            .as_text()
-            .filter(|text| !text.is_empty())?;
+        let text = meta_data.get(key)?.as_text()?;
         let start = if text.starts_with("#!") { "" } else { start };
-        Some(Value::from(Map::from_iter([
-            ("type", Value::from("text/x-shellscript-per-boot")),
-            ("filename", key.into()),
-            ("content", [start, text].concat().into()),
-        ])))
+        (!text.is_empty()).then(|| Attachment {
+            filename: String::from(key),
+            subtype: String::from("x-shellscript-per-boot"),
+            content: [start, text].concat().into_bytes(),
+        })
     };
     let scripts = [
         script("operator-script", ""),
         script("user-script", "#!/bin/bash\n"),
     ];
-    let scripts: Vec<Value> = scripts.into_iter().flatten().collect();
-    let archive = || {
-        [
-            "#cloud-config-archive\n",
-            &json::write(&scripts.clone().into()),
-            "\n",
-        ]
-        .concat()
-    };
-    (!scripts.is_empty()).then(|| archive().into_bytes())
+    let scripts: Vec<Attachment> = scripts.into_iter().flatten().collect();
+    (!scripts.is_empty()).then(|| multipart(&scripts).into_bytes())
 }
 
 fn told(cloud: &mut Cloud, mut meta_data: Map, mut documents: Documents, source: Source) -> Told {

@@ -449,7 +449,7 @@ fn weight(part: &Part) -> usize {
 }
 
 /// Whether a document is to be read as mail: cloud-init looks for the header's name anywhere near the start.
-fn is_mime(document: &[u8]) -> bool {
+pub(super) fn is_mime(document: &[u8]) -> bool {
     const NAME: &[u8] = b"mime-version:";
     let start = document.get(..4096).unwrap_or(document);
     start
