@@ -17,8 +17,10 @@ use super::{DOCUMENT_BYTES_MAX, gzip};
 
 /// What separates the parts. No line of base 64 begins with a hyphen, so that it need not be random.
 const BOUNDARY: &str = "===============cloudseed==";
-/// How long a line of base 64 is, characters (RFC 2045, section 6.8: at most 76).
-const LINE_CHARACTERS: usize = 76;
+/// What a line of base 64 holds, bytes, in 76 characters (RFC 2045, section 6.8: at most that).
+const LINE_BYTES: usize = 57;
+/// Most that the documents hold which are joined, inflated, bytes: as base 64 it is still one document.
+const JOINED_BYTES_MAX: usize = DOCUMENT_BYTES_MAX / 2;
 
 /// A file to put in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,14 +51,18 @@ pub fn multipart(attachments: &[Attachment]) -> String {
 /// itself.
 ///
 /// Mail stands in it as it is, everything else as what nobody has declared, so that its first line decides. What is gzip is
-/// inflated: inside of mail nobody would.
+/// inflated, as far as all of them fit into [`JOINED_BYTES_MAX`]: nobody would open mail that is in it.
 pub fn joined(documents: &[&[u8]]) -> Vec<u8> {
-    if let [document] = documents {
-        return document.to_vec();
+    match documents {
+        [] => return Vec::new(),
+        [document] => return document.to_vec(),
+        _ => {}
     }
+    let bytes: usize = documents.iter().map(|document| document.len()).sum();
+    let mut left = JOINED_BYTES_MAX.saturating_sub(bytes);
+    let documents = documents.iter();
     let documents: Vec<Cow<[u8]>> = documents
-        .iter()
-        .map(|document| inflated(document))
+        .map(|document| inflated(document, &mut left))
         .collect();
     let boundary = boundary(&documents);
     let head =
@@ -67,12 +73,12 @@ pub fn joined(documents: &[&[u8]]) -> Vec<u8> {
         if is_mime(document) {
             mail.extend_from_slice(document);
         } else {
-            let mut text = format!(
+            let head = format!(
                 "Content-Type: {}\nContent-Transfer-Encoding: base64\n\n",
                 PartType::Undeclared
             );
-            lines_of_base64(&mut text, document);
-            mail.extend(text.into_bytes());
+            mail.extend(head.into_bytes());
+            mail.extend(lines_of_base64(document).flat_map(String::into_bytes));
         }
         mail.push(b'\n');
     }
@@ -80,11 +86,17 @@ pub fn joined(documents: &[&[u8]]) -> Vec<u8> {
     mail
 }
 
-fn inflated(document: &[u8]) -> Cow<'_, [u8]> {
-    let inflated = gzip::is_gzip(document).then(|| gzip::gunzip(document, DOCUMENT_BYTES_MAX));
-    match inflated {
-        Some(Ok(inflated)) => Cow::Owned(inflated.bytes),
-        _ => Cow::Borrowed(document),
+/// What there is no room for, or is damaged, stays what it is, and has cost what it made until then.
+fn inflated<'d>(document: &'d [u8], left: &mut usize) -> Cow<'d, [u8]> {
+    if !gzip::is_gzip(document) {
+        return Cow::Borrowed(document);
+    }
+    let mut bytes = Vec::new();
+    let outcome = gzip::gunzip_into(&mut bytes, document, *left);
+    *left = left.saturating_sub(bytes.len());
+    match outcome {
+        Ok(_) => Cow::Owned(bytes),
+        Err(_) => Cow::Borrowed(document),
     }
 }
 
@@ -101,18 +113,15 @@ fn part(text: &mut String, attachment: &Attachment) {
         "Content-Type: text/{subtype}; charset=\"utf-8\"\nMIME-Version: 1.0\nContent-Transfer-Encoding: base64\n\
          Content-Disposition: attachment; {filename}\n\n"
     );
-    lines_of_base64(text, &attachment.content);
+    text.extend(lines_of_base64(&attachment.content));
 }
 
-fn lines_of_base64(text: &mut String, content: &[u8]) {
-    let encoded = STANDARD.encode(content);
-    let mut rest = encoded.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(LINE_CHARACTERS));
-        *text += line;
-        *text += "\n";
-        rest = after;
-    }
+fn lines_of_base64(content: &[u8]) -> impl Iterator<Item = String> {
+    content.chunks(LINE_BYTES).map(|bytes| {
+        let mut line = STANDARD.encode(bytes);
+        line.push('\n');
+        line
+    })
 }
 
 /// `filename="…"`, or RFC 2231's `filename*=` for what quotation marks cannot hold.
@@ -181,6 +190,26 @@ mod tests {
         // Again, with the boundary in it.
         assert_eq!(decode(&super::joined(&[&joined, b"d: 1"])).len(), 7);
         assert_eq!(super::joined(&documents[3..4]), b"c: 1");
+    }
+
+    fn gzipped(content: &[u8]) -> Vec<u8> {
+        let mut member = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+        member.extend(miniz_oxide::deflate::compress_to_vec(content, 6));
+        member.extend(gzip::crc32(content).to_le_bytes());
+        member.extend((content.len() as u32).to_le_bytes());
+        member
+    }
+
+    #[test]
+    fn what_inflates_to_too_much_in_sum_stays_deflated() {
+        let half = vec![b'#'; JOINED_BYTES_MAX / 2];
+        let deflated = gzipped(&half);
+        let joined = joined(&[deflated.as_slice(); 3]);
+        assert!(joined.len() < DOCUMENT_BYTES_MAX);
+        let decoded = take_apart(joined, "x", &mut Nothing, &Budget::new());
+        let bytes = decoded.parts.iter().map(|part| part.content.len());
+        let bytes: Vec<usize> = bytes.collect();
+        assert_eq!(bytes, [half.len(), deflated.len(), deflated.len()]);
     }
 
     #[test]
