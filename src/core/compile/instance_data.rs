@@ -54,17 +54,45 @@ const SENSITIVE_KEYS: [&str; 28] = [
     "vendordata",
     "vendordata2",
 ];
-/// Words in the keys that clouds and owners choose, in lower case, by which a value is secret.
-const SENSITIVE_WORDS: [&str; 6] = [
+/// What in a key that a cloud or an owner chose makes its value secret, in lower case.
+const SECRET_INSIDE: [&str; 6] = [
     "passw",
     "passphrase",
+    "passcode",
     "secret",
-    "token",
     "credential",
     "psk",
 ];
-/// Words by which something that is called a key or a script is for everybody.
-const PUBLIC_WORDS: [&str; 4] = ["public", "ssh", "descript", "subscript"];
+/// The same as a whole word of the key.
+const SECRET_WORDS: [&str; 9] = [
+    "pass",
+    "pwd",
+    "token",
+    "tokens",
+    "script",
+    "scripts",
+    "apikey",
+    "apikeys",
+    "privatekey",
+];
+/// Words beside which a key, or keys, are secret.
+const SECRET_KEYS: [&str; 11] = [
+    "private",
+    "api",
+    "access",
+    "auth",
+    "client",
+    "encryption",
+    "host",
+    "luks",
+    "signing",
+    "ssl",
+    "tls",
+];
+/// Words in a name, or above it, beside which one that ends with `key` is for everybody.
+const PUBLIC_KEYS: [&str; 6] = ["public", "ssh", "authorized", "realm", "region", "tag"];
+/// EC2's, which name an account; the credentials in it have a name of their own.
+const PUBLIC_TREE: &str = "identity-credentials";
 /// How long a document must be to count where it is only a piece of a leaf, in bytes: a shorter one may stand there by chance.
 const INSIDE_BYTES_MIN: usize = 16;
 /// A note beside the tree that differs from cloud to cloud.
@@ -247,9 +275,11 @@ impl Survey<'_> {
     fn map(&mut self, map: &mut Map, path: &str) {
         for (key, value) in map.iter_mut() {
             let key = json::key_text(key);
-            let path = json::path_below(path, &key);
+            let place = path;
+            let path = json::path_below(place, &key);
             let known = |text: &str| SENSITIVE_KEYS.contains(&&*text.to_lowercase());
-            let sounds = || is_of_cloud(&path) && sounds_secret(&key) && can_be_secret(value);
+            let sounds =
+                || is_of_cloud(&path) && sounds_secret(&key, place) && can_be_secret(value);
             if known(&key) || known(&path) || sounds() || self.is_document(value, &path) {
                 self.sensitive.push(path.clone());
             }
@@ -288,11 +318,40 @@ fn is_of_cloud(path: &str) -> bool {
     path.starts_with("ds/")
 }
 
-fn sounds_secret(key: &str) -> bool {
-    let key = key.to_lowercase();
-    let has = |word: &&str| key.contains(word);
-    let is_one = key.ends_with("key") || key.contains("script");
-    SENSITIVE_WORDS.iter().any(has) || is_one && !PUBLIC_WORDS.iter().any(has)
+/// `place` is the path above the key.
+fn sounds_secret(key: &str, place: &str) -> bool {
+    let words = words(key);
+    let [key, place] = [key, place].map(str::to_lowercase);
+    let has = |word: &&str| words.iter().any(|own| own == word);
+    if key == PUBLIC_TREE {
+        return false;
+    }
+    if SECRET_INSIDE.iter().any(|word| key.contains(word)) || SECRET_WORDS.iter().any(has) {
+        return true;
+    }
+    let is_public = PUBLIC_KEYS
+        .iter()
+        .any(|word| key.contains(word) || place.contains(word));
+    let names_key = has(&"key") || has(&"keys");
+    let ends_with_key = words.last().is_some_and(|word| word == "key");
+    names_key && SECRET_KEYS.iter().any(has) && !has(&"public") || ends_with_key && !is_public
+}
+
+/// The words of a key in lower case: they end before a capital behind a small letter, and at what is no letter.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_small = false;
+    for c in key.chars() {
+        if !c.is_alphabetic() || was_small && c.is_uppercase() {
+            words.push(String::new());
+        }
+        was_small = c.is_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphabetic()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Not that there is none, nor whether there is one.
@@ -348,30 +407,48 @@ mod tests {
         for key in [
             "root-password",
             "hashed_passwd",
+            "DB_PASS",
+            "db_pwd",
             "Passphrase",
             "client-key-password",
             "private_key",
+            "private_key_pem",
+            "ssh_private_key",
+            "ssh_host_rsa_key",
+            "ssh_script",
+            "luks_key1",
+            "tls_key_file_content",
+            "access_keys",
+            "apikeys",
             "SecretAccessKey",
             "key",
             "ONEGATE_TOKEN",
             "START_SCRIPT_BASE64",
+            "userScript",
             "wpa-psk",
         ] {
-            assert!(sounds_secret(key), "{key}");
+            assert!(sounds_secret(key, "ds/meta_data"), "{key}");
         }
-        for key in [
-            "public-keys",
-            "openssh-key",
-            "sshPublicKey",
-            "keys",
-            "key_name",
-            "description",
-            "subscriptionId",
-            "local-hostname",
-            "private-ipv4",
-            "tags",
+        for (key, place) in [
+            ("public-keys", ""),
+            ("0", "ds/meta_data/public-keys"),
+            ("openssh-key", "ds/meta_data/public-keys/0"),
+            ("key", "ds/meta_data/ssh_public_keys/0"),
+            ("work-key", "ds/meta_data/public_keys"),
+            ("mykey", "ds/meta_data"),
+            ("sshPublicKey", ""),
+            ("ssh_host_public_key", ""),
+            ("regionKey", "ds/regionInfo"),
+            ("Key", "ds/meta_data/tags/0"),
+            ("keys", ""),
+            ("key_name", ""),
+            ("local-hostname", ""),
+            ("private-ipv4", ""),
+            ("description", ""),
+            ("subscriptionId", ""),
+            ("identity-credentials", ""),
         ] {
-            assert!(!sounds_secret(key), "{key}");
+            assert!(!sounds_secret(key, place), "{key}");
         }
     }
 
