@@ -66,6 +66,8 @@ pub struct Config {
     pub commanded: Map,
     /// Boothooks and scripts, in the order in which they run.
     pub scripts: Vec<Script>,
+    /// Whether the owner has rules for a document of the operator.
+    pub rules: bool,
     /// The command of which vendor scripts are arguments, a word each; empty for none.
     pub vendor_prefix: Vec<String>,
 }

@@ -93,6 +93,8 @@ pub struct RealRoot {
     pub network: Result<&'static Renderer, &'static str>,
     /// What its owner wants, if he says.
     pub asked: Handover,
+    /// Whether its owner has rules for the operator's documents.
+    pub rules: bool,
 }
 
 /// Who brings up the network: its renderer, and all of the files by which it shows. The first counts: netplan writes for others,
@@ -152,6 +154,9 @@ impl RealRoot {
             init,
             network: network(files),
             asked: settings.handover,
+            rules: ["vendor_data", "vendor_data2"]
+                .iter()
+                .any(|key| settings.configured(&[key]).is_some()),
         }
     }
 
@@ -363,6 +368,8 @@ pub struct Booted {
     pub network: bool,
     /// Whether it is another for netplan.
     pub netplan: bool,
+    /// Whether the operator has two documents.
+    pub two_vendors: bool,
 }
 
 impl Booted {
@@ -380,6 +387,7 @@ impl Booted {
             seal: Seal::named(&text(&["handover", "seal"])).unwrap_or_default(),
             network: false,
             netplan: false,
+            two_vendors: false,
         }
     }
 
@@ -391,7 +399,10 @@ impl Booted {
         let seed = files.kind("/run/cloudseed/seed/meta-data");
         result.network = files.kind(network::DOCUMENT).is_some();
         result.netplan = files.kind("/run/cloudseed/handover/netplan").is_some();
-        if result.has_instance() && seed.is_none() && result.lacks.is_empty() {
+        result.two_vendors = files.kind("/run/cloudseed/vendor-data2").is_some();
+        let vendors = files.kind("/run/cloudseed/seed/vendor-data");
+        let is_whole = seed.is_some() && (vendors.is_some() || !result.two_vendors);
+        if result.has_instance() && !is_whole && result.lacks.is_empty() {
             result.lacks = String::from("there was no room for a seed");
         }
         Some(result)
@@ -506,6 +517,9 @@ fn without_instance(result: &Booted, asked: Handover, root: &RealRoot) -> Choice
     }
 }
 
+/// Why a seed that knows one document of the operator does not do.
+const RULES: &str = "its owner has rules for two documents of vendor-data";
+
 fn auto(result: &Booted, root: &RealRoot) -> Choice {
     match &root.cloud_init {
         Some(CloudInit { idle: None, .. }) => {}
@@ -543,6 +557,7 @@ fn auto(result: &Booted, root: &RealRoot) -> Choice {
         return hint(result, "it is not read here", root);
     }
     match result.lacks.as_str() {
+        "" if result.two_vendors && root.rules => hint(result, RULES, root),
         "" => seed(result, "all of it was read", root),
         lacks => hint(result, lacks, root),
     }

@@ -517,18 +517,23 @@ fn a_cloud_whose_names_keep_their_domain_means_the_whole() {
 
 #[test]
 fn two_documents_of_the_operator_are_one_where_that_means_the_same() {
-    let script = |document| Parts {
+    let script = |document, name| Parts {
         document,
-        parts: vec![part(1, "text/x-shellscript", "v.sh", "#!/bin/sh\n")],
+        parts: vec![part(1, "text/x-shellscript", name, "#!/bin/sh\n")],
     };
     let [first, second] = [Document::VendorData, Document::VendorData2];
     for (owner, vendors, enough) in [
-        ("a: 1", [vendor(first), script(second)], true),
-        ("a: 1", [script(first), vendor(second)], true),
+        ("a: 1", [vendor(first), script(second, "w.sh")], true),
+        ("a: 1", [script(first, "w.sh"), vendor(second)], true),
+        (
+            "a: 1",
+            [script(first, "w.sh"), script(second, "w.sh")],
+            false,
+        ),
         ("a: 1", [vendor(first), vendor(second)], false),
         (
             "vendor_data2: {enabled: false}",
-            [script(first), script(second)],
+            [script(first, "v.sh"), script(second, "w.sh")],
             false,
         ),
     ] {
@@ -547,6 +552,10 @@ fn two_documents_of_the_operator_are_one_where_that_means_the_same() {
         let result = json::read(plan.get("cloudseed/result.json").unwrap()).unwrap();
         let lacks = result.at(&["handover", "lacks"]).unwrap();
         assert_eq!(lacks.is_null(), enough, "{text}");
+        // Where a seed it must be, what the owner does not allow is not in it.
+        let seed = plan.get("cloudseed/seed/vendor-data").unwrap();
+        let has_second = seed != first.name().as_bytes();
+        assert_eq!(has_second, !text.contains("vendor_data2"), "{text}");
     }
 }
 

@@ -923,6 +923,42 @@ fn cloud_init_takes_our_seed_without_any_document() {
 }
 
 #[test]
+fn rules_for_two_documents_of_the_operator_are_left_to_cloud_init() {
+    let rules: Files = &[(
+        "etc/cloud/cloud.cfg.d/x.cfg",
+        "vendor_data2: {enabled: false}\n",
+    )];
+    let with = |vendors: &[Document]| {
+        let mut instance = instance("i-0123");
+        for document in vendors {
+            instance.documents.put(*document, Some(b"x".to_vec()));
+        }
+        let boot = Boot::new(instance, Vec::new());
+        compile(&outcome(boot.found())).0
+    };
+    let one = with(&[Document::VendorData]);
+    let two = with(&[Document::VendorData, Document::VendorData2]);
+    for (plan, files, expected) in [
+        (&one, rules, "all data, as a seed for cloud-init: all of it"),
+        (&two, &[], "all data, as a seed for cloud-init: all of it"),
+        (
+            &two,
+            rules,
+            "the name Ec2 for cloud-init: its owner has rules",
+        ),
+    ] {
+        let (_, chosen) = handed("rules", plan, &[DEBIAN, CLOUD_INIT, files]);
+        assert!(chosen.starts_with(expected), "{chosen}");
+    }
+    // A seed for which there was no room in part is none.
+    let (scratch, _) = handed("roomless", &two, &[DEBIAN, CLOUD_INIT]);
+    fs::remove_file(scratch.0.join("run/cloudseed/seed/vendor-data")).unwrap();
+    let chosen = hand_over(&scratch);
+    let expected = "the name Ec2 for cloud-init: there was no room for a seed";
+    assert!(chosen.starts_with(expected), "{chosen}");
+}
+
+#[test]
 fn two_documents_of_the_operator_become_one() {
     let mut instance = instance("i-0123");
     for (document, text) in [

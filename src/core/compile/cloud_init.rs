@@ -23,10 +23,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Ending, Found, Outcome, Products};
-use crate::instance::{Document, Documents, Instance};
+use crate::instance::{Document, Hostname, Instance};
 use crate::plan::{Mode, Plan, RunPath};
 use crate::platform;
 use crate::userdata::compose;
+use crate::userdata::part_type::PartType;
 use crate::value::{Map, Value};
 use crate::yaml;
 
@@ -95,7 +96,7 @@ pub(super) fn print_seed(products: &mut Products, _: &Outcome, found: &Found) {
         }
     }
     products.put("cloudseed/seed/meta-data", meta_data(instance));
-    if let Some(both) = vendor_data(&instance.documents) {
+    if let Some(both) = vendor_data(found) {
         products.put("cloudseed/seed/vendor-data", both);
     }
 }
@@ -132,7 +133,9 @@ fn config(found: &Found, network: Option<&[u8]>) -> String {
     let is_named = ["hostname", "fqdn"]
         .iter()
         .any(|key| configured.get(key).is_some());
-    if instance.keeps_domain && !is_named && configured.get(WHOLE_NAME).is_none() {
+    let hostname = instance.hostname.as_ref().map(Hostname::as_str);
+    let has_domain = hostname.is_some_and(|name| name.contains('.'));
+    if instance.keeps_domain && has_domain && !is_named && configured.get(WHOLE_NAME).is_none() {
         config.insert(WHOLE_NAME, true);
     }
     let config = yaml::write(&config.into());
@@ -177,23 +180,39 @@ fn facts(instance: &Instance) -> Map {
 }
 
 /// NoCloud knows one document of the operator; of two it gets one that means both.
-fn vendor_data(documents: &Documents) -> Option<Vec<u8>> {
+fn vendor_data(found: &Found) -> Option<Vec<u8>> {
+    let documents = &found.instance.documents;
     let second = documents.get(Document::VendorData2)?;
     let first = documents.get(Document::VendorData);
-    let both: Vec<&[u8]> = first.into_iter().chain([second]).collect();
+    // With the second one, which NoCloud does not know, the owner's rules for it would be lost.
+    let is_allowed = |document| {
+        let mut parts = found.config.parts.iter();
+        parts.all(|part| part.document != document || part.forbidden.is_none())
+    };
+    let second = Some(second).filter(|_| is_allowed(Document::VendorData2));
+    let both: Vec<&[u8]> = first.into_iter().chain(second).collect();
     Some(compose::joined(&both))
 }
 
-/// Whether the operator's two documents mean as one what they mean as two. What both configure is merged otherwise then, and the
-/// owner has rules for each of them.
+/// Whether the operator's two documents mean as one what they mean as two. They do not where the owner has rules for each of them,
+/// where both configure, which is merged otherwise then, and where a script of one takes the place of the other's.
 pub(super) fn is_one_document_enough(found: &Found) -> bool {
-    const RULES: [&str; 2] = ["vendor_data", "vendor_data2"];
-    let of = |document| found.config.cloud_config(document);
-    let both = of(Document::VendorData).is_some() && of(Document::VendorData2).is_some();
-    let owner = of(Document::UserData);
-    let has_rules = owner.is_some_and(|config| RULES.iter().any(|key| config.get(key).is_some()));
-    let second = found.instance.documents.get(Document::VendorData2);
-    second.is_none() || !both && !has_rules
+    const BOTH: [Document; 2] = [Document::VendorData, Document::VendorData2];
+    let config = found.config;
+    let configures = |document: &Document| config.cloud_config(*document).is_some();
+    let [first, second] = BOTH.map(|document| {
+        let parts = config
+            .allowed()
+            .filter(move |part| part.document == document);
+        let scripts = parts.filter(|part| part.part.content_type == PartType::Script);
+        scripts
+            .map(|script| &script.part.filename)
+            .collect::<Vec<_>>()
+    });
+    let is_replaced = first.iter().any(|name| second.contains(name));
+    let documents = &found.instance.documents;
+    documents.get(Document::VendorData2).is_none()
+        || !(config.rules || BOTH.iter().all(configures) || is_replaced)
 }
 
 fn text_or_bytes(document: &[u8]) -> Value {

@@ -115,6 +115,10 @@ pub(super) fn restrict(config: &mut Config, system: &Value, warnings: &mut Vec<W
             continue;
         }
         let own = config.cloud_config(Document::UserData);
+        let has = |from: &Value| from.get(key).is_some();
+        let has_rules = own.is_some_and(has) || has(system);
+        config.rules |= has_rules;
+        let own = config.cloud_config(Document::UserData);
         let rules = match Rules::read(own.unwrap_or(&Value::Null), system, key) {
             Ok(rules) => rules,
             Err((key, found)) => {
