@@ -5,6 +5,7 @@
 //! is, so that what netplan understands is no trouble there.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::slice;
 
 use super::version2::{OTHER_SECTIONS, SECTIONS, is_renderer};
 use crate::text::quote;
@@ -269,6 +270,10 @@ fn without_netplan(map: &Map) -> Option<Warning> {
     if map.get("ethernets").is_none() {
         return Some(odd("network-config", EXPECTED, "no ethernets"));
     }
+    let wifis = map.get("wifis").filter(|wifis| wifis.as_map().is_none());
+    if let Some(wifis) = wifis {
+        return Some(wrong("wifis", "a map of devices", wifis));
+    }
     SECTIONS.iter().find_map(|section| {
         let devices = map.get(section)?;
         let Some(devices) = devices.as_map() else {
@@ -334,10 +339,24 @@ fn device_without_netplan(section: &str, device: &Map) -> Option<Warning> {
         let (key, _) = said.texts().find(|(key, _)| !known.contains(key))?;
         Some(odd("parameters", "a parameter that cloud-init knows", key))
     });
-    let nulls = ["nameservers", "dhcp4-overrides", "dhcp6-overrides"];
-    let null = nulls.into_iter().find_map(|key| {
-        let found = device.get(key).filter(|found| found.is_null())?;
+    let maps = ["nameservers", "dhcp4-overrides", "dhcp6-overrides"];
+    let no_map = maps.into_iter().find_map(|key| {
+        let found = device.get(key).filter(|found| found.as_map().is_none())?;
         Some(wrong(key, "a map", found))
+    });
+    let name = device.get("set-name").filter(|name| !name.is_null());
+    let name = name.filter(|name| name.as_text().is_none());
+    let name = name.map(|name| wrong("set-name", "text", name));
+    let rules = device
+        .get("routing-policy")
+        .filter(|rules| !rules.is_null());
+    let rule = rules.and_then(|rules| {
+        let mut all = rules
+            .as_list()
+            .unwrap_or_else(|| slice::from_ref(rules))
+            .iter();
+        let other = all.find(|rule| rule.as_map().is_none())?;
+        Some(wrong("routing-policy", "a list of maps", other))
     });
     let lists = ["addresses", "routes"].map(|key| (key, device.get(key)));
     let list = lists.iter().find_map(|(key, found)| no_list(key, *found));
@@ -348,7 +367,9 @@ fn device_without_netplan(section: &str, device: &Map) -> Option<Warning> {
     let route = || routes.iter().find_map(route_without_netplan);
     members
         .or(parameter)
-        .or(null)
+        .or(no_map)
+        .or(name)
+        .or(rule)
         .or(list)
         .or(label)
         .or_else(route)
@@ -439,7 +460,13 @@ mod tests {
     /// Each is ended by cloud-init 26.2 with an exception, or is not: `network`, where its renderer for netplan is, or what
     /// netplan says of it; `plain`, where only the others are; `-`.
     #[rustfmt::skip]
-    const ENDS: [(&str, &str); 49] = [
+    const ENDS: [(&str, &str); 55] = [
+        ("plain", "{version: 2, ethernets: {e: {dhcp4: true}}, wifis: null}"),
+        ("plain", "{version: 2, ethernets: {e: {set-name: [x]}}}"),
+        ("plain", "{version: 2, ethernets: {e: {dhcp4-overrides: 5}}}"),
+        ("plain", "{version: 2, ethernets: {e: {routing-policy: [null]}}}"),
+        ("plain", "{version: 2, ethernets: {e: {routing-policy: 5}}}"),
+        ("-", "{version: 2, ethernets: {e: {dhcp4-overrides: {}, routing-policy: null, set-name: null}}}"),
         ("network", "{version: 1, config: [{type: physical, name: e, subnets: [{type: static}]}]}"),
         ("network", "{version: 1, config: [{type: physical, name: e, subnets: [{type: static, address: 10.0.0.300/24}]}]}"),
         ("network", "{version: 1, config: [{type: tunnel, name: e}]}"),
