@@ -6,10 +6,10 @@
 //!       hostname, user, users, ssh_authorized_keys, password, chpasswd, … ────────┘
 //! ```
 //!
-//! It is little of what cloud-config can say, and what a machine cannot be reached without. The keys mean what they mean to
-//! cloud-init; user-data outranks vendor-data, this what the platform configures, and this what the kernel command line does, key by
-//! key, also within maps. Without cloud-init there is no default user of a distribution: keys and password of the machine are for the one that `user`
-//! names, else for root. What is refused costs itself, and a warning says so.
+//! It is little of what cloud-config can say, and what a machine cannot be reached without. The keys mean what they mean to cloud-init;
+//! user-data outranks vendor-data, this what the platform configures, and this what the kernel command line does, key by key, also within
+//! maps. Without cloud-init there is no default user of a distribution: keys and password of the machine are for the one that `user` names,
+//! else for root. What is refused costs itself, and a warning says so.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
