@@ -175,7 +175,8 @@ impl RealRoot {
     fn says(&self) -> String {
         let mut text = format!("{}, {}", self.distribution, self.init.name());
         if let Some(cloud_init) = &self.cloud_init {
-            text += &[", cloud-init ", &cloud_init.version].concat();
+            text += ", cloud-init ";
+            text += &cloud_init.version;
         }
         text
     }

@@ -128,18 +128,24 @@ fn config(found: &Found, network: Option<&[u8]>) -> String {
         let network = Map::from_iter([("when", when)]);
         config.insert("updates", Map::from_iter([("network", network)]));
     }
-    // NoCloud cuts the domain off, and this brings it back, unless somebody configures a name.
-    let configured = found.config.together(&instance.config);
-    let is_named = ["hostname", "fqdn"]
-        .iter()
-        .any(|key| configured.get(key).is_some());
-    let hostname = instance.hostname.as_ref().map(Hostname::as_str);
-    let has_domain = hostname.is_some_and(|name| name.contains('.'));
-    if instance.keeps_domain && has_domain && !is_named && configured.get(WHOLE_NAME).is_none() {
+    if loses_domain(found) {
         config.insert(WHOLE_NAME, true);
     }
     let config = yaml::write(&config.into());
     format!("datasource_list: [ NoCloud, None ]\n{config}")
+}
+
+/// Whether NoCloud would cut off a domain that belongs to the host name, and nobody configures a name.
+fn loses_domain(found: &Found) -> bool {
+    let instance = found.instance;
+    let hostname = instance.hostname.as_ref().map(Hostname::as_str);
+    let has_domain = hostname.is_some_and(|name| name.contains('.'));
+    if !instance.keeps_domain || !has_domain {
+        return false;
+    }
+    let configured = found.config.together(&instance.config);
+    let mut names = ["hostname", "fqdn", WHOLE_NAME].iter();
+    names.all(|key| configured.get(key).is_none())
 }
 
 /// The cloud's tree, and in it the keys by which NoCloud knows its facts. A `seedfrom` in it would be fetched again.
