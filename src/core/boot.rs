@@ -472,8 +472,8 @@ impl<'a> Boot<'a> {
 
     /// What the parts mean under the owner's rules. What those leave out is no warning, for the owner wants it so.
     fn merge(&mut self, parts: Vec<Parts>) -> Config {
-        let said = ["vendor_data", "vendor_data2"].into_iter();
-        let said = said.filter_map(|key| Some((key, self.settings.configured(&[key])?.clone())));
+        let keys = vendor::KEYS.iter().map(|(_, key)| *key);
+        let said = keys.filter_map(|key| Some((key, self.settings.configured(&[key])?.clone())));
         let system = said.collect::<Map>().into();
         let (mut config, warnings) = config::merge(parts, &system, &self.budget);
         config.commanded = self.settings.commanded();

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use crate::compile::cloud_init::{NETPLAN, OFF, SHUT};
 use crate::compile::result::{RESULT, RESULT_BYTES_MAX};
+use crate::config::vendor;
 use crate::machine::{Files, Kind, Machine, release};
 use crate::network::render::{ENI_DHCPCD, Renderer};
 use crate::platform;
@@ -154,9 +155,9 @@ impl RealRoot {
             init,
             network: network(files),
             asked: settings.handover,
-            rules: ["vendor_data", "vendor_data2"]
+            rules: vendor::KEYS
                 .iter()
-                .any(|key| settings.configured(&[key]).is_some()),
+                .any(|(_, key)| settings.configured(&[key]).is_some()),
         }
     }
 

@@ -33,6 +33,12 @@ pub struct Rules {
     pub prefix: Vec<String>,
 }
 
+/// The keys under which the rules for each of the operator's documents stand.
+pub const KEYS: [(Document, &str); 2] = [
+    (Document::VendorData, "vendor_data"),
+    (Document::VendorData2, "vendor_data2"),
+];
+
 impl Rules {
     /// Reads the rules for the document whose key this is, `vendor_data` or `vendor_data2`: those of `config`, and what only
     /// `system` says.
@@ -107,10 +113,7 @@ pub fn allows_user_data(word: Option<&Value>) -> bool {
 
 /// Marks the parts that the owner does not want, and takes over the prefix of vendor scripts.
 pub(super) fn restrict(config: &mut Config, system: &Value, warnings: &mut Vec<Warning>) {
-    for (document, key) in [
-        (Document::VendorData, "vendor_data"),
-        (Document::VendorData2, "vendor_data2"),
-    ] {
+    for (document, key) in KEYS {
         if !config.parts.iter().any(|part| part.document == document) {
             continue;
         }
